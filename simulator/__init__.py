@@ -1,0 +1,1 @@
+"""kinesim: a discrete-event simulator of LLM inference for test-time scaling."""

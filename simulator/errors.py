@@ -1,0 +1,82 @@
+"""Everything the simulator raises on purpose, and the exit code each error stands for.
+
+A library user catches `SimulatorError`; the command line prints its message and exits with
+`exit_code`.  A message says where, what was given, what is allowed and the nearest match.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+class SimulatorError(Exception):
+    """Base of every error raised on purpose."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class ScenarioError(SimulatorError):
+    """A scenario that cannot be read; holds every fault found, not just the first.
+
+    Parameters
+    ----------
+    faults : one line each, ``file:line: path: message``.
+    """
+
+    def __init__(self, faults: Sequence[str] | str) -> None:
+        self.faults: tuple[str, ...] = (faults,) if isinstance(faults, str) else tuple(faults)
+        super().__init__("\n".join(self.faults))
+
+
+class UnknownNameError(SimulatorError):
+    """A name that is in no catalog; says the nearest names and all that are allowed."""
+
+
+class InfeasiblePlanError(SimulatorError):
+    """A plan that cannot fit its hardware; the message shows the sum."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class OutputExistsError(SimulatorError):
+    """An output that would overwrite an earlier one without being asked to."""
+
+
+class TraceFormatError(SimulatorError):
+    """A measured file that cannot be read as the format it claims to be."""
+
+
+class InvariantViolation(SimulatorError):  # noqa: N818 - the field's word; it is not a user's mistake
+    """A numbered invariant that did not hold: a bug of the simulator.
+
+    Parameters
+    ----------
+    number : the invariant's number in ``docs/invariants.md``.
+    message : the relation that failed, with its values.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, number: int, message: str) -> None:
+        self.number = number
+        super().__init__(f"INV-{number}: {message}")
+
+
+def suggest(name: str, allowed: Iterable[str]) -> str:
+    """Return the tail of a message about an unknown `name`: the nearest match and the choices.
+
+    Examples
+    --------
+    >>> suggest("qwen3-8", ["qwen3-8b", "llama"])
+    'did you mean qwen3-8b? (allowed: llama, qwen3-8b)'
+    >>> suggest("zzz", ["a"])
+    'allowed: a'
+    """
+    names = sorted(allowed)
+    nearest = get_close_matches(name, names, n=1)
+    choices = f"allowed: {', '.join(names)}"
+    return f"did you mean {nearest[0]}? ({choices})" if nearest else choices

@@ -1,0 +1,39 @@
+"""The base of every component: parameters and behaviour in one frozen, validated object.
+
+A component is its own configuration (``docs/decisions/0002-component-is-its-configuration.md``):
+YAML maps straight onto it by ``kind``, unknown keys and wrong types are refused, and NaN, infinity
+and absurd magnitudes are refused by the ranges below.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class FrozenModel(BaseModel):
+    """A frozen value object that refuses unknown keys, wrong types, NaN and infinity.
+
+    Field descriptions start with the unit in square brackets, for example ``"[tokens] ..."``;
+    ``kinesim list`` and the reference tables are generated from them.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        validate_default=False,
+        use_attribute_docstrings=False,
+    )
+
+
+# Ranges that refuse typing errors (a bandwidth in GB/s, a length in characters) rather than
+# express taste; each bound is at least ten times beyond anything sold or served today.
+Tokens = Annotated[int, Field(ge=1, le=10_000_000)]
+TokensOrZero = Annotated[int, Field(ge=0, le=10_000_000)]
+Count = Annotated[int, Field(ge=1, le=10_000_000)]
+Ratio = Annotated[float, Field(ge=0.0, le=1.0)]
+Seconds = Annotated[float, Field(gt=0.0, le=1e9)]
+SecondsOrZero = Annotated[float, Field(ge=0.0, le=1e9)]

@@ -1,0 +1,1 @@
+"""Test-time strategies: how the trials of a task are spent."""
