@@ -1,0 +1,234 @@
+"""Sufficient statistics of a decode batch: totals for many coming steps without a list to walk.
+
+A sequence that joins at step j with context c has the constant ``offset = c - j``; at step s its
+context is ``s + offset``.  Every total that attention asks for follows from a few sums over offsets:
+
+* total: ``n * s + sum(offset)``;
+* rounded up to granules of g: a sequence enters a new granule when ``s + offset = 1 (mod g)``, so the
+  growth is a periodic prefix sum over the counts of ``-offset mod g``;
+* capped: count and offset sum of the members below the cap, with a heap of the steps at which
+  they reach it.
+
+Joining and leaving cost O(log n); a window of k steps costs one short vector.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable
+from heapq import heappop, heappush
+from typing import Final
+
+import numpy as np
+
+from simulator.attention.contexts import Prefix
+from simulator.attention.work import IntVector
+
+MAX_WINDOW_STEPS: Final = 1 << 16
+"""Longest window of coming steps; bounds the vectors, costs nothing at this length."""
+
+_RAMP: Final = np.arange(MAX_WINDOW_STEPS + 1, dtype=np.int64)
+
+
+class GranuleCounts:
+    """Sequences by the phase in which they enter a new granule of `granule_tokens`."""
+
+    __slots__ = ("_doubled", "_granule", "_members", "_step", "units")
+
+    def __init__(self, granule_tokens: int) -> None:
+        self._granule = granule_tokens
+        self._doubled = np.zeros(2 * granule_tokens, dtype=np.int64)
+        self._members = 0
+        self._step = 0
+        self.units = 0
+        """Granules of all contexts at the coming step, each context rounded up."""
+
+    def _change(self, offset: int, sign: int) -> None:
+        slot = -offset % self._granule
+        self._doubled[slot] += sign
+        self._doubled[slot + self._granule] += sign
+        self._members += sign
+        self.units += sign * -(-(self._step + offset) // self._granule)
+
+    def join(self, offset: int) -> None:
+        """Count a sequence in."""
+        self._change(offset, 1)
+
+    def leave(self, offset: int) -> None:
+        """Count a sequence out."""
+        self._change(offset, -1)
+
+    def _entries(self, first: int, steps: int) -> IntVector:
+        """Return how many sequences enter a granule at steps first .. first+steps-1 from now."""
+        start = (self._step + first - 1) % self._granule
+        if start + steps <= 2 * self._granule:
+            return self._doubled[start : start + steps]
+        return np.take(self._doubled, (_RAMP[:steps] + start) % self._granule)
+
+    def advance(self, steps: int) -> None:
+        """Let `steps` steps pass."""
+        whole, rest = divmod(steps, self._granule)
+        self.units += whole * self._members
+        if rest:
+            self.units += int(self._entries(1, rest).sum())
+        self._step += steps
+
+    def total(self, steps: int) -> IntVector:
+        """Return the granules at each of the coming steps, shape (steps,)."""
+        growth = np.empty(steps, dtype=np.int64)
+        growth[0] = self.units
+        growth[1:] = self._entries(1, steps - 1)
+        return np.cumsum(growth, out=growth)
+
+    def entries(self, steps: int) -> IntVector:
+        """Return how many sequences enter a new granule at each coming step, shape (steps,)."""
+        return self._entries(0, steps)
+
+
+class CapCounts:
+    """Sequences below a cap on the context, and when each reaches it."""
+
+    __slots__ = ("_cap", "_gone", "_heap", "_members", "_offsets", "_step", "below")
+
+    def __init__(self, cap_tokens: int) -> None:
+        self._cap = cap_tokens
+        self._heap: list[int] = []
+        self._gone: Counter[int] = Counter()
+        self._members = 0
+        self._offsets = 0
+        self._step = 0
+        self.below = 0
+
+    def join(self, offset: int) -> None:
+        """Count a sequence in."""
+        self._members += 1
+        reaches = self._cap - offset
+        if reaches > self._step:
+            self.below += 1
+            self._offsets += offset
+            heappush(self._heap, reaches)
+
+    def leave(self, offset: int) -> None:
+        """Count a sequence out."""
+        self._members -= 1
+        reaches = self._cap - offset
+        if reaches > self._step:
+            self.below -= 1
+            self._offsets -= offset
+            self._gone[reaches] += 1
+
+    def advance(self, steps: int) -> None:
+        """Let `steps` steps pass; those that reach the cap leave the sum of offsets."""
+        self._step += steps
+        while self._heap and self._heap[0] <= self._step:
+            reaches = heappop(self._heap)
+            if self._gone[reaches]:
+                self._gone[reaches] -= 1
+            else:
+                self.below -= 1
+                self._offsets -= self._cap - reaches
+            if not self._gone[reaches]:
+                del self._gone[reaches]
+
+    def linear_steps(self) -> int:
+        """Return for how many coming steps no member passes the cap (totals stay linear)."""
+        while self._heap and self._gone[self._heap[0]]:
+            reaches = heappop(self._heap)
+            self._gone[reaches] -= 1
+            if not self._gone[reaches]:
+                del self._gone[reaches]
+        if not self._heap:
+            return MAX_WINDOW_STEPS
+        return self._heap[0] - self._step + 1
+
+    def total(self, steps: int) -> IntVector:
+        """Return the sum of min(context, cap); `steps` must not exceed `linear_steps`."""
+        base = self.below * self._step + self._offsets + (self._members - self.below) * self._cap
+        return _RAMP[:steps] * self.below + base
+
+
+class ContextAggregate:
+    """The totals of `Contexts` from sufficient statistics.
+
+    Parameters
+    ----------
+    granules : granule sizes that will be asked for, tokens.
+    caps : caps that will be asked for, tokens.
+
+    Examples
+    --------
+    >>> batch = ContextAggregate(granules=(16,), caps=())
+    >>> offset = batch.join(20)
+    >>> batch.total_rounded(16, 14).tolist()[-2:]
+    [2, 3]
+    """
+
+    def __init__(self, *, granules: Iterable[int], caps: Iterable[int]) -> None:
+        self.step = 0
+        self._members = 0
+        self._offsets = 0
+        self._granules = {g: GranuleCounts(g) for g in granules}
+        self._caps = {cap: CapCounts(cap) for cap in caps}
+        self._all: list[GranuleCounts | CapCounts] = [*self._granules.values(), *self._caps.values()]
+        self._holders: Counter[Hashable] = Counter()
+        self._repeated = 0
+
+    def join(self, context: int, prefix: Prefix = ()) -> int:
+        """Let a sequence with `context` at the coming step join; return its offset."""
+        offset = context - self.step
+        self._members += 1
+        self._offsets += offset
+        for counts in self._all:
+            counts.join(offset)
+        for key, tokens in prefix:
+            if self._holders[key]:
+                self._repeated += tokens
+            self._holders[key] += 1
+        return offset
+
+    def leave(self, offset: int, prefix: Prefix = ()) -> None:
+        """Let the sequence that joined with `offset` leave."""
+        self._members -= 1
+        self._offsets -= offset
+        for counts in self._all:
+            counts.leave(offset)
+        for key, tokens in prefix:
+            self._holders[key] -= 1
+            if self._holders[key]:
+                self._repeated -= tokens
+            else:
+                del self._holders[key]
+
+    def advance(self, steps: int) -> None:
+        """Let `steps` steps pass: every member grows by as many tokens."""
+        self.step += steps
+        for counts in self._all:
+            counts.advance(steps)
+
+    def linear_steps(self) -> int:
+        """Return the longest window that may be asked for."""
+        return min((cap.linear_steps() for cap in self._caps.values()), default=MAX_WINDOW_STEPS)
+
+    def entries(self, granule_tokens: int, steps: int) -> IntVector:
+        """Return how many sequences enter a new granule at each coming step, shape (steps,)."""
+        return self._granules[granule_tokens].entries(steps)
+
+    def count(self) -> int:
+        """Return the number of sequences."""
+        return self._members
+
+    def total(self, steps: int) -> IntVector:
+        """Return the sum of contexts."""
+        return _RAMP[:steps] * self._members + (self._members * self.step + self._offsets)
+
+    def total_rounded(self, granule_tokens: int, steps: int) -> IntVector:
+        """Return the sum of contexts, each rounded up to whole granules, in granules."""
+        return self._granules[granule_tokens].total(steps)
+
+    def total_capped(self, cap_tokens: int, steps: int) -> IntVector:
+        """Return the sum of min(context, cap)."""
+        return self._caps[cap_tokens].total(steps)
+
+    def repeated_prefix_tokens(self) -> int:
+        """Return the tokens of shared prefixes held by the batch beyond their first holder."""
+        return self._repeated

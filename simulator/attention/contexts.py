@@ -1,0 +1,100 @@
+"""The contexts of a decode batch, as attention sees them: integer totals for the coming steps.
+
+An attention model never sees a list of sequences.  It asks a `Contexts` for totals over the batch
+at each of the next steps, while every member grows by one token a step.  Two implementations answer:
+`ContextArray` sums an explicit list (the oracle), `simulator.attention.aggregate.ContextAggregate`
+keeps sufficient statistics.  Both are exact integers, so both engines see the same numbers.
+
+The context of a sequence at a step is the number of tokens its query attends to, the token being
+processed included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Protocol, TypeAlias
+
+import numpy as np
+
+from simulator.attention.work import IntVector
+
+Prefix: TypeAlias = Sequence[tuple[Hashable, int]]
+"""Shared leading parts of a context: (key of the part, its tokens), outermost first."""
+
+
+class Contexts(Protocol):
+    """Totals over the batch for the coming steps; results have shape (steps,)."""
+
+    def count(self) -> int:
+        """Return the number of sequences."""
+        ...
+
+    def total(self, steps: int) -> IntVector:
+        """Return the sum of contexts."""
+        ...
+
+    def total_rounded(self, granule_tokens: int, steps: int) -> IntVector:
+        """Return the sum of contexts, each rounded up to whole granules, in granules."""
+        ...
+
+    def total_capped(self, cap_tokens: int, steps: int) -> IntVector:
+        """Return the sum of min(context, cap)."""
+        ...
+
+    def repeated_prefix_tokens(self) -> int:
+        """Return the tokens of shared prefixes held by the batch beyond their first holder."""
+        ...
+
+
+class ContextArray:
+    """Explicit contexts, summed literally: the oracle of `ContextAggregate`.
+
+    Parameters
+    ----------
+    contexts : context of each sequence at the first coming step, tokens.
+    prefixes : shared prefix of each sequence, or nothing where no prefix is shared.
+
+    Examples
+    --------
+    >>> ContextArray([3, 10]).total(2).tolist()
+    [13, 15]
+    >>> ContextArray([3, 10]).total_capped(10, 2).tolist()
+    [13, 14]
+    """
+
+    def __init__(self, contexts: Sequence[int], prefixes: Sequence[Prefix] = ()) -> None:
+        self._contexts = list(contexts)
+        self._prefixes = list(prefixes)
+
+    def count(self) -> int:
+        """Return the number of sequences."""
+        return len(self._contexts)
+
+    def total(self, steps: int) -> IntVector:
+        """Return the sum of contexts."""
+        return np.array([sum(c + i for c in self._contexts) for i in range(steps)], dtype=np.int64)
+
+    def total_rounded(self, granule_tokens: int, steps: int) -> IntVector:
+        """Return the sum of contexts, each rounded up to whole granules, in granules."""
+        return np.array(
+            [sum(-(-(c + i) // granule_tokens) for c in self._contexts) for i in range(steps)],
+            dtype=np.int64,
+        )
+
+    def total_capped(self, cap_tokens: int, steps: int) -> IntVector:
+        """Return the sum of min(context, cap)."""
+        return np.array(
+            [sum(min(c + i, cap_tokens) for c in self._contexts) for i in range(steps)],
+            dtype=np.int64,
+        )
+
+    def repeated_prefix_tokens(self) -> int:
+        """Return the tokens of shared prefixes held by the batch beyond their first holder."""
+        seen: set[Hashable] = set()
+        repeated = 0
+        for prefix in self._prefixes:
+            for key, tokens in prefix:
+                if key in seen:
+                    repeated += tokens
+                seen.add(key)
+        return repeated

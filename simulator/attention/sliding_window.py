@@ -1,0 +1,58 @@
+"""Sliding-window attention: the most recent tokens and, optionally, the first few ("sinks")."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from simulator.attention.contexts import Contexts
+from simulator.attention.work import AttentionWork
+from simulator.frozen import FrozenModel, Tokens, TokensOrZero
+
+
+class SlidingWindowAttention(FrozenModel):
+    """Attend to the last `window_tokens` and the first `sink_tokens` tokens, in prefill and decode.
+
+    Notes
+    -----
+    Not modelled: freeing KV blocks that have left the window; the whole context stays held.
+    """
+
+    kind: Literal["sliding_window"] = "sliding_window"
+    window_tokens: Tokens = Field(description="[tokens] most recent keys attended to")
+    sink_tokens: TokensOrZero = Field(default=0, description="[tokens] first keys always attended to")
+
+    @property
+    def granules(self) -> tuple[int, ...]:
+        """Granule sizes asked of `Contexts`."""
+        return ()
+
+    @property
+    def caps(self) -> tuple[int, ...]:
+        """Caps asked of `Contexts`."""
+        return (self.window_tokens + self.sink_tokens,)
+
+    @property
+    def index_block_tokens(self) -> int | None:
+        """Tokens behind one selection key: none, nothing is selected."""
+        return None
+
+    @property
+    def reads_prefix_once(self) -> bool:
+        """Whether a shared prefix is read once: no, windows differ between sequences."""
+        return False
+
+    def step_work(self, contexts: Contexts, steps: int) -> AttentionWork:
+        """Return the work of each of the coming `steps` decode steps."""
+        total = contexts.total_capped(self.window_tokens + self.sink_tokens, steps)
+        return AttentionWork(total, total)
+
+    def prefill_attended_tokens(self, past: int, new: int) -> int:
+        """Return the query-key pairs of a causal chunk of `new` tokens after `past` cached ones.
+
+        The i-th token of the chunk attends to min(past + i, window + sinks) keys.
+        """
+        cap = self.window_tokens + self.sink_tokens
+        growing = min(new, max(0, cap - past))
+        return growing * past + growing * (growing + 1) // 2 + (new - growing) * cap

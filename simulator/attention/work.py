@@ -1,0 +1,34 @@
+"""What one decode step asks of attention, in whole tokens, for each of the coming steps.
+
+Counts stay integers until a latency model turns them into seconds: sums over a run are then exact
+and do not depend on how steps were grouped (``docs/decisions/0007-records-are-integers.md``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntVector: TypeAlias = NDArray[np.int64]
+FloatVector: TypeAlias = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionWork:
+    """Integer work of the batch's attention, shape (steps,), per layer and query-head group.
+
+    Parameters
+    ----------
+    attended_tokens : query-key pairs computed, summed over the batch; each costs
+        ``4 * query_heads * head_dim`` FLOPs per layer (scores and values).
+    read_tokens : tokens whose keys and values are read from HBM.
+    index_entries : selection keys scored and read (one per KV block for block top-k), or None for
+        attention that selects nothing; each costs ``2 * query_heads * head_dim`` FLOPs per layer.
+    """
+
+    attended_tokens: IntVector
+    read_tokens: IntVector
+    index_entries: IntVector | None = None

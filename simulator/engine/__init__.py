@@ -1,0 +1,1 @@
+"""The serving engines: SimPy models that turn a scenario into records."""

@@ -1,0 +1,127 @@
+"""Append-only records of a run: integers only, so that both engines agree to the byte.
+
+A step row holds consecutive steps of one replica with equal batch size and no prefill, or a single
+step with prefill; sums over its steps are exact.  What is derived from the rows (seconds per operation,
+utilisation, energy) is worked out afterwards (``docs/decisions/0007-records-are-integers.md``).
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.latency import StepRows
+
+STEP_COLUMNS: Final = (
+    "replica",
+    "start_ns",
+    "end_ns",
+    "steps",
+    "decode_sequences",
+    "attended_tokens",
+    "read_tokens",
+    "index_entries",
+    "prefill_tokens",
+    "prefill_attended_tokens",
+    "prefill_read_tokens",
+    "prefill_ends",
+    "kv_blocks",
+)
+"""A row of consecutive equal steps; `kv_blocks` are those held when the row ends."""
+
+TRIAL_COLUMNS: Final = (
+    "task",
+    "node",
+    "parent",
+    "replica",
+    "prompt_tokens",
+    "cached_tokens",
+    "max_tokens",
+    "output_tokens",
+    "submitted_ns",
+    "started_ns",
+    "first_token_ns",
+    "ended_ns",
+    "state",
+    "preemptions",
+    "truncated",
+    "correct",
+    "answer",
+)
+"""A node of a request tree; times that never came are -1; `cached_tokens` are those of the prompt that
+were found in the cache at first admission; `output_tokens` counts what was produced."""
+
+TASK_COLUMNS: Final = (
+    "task",
+    "arrival_ns",
+    "ended_ns",
+    "nodes",
+    "finished_nodes",
+    "cancelled_nodes",
+    "correct_nodes",
+    "solved",
+    "prompt_tokens",
+    "output_tokens",
+)
+"""A task; `ended_ns` is -1 while nodes are open; `solved` is the strategy's final answer."""
+
+
+class SequenceState(IntEnum):
+    """Life of a sequence; preemption alone moves it back, from RUNNING to WAITING."""
+
+    WAITING = 0
+    RUNNING = 1
+    FINISHED = 2
+    CANCELLED = 3
+
+
+class Table:
+    """Rows of equal length in one flat array of 64-bit integers."""
+
+    def __init__(self, columns: tuple[str, ...]) -> None:
+        self.columns = columns
+        self._flat = array("q")
+
+    def append(self, row: tuple[int, ...]) -> None:
+        """Append a row."""
+        self._flat.extend(row)
+
+    def to_matrix(self) -> NDArray[np.int64]:
+        """Return the rows as a matrix of shape (rows, columns)."""
+        return np.array(self._flat, dtype=np.int64).reshape(-1, len(self.columns))
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecords:
+    """What happened in one run.
+
+    Parameters
+    ----------
+    steps, trials, tasks : int64 matrices, columns as named above; rows in the order of `steps`:
+        (replica, time), `trials`: (task, node), `tasks`: task.
+    end_ns : simulated time at which the run ended.
+    pending_tasks : tasks that had not arrived when a horizon stopped the run.
+    """
+
+    steps: NDArray[np.int64]
+    trials: NDArray[np.int64]
+    tasks: NDArray[np.int64]
+    end_ns: int
+    pending_tasks: int
+
+    def step_rows(self, rows: NDArray[np.bool_] | slice = slice(None)) -> StepRows:
+        """Return the chosen step rows as the latency model's columns."""
+        chosen = self.steps[rows]
+        column = {name: chosen[:, position] for position, name in enumerate(STEP_COLUMNS)}
+        return StepRows(**{name: column[name] for name in StepRows.__slots__})
+
+
+def column(matrix: NDArray[np.int64], columns: tuple[str, ...], name: str) -> NDArray[np.int64]:
+    """Return the column called `name` of a matrix of records."""
+    values: NDArray[np.int64] = matrix[:, columns.index(name)]
+    return values

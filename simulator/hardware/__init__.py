@@ -1,0 +1,8 @@
+"""Hardware profiles: what a GPU and a node can do, by data sheet."""
+
+from __future__ import annotations
+
+from simulator.hardware.dtypes import DTYPE_BYTES, Dtype
+from simulator.hardware.profile import Figure, Gpu, Node
+
+__all__ = ["DTYPE_BYTES", "Dtype", "Figure", "Gpu", "Node"]

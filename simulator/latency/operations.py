@@ -1,0 +1,100 @@
+"""The operations of one forward pass on one GPU: FLOPs and HBM bytes as functions of the tokens.
+
+Linear operations depend on the number of tokens in the step alone, so they are worked out once per
+token count; attention depends on the contexts.  Not modelled: embedding look-up, rotary embedding,
+sampling (each under 1 % of a step at any batch worth serving), activations kept in cache between kernels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simulator.deployment import ACTIVATION_BYTES, Deployment
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Work of one operation over all layers on one GPU."""
+
+    name: str
+    flops: float
+    hbm_bytes: float
+
+
+def _linear(name: str, d: Deployment, *, tokens: int, size_in: int, size_out: int, repeats: int) -> Operation:
+    """Return a matrix product of `tokens` rows, `repeats` times (once per layer)."""
+    weights = size_in * size_out * d.weight_element_bytes
+    activations = tokens * (size_in + size_out) * ACTIVATION_BYTES
+    return Operation(name, repeats * 2.0 * tokens * size_in * size_out, repeats * (weights + activations))
+
+
+def _feed_forward(d: Deployment, tokens: int) -> list[Operation]:
+    a = d.architecture
+    if a.experts is None:
+        ffn = a.ffn_size // d.tp
+        return [
+            _linear("gate_up", d, tokens=tokens, size_in=a.hidden_size, size_out=2 * ffn, repeats=a.layers),
+            _linear("down", d, tokens=tokens, size_in=ffn, size_out=a.hidden_size, repeats=a.layers),
+        ]
+    e = a.experts
+    router = _linear("router", d, tokens=tokens, size_in=a.hidden_size, size_out=e.count, repeats=a.layers)
+    expert_weights = 3 * a.hidden_size * e.ffn_size / d.tp
+    routed = tokens * e.active
+    touched = e.expected_distinct_experts(tokens)
+    activations = routed * (2 * a.hidden_size + 3 * e.ffn_size / d.tp) * ACTIVATION_BYTES
+    experts = Operation(
+        "experts",
+        a.layers * 2.0 * routed * expert_weights,
+        a.layers * (touched * expert_weights * d.weight_element_bytes + activations),
+    )
+    return [router, experts]
+
+
+def layer_operations(d: Deployment, tokens: int) -> list[Operation]:
+    """Return the operations of all decoder layers, attention itself excepted, for `tokens` tokens.
+
+    The qkv operation includes writing the new keys and values.
+    """
+    a = d.architecture
+    width = a.head_dim * (d.query_heads + 2 * d.kv_heads)
+    qkv = _linear("qkv", d, tokens=tokens, size_in=a.hidden_size, size_out=width, repeats=a.layers)
+    qkv = Operation("qkv", qkv.flops, qkv.hbm_bytes + tokens * d.kv_token_bytes)
+    output = _linear(
+        "o", d, tokens=tokens, size_in=a.head_dim * d.query_heads, size_out=a.hidden_size, repeats=a.layers
+    )
+    # Two norms a layer, each reading and writing the hidden state and the residual.
+    norms = Operation("norms", 0.0, a.layers * 2 * 4.0 * tokens * a.hidden_size * ACTIVATION_BYTES)
+    return [qkv, output, *_feed_forward(d, tokens), norms]
+
+
+def head_operation(d: Deployment, sampled: int) -> Operation:
+    """Return the output head for the `sampled` sequences that produce a token."""
+    a = d.architecture
+    if not sampled:
+        return Operation("lm_head", 0.0, 0.0)
+    vocabulary = a.vocab_size // d.tp
+    return _linear("lm_head", d, tokens=sampled, size_in=a.hidden_size, size_out=vocabulary, repeats=1)
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionCosts:
+    """FLOPs and bytes behind one count of `AttentionWork`, over all layers on one GPU.
+
+    Parameters
+    ----------
+    attended_flops : scores and weighted values of one query-key pair.
+    read_bytes : keys and values of one token.
+    index_flops : score of one selection key.
+    index_bytes : one selection key.
+    """
+
+    attended_flops: float
+    read_bytes: float
+    index_flops: float
+    index_bytes: float
+
+    @classmethod
+    def of(cls, d: Deployment) -> AttentionCosts:
+        """Return the costs of a deployment."""
+        per_head = d.query_heads * d.architecture.head_dim * d.architecture.layers
+        return cls(4.0 * per_head, d.kv_token_bytes, 2.0 * per_head, d.index_entry_bytes)

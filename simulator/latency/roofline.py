@@ -1,0 +1,212 @@
+"""The roofline of a step: datasheet peaks, plus the latency floors that no roofline has.
+
+Every operation takes the longer of its FLOPs at the peak and its bytes at the HBM bandwidth, summed
+over operations (other combinations by choice), plus the all-reduces of tensor parallelism and a
+fixed overhead per layer.  An optimistic bound: measured serving steps take 1.2 to 6 times the
+roofline, worst for small models at short contexts.  Not modelled: kernel efficiency, tile and wave
+quantisation, overlap of communication with compute, host time beyond the fields below.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from simulator.attention.work import AttentionWork, FloatVector
+from simulator.deployment import Deployment
+from simulator.frozen import FrozenModel
+from simulator.latency.breakdown import Part, StepRows
+from simulator.latency.collectives import allreduce_seconds
+from simulator.latency.load import StepLoad
+from simulator.latency.operations import AttentionCosts, Operation, head_operation, layer_operations
+
+Combine = Literal["sum_of_max", "max_of_sum", "additive"]
+
+
+class RooflineLatency(FrozenModel):
+    """Step latency from datasheet peaks (an optimistic bound).
+
+    Notes
+    -----
+    ``sum_of_max``: operations run one after the other, each overlapping its compute with its traffic.
+    ``max_of_sum``: compute and traffic of the whole step overlap perfectly (Kinetics, App. A.1).
+    ``additive``: nothing overlaps (Kinetics, Eq. 1-4).
+    """
+
+    kind: Literal["roofline"] = "roofline"
+    combine: Combine = Field(default="sum_of_max", description="[-] how compute and traffic combine")
+    collectives: bool = Field(default=True, description="[-] whether all-reduces take time")
+    layer_overhead_s: float | None = Field(
+        default=None,
+        ge=0.0,
+        le=1.0,
+        description="[s] norms and launches per layer; null takes the profile's measured figure, else 0",
+    )
+    step_overhead_s: float = Field(
+        default=0.0, ge=0.0, le=10.0, description="[s] host and scheduler time of a step"
+    )
+    sequence_overhead_s: float = Field(
+        default=0.0, ge=0.0, le=1.0, description="[s] host time of a step per running sequence"
+    )
+
+    def bind(self, deployment: Deployment) -> BoundRoofline:
+        """Return the model of one replica's steps."""
+        return BoundRoofline(self, deployment)
+
+
+class BoundRoofline:
+    """`RooflineLatency` of one deployment, with its per-token-count costs worked out once."""
+
+    def __init__(self, config: RooflineLatency, deployment: Deployment) -> None:
+        self.config = config
+        self.deployment = deployment
+        gpu = deployment.gpu
+        self.peak_flops_per_s = gpu.peak(deployment.compute_dtype)
+        self.attention_flops_per_s = gpu.peak("bf16")
+        self.bytes_per_s = gpu.hbm_bandwidth_bytes_per_s.value
+        self.costs = AttentionCosts.of(deployment)
+        overhead = config.layer_overhead_s
+        if overhead is None:
+            overhead = gpu.layer_overhead_s.value if gpu.layer_overhead_s else 0.0
+        self.layers_overhead_s = overhead * deployment.architecture.layers
+        c, attention_flops, bandwidth = self.costs, self.attention_flops_per_s, self.bytes_per_s
+        self._attended_s = c.attended_flops / attention_flops
+        self._read_s = c.read_bytes / bandwidth
+        self._index_flop_s = c.index_flops / attention_flops
+        self._index_byte_s = c.index_bytes / bandwidth
+        self._linear: dict[int, tuple[float, float]] = {}
+        self._head: dict[int, tuple[float, float]] = {}
+
+    def step_seconds(self, load: StepLoad) -> FloatVector:
+        """Return the latency of each step of `load`, s, shape (steps,)."""
+        compute, memory = self._fixed(load)
+        work = load.decode
+        combine = self.config.combine
+        if combine == "sum_of_max":
+            return self._attention_seconds(work) + (compute + self._apart(load))
+        compute += load.prefill_attended_tokens * self._attended_s
+        memory += load.prefill_read_tokens * self._read_s
+        busy = work.attended_tokens * self._attended_s
+        traffic = work.read_tokens * self._read_s
+        if work.index_entries is not None:
+            busy = busy + work.index_entries * self._index_flop_s
+            traffic = traffic + work.index_entries * self._index_byte_s
+        seconds: FloatVector
+        if combine == "max_of_sum":
+            seconds = np.maximum(busy + compute, traffic + memory)
+        else:
+            seconds = (busy + compute) + (traffic + memory)
+        seconds += self._apart(load)
+        return seconds
+
+    def _attention_seconds(self, work: AttentionWork) -> FloatVector:
+        seconds: FloatVector
+        if work.read_tokens is work.attended_tokens:
+            seconds = work.read_tokens * max(self._attended_s, self._read_s)
+        else:
+            seconds = np.maximum(work.attended_tokens * self._attended_s, work.read_tokens * self._read_s)
+        if work.index_entries is not None:
+            seconds += work.index_entries * max(self._index_flop_s, self._index_byte_s)
+        return seconds
+
+    def _fixed(self, load: StepLoad) -> tuple[float, float]:
+        """Return what does not change within `load`: (compute s, memory s).
+
+        Under ``sum_of_max`` the operations are already combined and stand in the first number.
+        """
+        tokens = load.decode_sequences + load.prefill_tokens
+        linear = self._linear.get(tokens)
+        if linear is None:
+            linear = self._linear[tokens] = self._combined(layer_operations(self.deployment, tokens))
+        sampled = load.decode_sequences + load.prefill_ends
+        head = self._head.get(sampled)
+        if head is None:
+            head = self._head[sampled] = self._combined([head_operation(self.deployment, sampled)])
+        compute, memory = linear[0] + head[0], linear[1] + head[1]
+        if self.config.combine == "sum_of_max" and load.prefill_tokens:
+            compute += max(
+                load.prefill_attended_tokens * self._attended_s, load.prefill_read_tokens * self._read_s
+            )
+        return compute, memory
+
+    def _combined(self, operations: list[Operation]) -> tuple[float, float]:
+        compute = [op.flops / self.peak_flops_per_s for op in operations]
+        memory = [op.hbm_bytes / self.bytes_per_s for op in operations]
+        if self.config.combine == "sum_of_max":
+            return sum(map(max, compute, memory)), 0.0
+        return sum(compute), sum(memory)
+
+    def _apart(self, load: StepLoad) -> float:
+        """Return the time outside the roofline: all-reduces, layers' and host overheads, s."""
+        tokens = load.decode_sequences + load.prefill_tokens
+        sequences = load.decode_sequences + load.prefill_ends
+        return self._allreduce_s(tokens) + self._overhead_s(sequences)
+
+    def _allreduce_s(self, tokens: int) -> float:
+        return allreduce_seconds(self.deployment, tokens) if self.config.collectives else 0.0
+
+    def _overhead_s(self, sequences: int) -> float:
+        config = self.config
+        return self.layers_overhead_s + config.step_overhead_s + config.sequence_overhead_s * sequences
+
+    def parts(self, rows: StepRows) -> dict[str, Part]:
+        """Return where the time of recorded steps went, by operation; the seconds sum to the steps'.
+
+        Under ``max_of_sum`` a row's time is shared out by the resource that bounds it.  Rows of several
+        steps are treated as if one side of each maximum bounded all of them.
+        """
+        work = self._work(rows)
+        compute = {name: f / p for name, (f, _, p) in work.items()}
+        memory = {name: b / self.bytes_per_s for name, (_, b, _) in work.items()}
+        combine = self.config.combine
+        memory_bound = np.sum(list(memory.values()), axis=0) > np.sum(list(compute.values()), axis=0)
+        parts: dict[str, Part] = {}
+        for name, (flops, hbm_bytes, peak) in work.items():
+            if combine == "sum_of_max":
+                seconds = np.maximum(compute[name], memory[name])
+            elif combine == "max_of_sum":
+                seconds = np.where(memory_bound, memory[name], compute[name])
+            else:
+                seconds = compute[name] + memory[name]
+            parts[name] = Part(seconds, flops, hbm_bytes, peak, self.bytes_per_s)
+        return parts | self._parts_apart(rows)
+
+    def _parts_apart(self, rows: StepRows) -> dict[str, Part]:
+        tokens = rows.decode_sequences + rows.prefill_tokens
+        sequences = rows.decode_sequences + rows.prefill_ends
+        steps = rows.steps.astype(np.float64)
+        reduce_s = np.array([self._allreduce_s(int(t)) for t in tokens]) * steps
+        overhead_s = np.array([self._overhead_s(int(s)) for s in sequences]) * steps
+        nothing: FloatVector = np.zeros(len(rows.steps))
+        return {
+            name: Part(seconds, nothing, nothing, self.peak_flops_per_s, self.bytes_per_s)
+            for name, seconds in (("allreduce", reduce_s), ("overhead", overhead_s))
+        }
+
+    def _work(self, rows: StepRows) -> dict[str, tuple[FloatVector, FloatVector, float]]:
+        """Return (FLOPs, bytes, peak) of every roofline operation, columns of shape (rows,)."""
+        tokens = rows.decode_sequences + rows.prefill_tokens
+        sampled = rows.decode_sequences + rows.prefill_ends
+        d, c = self.deployment, self.costs
+        tables = {int(t): layer_operations(d, int(t)) for t in np.unique(tokens)}
+        heads = {int(s): [head_operation(d, int(s))] for s in np.unique(sampled)}
+        steps = rows.steps.astype(np.float64)
+        work: dict[str, tuple[FloatVector, FloatVector, float]] = {}
+        for table, keys in ((tables, tokens), (heads, sampled)):
+            first = next(iter(table.values()), [])
+            for position, operation in enumerate(first):
+                flops = np.array([table[int(k)][position].flops for k in keys]) * steps
+                hbm = np.array([table[int(k)][position].hbm_bytes for k in keys]) * steps
+                work[operation.name] = (flops, hbm, self.peak_flops_per_s)
+        peak = self.attention_flops_per_s
+        work["attention"] = (rows.attended_tokens * c.attended_flops, rows.read_tokens * c.read_bytes, peak)
+        if c.index_bytes:
+            work["selection"] = (rows.index_entries * c.index_flops, rows.index_entries * c.index_bytes, peak)
+        work["prefill_attention"] = (
+            rows.prefill_attended_tokens * c.attended_flops,
+            rows.prefill_read_tokens * c.read_bytes,
+            peak,
+        )
+        return work

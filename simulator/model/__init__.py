@@ -1,0 +1,8 @@
+"""Model architectures: shapes, parameter counts, KV size, and their import from Hugging Face configs."""
+
+from __future__ import annotations
+
+from simulator.model.architecture import Architecture, Experts
+from simulator.model.huggingface import architecture_from_config, architecture_to_yaml
+
+__all__ = ["Architecture", "Experts", "architecture_from_config", "architecture_to_yaml"]

@@ -1,0 +1,183 @@
+"""The shape of a decoder-only transformer and what follows from it: parameters and KV size.
+
+Counts are exact integers of the published weights: matrices, biases, norms, embeddings.  Covered are
+grouped-query attention and gated (three-matrix) feed-forward layers, either dense or, in every layer
+alike, a mixture of experts.
+
+Ignored: latent and linear attention, shared experts, layers that differ from one another.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from simulator.frozen import Count, FrozenModel, Tokens
+
+
+class Experts(FrozenModel):
+    """A mixture of experts in place of the feed-forward layer.
+
+    Raises
+    ------
+    ValueError
+        If a token would use more experts than there are.
+    """
+
+    count: Count = Field(description="[-] experts per layer, E")
+    active: Count = Field(description="[-] experts a token is sent to, k")
+    ffn_size: Count = Field(description="[-] inner size of one expert")
+
+    @model_validator(mode="after")
+    def _check_active(self) -> Experts:
+        if self.active > self.count:
+            message = (
+                f"active {self.active} exceeds count {self.count}; a token uses at most every expert once"
+            )
+            raise ValueError(message)
+        return self
+
+    def expected_distinct_experts(self, tokens: int) -> float:
+        """Return how many experts of a layer a step of `tokens` tokens is expected to touch.
+
+        Parameters
+        ----------
+        tokens : tokens in the step, at least 0.
+
+        Returns
+        -------
+        float
+            E (1 - (1 - k/E)^tokens).
+
+        Raises
+        ------
+        ValueError
+            If `tokens` is negative.
+
+        Notes
+        -----
+        Tokens choose independently and every expert is as likely; real routers are uneven and touch fewer.
+
+        Examples
+        --------
+        >>> Experts(count=128, active=8, ffn_size=768).expected_distinct_experts(1)
+        8.0
+        """
+        if tokens < 0:
+            message = f"tokens {tokens} is negative; a step has 0 or more tokens"
+            raise ValueError(message)
+        return self.count * (1.0 - ((self.count - self.active) / self.count) ** tokens)
+
+
+class Architecture(FrozenModel):
+    """A decoder-only transformer.
+
+    Raises
+    ------
+    ValueError
+        If the query heads do not divide evenly among the KV heads.
+    """
+
+    name: str = Field(min_length=1, description="[-] catalog name, the file's stem")
+    layers: Count = Field(description="[-] decoder layers")
+    hidden_size: Count = Field(description="[-] width of the residual stream")
+    ffn_size: Count = Field(description="[-] inner size of a dense feed-forward layer; unused with experts")
+    query_heads: Count = Field(description="[-] query heads, H_q")
+    kv_heads: Count = Field(description="[-] key and value heads, H_kv")
+    head_dim: Count = Field(description="[-] elements of one head")
+    vocab_size: Count = Field(description="[-] rows of the embedding table")
+    tied_embeddings: bool = Field(description="[-] whether input and output share one table")
+    qk_norm: bool = Field(description="[-] whether queries and keys are normalised per head")
+    qkv_bias: bool = Field(description="[-] whether the qkv projection has a bias")
+    max_context_tokens: Tokens = Field(description="[tokens] longest context the model is published for")
+    experts: Experts | None = Field(
+        default=None, description="[-] mixture of experts of every layer, or null"
+    )
+    source: str = Field(min_length=3, description="[-] where these numbers were read")
+
+    @model_validator(mode="after")
+    def _check_heads(self) -> Architecture:
+        if self.query_heads % self.kv_heads:
+            message = (
+                f"query_heads {self.query_heads} is not a multiple of kv_heads {self.kv_heads}; "
+                "every KV head serves as many query heads"
+            )
+            raise ValueError(message)
+        return self
+
+    @property
+    def q_out_size(self) -> int:
+        """Columns of the query projection, which are the rows of the output projection."""
+        return self.query_heads * self.head_dim
+
+    @property
+    def kv_out_size(self) -> int:
+        """Columns of the key and value projections together."""
+        return 2 * self.kv_heads * self.head_dim
+
+    @property
+    def qkv_out_size(self) -> int:
+        """Columns of the fused query, key and value projection."""
+        return self.q_out_size + self.kv_out_size
+
+    @property
+    def layer_attention_parameters(self) -> int:
+        """Parameters of one layer's attention: qkv and output projections, biases, per-head norms."""
+        matrices = self.hidden_size * (self.qkv_out_size + self.q_out_size)
+        biases = self.qkv_out_size if self.qkv_bias else 0
+        norms = 2 * self.head_dim if self.qk_norm else 0
+        return matrices + biases + norms
+
+    @property
+    def layer_ffn_parameters(self) -> int:
+        """Parameters of one layer's feed-forward part: gate, up, down of every expert, and the router."""
+        if self.experts is None:
+            return 3 * self.hidden_size * self.ffn_size
+        expert = 3 * self.hidden_size * self.experts.ffn_size
+        return self.experts.count * expert + self.hidden_size * self.experts.count
+
+    @property
+    def active_layer_ffn_parameters(self) -> int:
+        """Parameters of one layer's feed-forward part that one token uses."""
+        if self.experts is None:
+            return self.layer_ffn_parameters
+        idle = self.experts.count - self.experts.active
+        return self.layer_ffn_parameters - idle * 3 * self.hidden_size * self.experts.ffn_size
+
+    @property
+    def output_head_parameters(self) -> int:
+        """Parameters of the matrix that turns the last hidden state into logits, tied or not."""
+        return self.vocab_size * self.hidden_size
+
+    @property
+    def embedding_parameters(self) -> int:
+        """Parameters of the embedding table and, unless tied, of the output head."""
+        return self.output_head_parameters * (1 if self.tied_embeddings else 2)
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of the whole model."""
+        return self._total(self.layer_ffn_parameters)
+
+    @property
+    def active_parameters(self) -> int:
+        """Parameters one token uses; all of them, embeddings included, in a dense model."""
+        return self._total(self.active_layer_ffn_parameters)
+
+    @property
+    def kv_elements_per_token(self) -> int:
+        """Key and value elements one token leaves in the cache, over all layers (D of Kinetics)."""
+        return self.kv_out_size * self.layers
+
+    def kv_bytes_per_token(self, bytes_per_element: float) -> float:
+        """Return the bytes one token leaves in the KV cache, over all layers.
+
+        Parameters
+        ----------
+        bytes_per_element : bytes of one cached element, for example 2.0 for bf16.
+        """
+        return self.kv_elements_per_token * bytes_per_element
+
+    def _total(self, layer_ffn_parameters: int) -> int:
+        norms = 2 * self.hidden_size
+        layer = self.layer_attention_parameters + layer_ffn_parameters + norms
+        return self.embedding_parameters + self.layers * layer + self.hidden_size

@@ -1,0 +1,184 @@
+"""Import of a model's shape from the ``config.json`` its publisher ships (Hugging Face layout).
+
+Only decoder families whose weights `Architecture` counts exactly are read.  Anything else is refused
+by name rather than approximated: a model read wrongly has the wrong memory and the wrong speed.
+
+Ignored: rotary embedding parameters, dropout, token ids and number formats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from io import StringIO
+from typing import Final
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+
+from simulator.errors import ScenarioError
+from simulator.model.architecture import Architecture
+
+FAMILIES: Final = ("llama", "mistral", "mixtral", "qwen2", "qwen3", "qwen3_moe")
+"""Values of ``model_type`` that can be read."""
+
+
+def architecture_from_config(
+    config: Mapping[str, object], *, name: str, source: str | None = None
+) -> Architecture:
+    """Return the architecture that a ``config.json`` describes.
+
+    Parameters
+    ----------
+    config : the parsed file.
+    name : catalog name to give the model.
+    source : where the file was read; by default only that it was such a file, and its ``model_type``.
+
+    Raises
+    ------
+    ScenarioError
+        If the family is not supported, or keys are missing, of the wrong type, or ask for what is not
+        modelled; every fault is listed.
+
+    Examples
+    --------
+    >>> config = {
+    ...     "model_type": "llama", "num_hidden_layers": 32, "hidden_size": 4096,
+    ...     "intermediate_size": 14336, "num_attention_heads": 32, "num_key_value_heads": 8,
+    ...     "vocab_size": 128256, "max_position_embeddings": 131072, "tie_word_embeddings": False,
+    ... }
+    >>> architecture_from_config(config, name="llama-3.1-8b").parameters
+    8030261248
+    """
+    reader = _Reader(config, name)
+    family = reader.family()
+    reader.refuse_what_is_not_modelled(family)
+    fields: dict[str, object] = {
+        "name": name,
+        "layers": reader.size("num_hidden_layers"),
+        "hidden_size": reader.size("hidden_size"),
+        "ffn_size": reader.size("intermediate_size"),
+        "query_heads": reader.size("num_attention_heads"),
+        "kv_heads": reader.kv_heads(family),
+        "head_dim": reader.head_dim(family),
+        "vocab_size": reader.size("vocab_size"),
+        "tied_embeddings": reader.flag("tie_word_embeddings"),
+        "qk_norm": family.startswith("qwen3"),
+        "qkv_bias": family == "qwen2",
+        "max_context_tokens": reader.size("max_position_embeddings"),
+        "experts": reader.experts(family),
+        "source": source or f"Hugging Face config.json, model_type {family}",
+    }
+    reader.raise_faults()
+    try:
+        return Architecture.model_validate(fields)
+    except ValidationError as error:
+        raise ScenarioError([f"{name}: {_describe(fault)}" for fault in error.errors()]) from error
+
+
+def architecture_to_yaml(architecture: Architecture) -> str:
+    """Return the text of a preset file that reads back equal to `architecture`."""
+    yaml = YAML()
+    yaml.width = 4096
+    text = StringIO()
+    yaml.dump(architecture.model_dump(exclude_none=True), text)
+    return text.getvalue()
+
+
+def _describe(fault: Mapping[str, object]) -> str:
+    """Return one line for one pydantic error."""
+    location = fault["loc"]
+    path = ".".join(str(part) for part in location) if isinstance(location, tuple) else str(location)
+    return f"{path}: {fault['msg']}" if path else str(fault["msg"])
+
+
+class _Reader:
+    """Reads keys of one config and collects what is wrong, so that all of it can be said at once.
+
+    A size that cannot be read yields 0; it is never used, since `raise_faults` then raises.
+    """
+
+    def __init__(self, config: Mapping[str, object], name: str) -> None:
+        self._config = config
+        self._name = name
+        self._faults: dict[str, None] = {}  # a set that keeps its order: a key may be read twice
+
+    def raise_faults(self) -> None:
+        if self._faults:
+            raise ScenarioError([f"{self._name}: {fault}" for fault in self._faults])
+
+    def family(self) -> str:
+        """Return the model family; without one nothing else can be judged, so it raises at once."""
+        family = self._config.get("model_type")
+        if isinstance(family, str) and family in FAMILIES:
+            return family
+        given = "missing" if family is None else f"{family!r} is not supported"
+        message = f"{self._name}: model_type: {given}; supported: {', '.join(FAMILIES)}"
+        raise ScenarioError(message)
+
+    def size(self, key: str) -> int:
+        value = self._config.get(key)
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            return value
+        self._add(f"{key}: missing" if value is None else f"{key}: {value!r} is not a positive whole number")
+        return 0
+
+    def flag(self, key: str) -> bool:
+        """Return a boolean; every supported family takes an absent one as false."""
+        value = self._config.get(key)
+        if value is None or isinstance(value, bool):
+            return bool(value)
+        self._add(f"{key}: {value!r} is neither true nor false")
+        return False
+
+    def kv_heads(self, family: str) -> int:
+        """Return the KV heads; an old llama config without the key has one per query head."""
+        absent = self._config.get("num_key_value_heads") is None
+        return self.size("num_attention_heads" if family == "llama" and absent else "num_key_value_heads")
+
+    def head_dim(self, family: str) -> int:
+        """Return the head size; Qwen3 always states it, since it is not hidden size over heads."""
+        if family.startswith("qwen3") or self._config.get("head_dim") is not None:
+            return self.size("head_dim")
+        hidden, heads = self.size("hidden_size"), self.size("num_attention_heads")
+        if heads and hidden % heads:
+            self._add(f"head_dim: missing, and hidden_size {hidden} is not a multiple of {heads} heads")
+        return hidden // heads if heads else 0
+
+    def experts(self, family: str) -> dict[str, int] | None:
+        """Return the fields of `Experts`, or None in a dense family."""
+        keys = {
+            "mixtral": ("num_local_experts", "num_experts_per_tok", "intermediate_size"),
+            "qwen3_moe": ("num_experts", "num_experts_per_tok", "moe_intermediate_size"),
+        }.get(family)
+        if keys is None:
+            return None
+        count, active, ffn_size = (self.size(key) for key in keys)
+        return {"count": count, "active": active, "ffn_size": ffn_size}
+
+    def refuse_what_is_not_modelled(self, family: str) -> None:
+        """Add a fault for every setting that would make the parameter or KV count wrong."""
+        if family != "qwen2" and self.flag("attention_bias"):
+            self._add("attention_bias: true is not supported: it also biases the output projection")
+        if self.flag("mlp_bias"):
+            self._add("mlp_bias: true is not supported")
+        window = self._config.get("sliding_window")
+        if window is not None and (family in {"mistral", "mixtral"} or self.flag("use_sliding_window")):
+            self._add(
+                f"sliding_window: {window!r} is not read from a model; set it to null and choose "
+                "attention of kind sliding_window in the scenario"
+            )
+        self._refuse_uneven_layers()
+
+    def _refuse_uneven_layers(self) -> None:
+        kinds = self._config.get("layer_types")
+        if kinds is not None and not (
+            isinstance(kinds, list) and all(kind == "full_attention" for kind in kinds)
+        ):
+            self._add("layer_types: only full_attention in every layer is supported")
+        if self._config.get("mlp_only_layers"):
+            self._add("mlp_only_layers: only experts in every layer are supported")
+        if self._config.get("decoder_sparse_step", 1) != 1:
+            self._add("decoder_sparse_step: only 1, experts in every layer, is supported")
+
+    def _add(self, fault: str) -> None:
+        self._faults[fault] = None

@@ -1,0 +1,1 @@
+"""Scenarios: from text to one frozen object, every fault reported at once."""

@@ -1,0 +1,152 @@
+"""The resolved scenario: one frozen object that holds everything a run depends on.
+
+Past this point nothing is a dict or a name: catalogs and paths have been read, defaults filled in, and
+every value checked.  ``model_dump(mode="json", by_alias=True)`` gives a document that loads back to an
+equal scenario; the manifest of a run holds it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from simulator.attention import Attention, DenseAttention
+from simulator.deployment import Deployment
+from simulator.frozen import Count, FrozenModel, Ratio, Seconds
+from simulator.hardware import Dtype, Node
+from simulator.kvcache import KvConfig
+from simulator.latency import Latency, RooflineLatency
+from simulator.model import Architecture
+from simulator.routing import LeastLoaded, Router
+from simulator.scheduling import Fcfs, Scheduler
+from workloads import Workload
+
+
+class ServedModel(FrozenModel):
+    """The model as served: an architecture, its attention and its precisions."""
+
+    architecture: Architecture = Field(
+        alias="preset", description="[-] architecture: catalog name, path or table"
+    )
+    attention: Attention = Field(default=DenseAttention(), description="[-] how a decode step attends")
+    weight_dtype: Dtype = Field(default="bf16", description="[-] precision of the weights")
+    kv_dtype: Dtype = Field(default="bf16", description="[-] precision of cached keys and values")
+    compute_dtype: Dtype | None = Field(
+        default=None, description="[-] precision whose peak bounds matrix products; null: the weights'"
+    )
+
+
+class Parallelism(FrozenModel):
+    """How the node's GPUs are split: `dp` replicas of `tp` GPUs each."""
+
+    tp: Count = Field(default=1, description="[GPUs] tensor-parallel ranks of a replica")
+    dp: Count = Field(default=1, description="[-] replicas behind the router")
+
+
+class EngineConfig(FrozenModel):
+    """The serving engine of every replica."""
+
+    scheduler: Scheduler = Field(default=Fcfs(), description="[-] who is admitted next")
+    router: Router = Field(default=LeastLoaded(), description="[-] which replica serves a sequence")
+    latency: Latency = Field(default=RooflineLatency(), description="[-] how long a step takes")
+    kv: KvConfig = Field(default=KvConfig(), description="[-] the KV cache")
+    max_sequences: Count = Field(default=512, description="[-] largest batch of a replica")
+    max_batched_tokens: Count = Field(default=8192, description="[tokens] largest step of a replica")
+
+    @model_validator(mode="after")
+    def _a_step_holds_the_batch(self) -> Self:
+        if self.max_batched_tokens < self.max_sequences:
+            message = (
+                f"max_batched_tokens {self.max_batched_tokens} is below max_sequences {self.max_sequences}; "
+                "every running sequence takes one token of each step"
+            )
+            raise ValueError(message)
+        return self
+
+
+class ServiceLevel(FrozenModel):
+    """Limits a task must meet to count as goodput; what is null is not asked for."""
+
+    ttft_s: Seconds | None = Field(default=None, description="[s] longest time to first token of a trial")
+    tpot_s: Seconds | None = Field(default=None, description="[s] longest time per output token of a trial")
+    task_s: Seconds | None = Field(default=None, description="[s] longest time from arrival to answer")
+
+
+class ReportConfig(FrozenModel):
+    """What is measured, over which part of the run, and how often it is repeated."""
+
+    seeds: Count = Field(default=1, description="[-] repetitions with seeds seed, seed+1, ...")
+    horizon_s: Seconds | None = Field(default=None, description="[s] stop the run here; null: run to the end")
+    window: Literal["auto", "whole", "steady"] = Field(
+        default="auto",
+        description="[-] part of the run that rates refer to: whole = from first arrival to last answer; "
+        "steady = without warm-up and without the drain after the last arrival; auto = whole for "
+        "all_at_once, else steady",
+    )
+    warmup_ratio: Ratio = Field(
+        default=0.1, description="[-] part of the time to the last arrival dropped as warm-up, if steady"
+    )
+    confidence_ratio: float = Field(
+        default=0.95, gt=0.5, lt=1.0, description="[-] level of the confidence intervals"
+    )
+    slo: ServiceLevel = Field(default=ServiceLevel(), description="[-] limits for goodput")
+
+
+class Scenario(FrozenModel):
+    """Everything a run depends on.
+
+    Notes
+    -----
+    `variants` are complete scenarios that share this one's seed and workload draws (common random
+    numbers); they have no variants of their own.
+    """
+
+    schema_version: Literal[1] = Field(alias="schema", description="[-] version of the file format")
+    name: str = Field(default="scenario", min_length=1, max_length=200, description="[-] what to call it")
+    question: str = Field(default="", max_length=2000, description="[-] what the scenario is to answer")
+    hardware: Node = Field(description="[-] node: catalog name, path or table")
+    model: ServedModel = Field(description="[-] the model as served")
+    parallelism: Parallelism = Field(default=Parallelism(), description="[-] how the GPUs are split")
+    engine: EngineConfig = Field(default=EngineConfig(), description="[-] the serving engine")
+    workload: Workload = Field(description="[-] what is asked of the node")
+    report: ReportConfig = Field(default=ReportConfig(), description="[-] what is measured")
+    seed: int = Field(default=0, ge=0, le=2**63 - 1, description="[-] root of all random numbers")
+    variants: dict[str, Scenario] = Field(default={}, description="[-] alternatives run side by side")
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> Self:
+        p, node = self.parallelism, self.hardware
+        if p.tp * p.dp > node.gpus:
+            message = (
+                f"parallelism: tp {p.tp} x dp {p.dp} = {p.tp * p.dp} GPUs, but {node.name} has {node.gpus}"
+            )
+            raise ValueError(message)
+        limit = self.model.architecture.max_context_tokens
+        longest = self.workload.max_context_tokens()
+        if longest > limit:
+            message = (
+                f"workload.max_tokens: contexts reach {longest} tokens, but {self.model.architecture.name} "
+                f"is published for {limit}"
+            )
+            raise ValueError(message)
+        return self
+
+    def deployment(self) -> Deployment:
+        """Return one replica's share of the model.
+
+        Raises
+        ------
+        ScenarioError
+            If the heads cannot be split over the tensor-parallel ranks.
+        """
+        m = self.model
+        return Deployment(
+            architecture=m.architecture,
+            attention=m.attention,
+            gpu=self.hardware.gpu,
+            tp=self.parallelism.tp,
+            weight_dtype=m.weight_dtype,
+            kv_dtype=m.kv_dtype,
+            compute_dtype=m.compute_dtype or m.weight_dtype,
+        )
