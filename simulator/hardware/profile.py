@@ -54,7 +54,7 @@ Bytes = Annotated[Figure, AfterValidator(_between(1e6, 1e14, "bytes"))]
 BytesPerS = Annotated[Figure, AfterValidator(_between(1e9, 1e15, "bytes/s"))]
 Watts = Annotated[Figure, AfterValidator(_between(1.0, 1e5, "W"))]
 UsdPerHour = Annotated[Figure, AfterValidator(_between(0.0, 1e3, "USD/h"))]
-Latency = Annotated[Figure, AfterValidator(_between(1e-7, 1e-2, "s"))]
+Latency = Annotated[Figure, AfterValidator(_between(0.0, 1e-2, "s"))]
 
 
 class Gpu(FrozenModel):

@@ -72,7 +72,9 @@ def architecture_from_config(
     try:
         return Architecture.model_validate(fields)
     except ValidationError as error:
-        raise ScenarioError([f"{name}: {_describe(fault)}" for fault in error.errors()]) from error
+        raise ScenarioError(
+            [f"{name}: {_describe(fault['loc'], fault['msg'])}" for fault in error.errors()]
+        ) from error
 
 
 def architecture_to_yaml(architecture: Architecture) -> str:
@@ -84,11 +86,11 @@ def architecture_to_yaml(architecture: Architecture) -> str:
     return text.getvalue()
 
 
-def _describe(fault: Mapping[str, object]) -> str:
+def _describe(location: tuple[int | str, ...], message: str) -> str:
     """Return one line for one pydantic error."""
-    location = fault["loc"]
-    path = ".".join(str(part) for part in location) if isinstance(location, tuple) else str(location)
-    return f"{path}: {fault['msg']}" if path else str(fault["msg"])
+    path = ".".join(str(part) for part in location)
+    message = message.removeprefix("Value error, ")
+    return f"{path}: {message}" if path else message
 
 
 class _Reader:

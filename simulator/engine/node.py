@@ -1,0 +1,272 @@
+"""The node around its replicas: arrivals, request trees, routing, and what follows when a node ends.
+
+Shared by both engines.  A replica offers ``submit``, ``cancel`` and ``outstanding``; it calls `finished`
+at a step boundary and leaves every decision about tasks to this module.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
+
+from simpy import Environment, Event
+
+from simulator.engine.recorder import Recorder
+from simulator.engine.records import RunRecords, SequenceState
+from simulator.engine.sequence import Sequence, TaskRun
+from simulator.errors import InfeasiblePlanError
+from simulator.kvcache import KvCapacity
+from simulator.rng import Streams
+from simulator.scenario.schema import Scenario
+from simulator.scheduling import SequenceView
+from simulator.units import to_ns
+from workloads.task import Task
+from workloads.tree import NodeRequest, NodeState, RequestTree
+
+ARRIVING = -1
+"""Value of `ServingNode.turn` while arrivals are handled: every boundary of this time is still to come."""
+
+
+class Replica(Protocol):
+    """What the node asks of a replica, in either engine."""
+
+    index: int
+    outstanding: int
+
+    def holds_task(self, task: int) -> bool:
+        """Say whether sequences of `task` are waiting or running here."""
+        ...
+
+    def submit(self, sequence: Sequence) -> None:
+        """Put a sequence into the queue."""
+        ...
+
+    def cancel(self, sequence: Sequence) -> None:
+        """Stop a sequence: at once if it waits, at the next step boundary if it runs."""
+        ...
+
+    def settle(self, horizon_ns: int) -> None:
+        """Take account of the steps that ended before `horizon_ns`, where the run was cut."""
+        ...
+
+
+class ServingNode:
+    """Arrivals, trees and routing of one run.
+
+    Parameters
+    ----------
+    scenario : what is simulated; its `variants` are ignored.
+    seed : root of the random numbers.
+    capacity : KV blocks of each replica.
+    on_task_end : called with the number of tasks that have ended, for progress.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        *,
+        seed: int,
+        capacity: KvCapacity,
+        on_task_end: Callable[[int], None] | None = None,
+    ) -> None:
+        self.env = Environment(initial_time=0)
+        self.scenario = scenario
+        self.capacity = capacity
+        self.streams = Streams(seed)
+        self.recorder = Recorder(scenario.parallelism.dp)
+        self.replicas: list[Replica] = []
+        self.turn = ARRIVING
+        self._workload = scenario.workload
+        self._strategy = scenario.workload.strategy
+        self._router = scenario.engine.router
+        shares = scenario.engine.kv.prefix_sharing and self._strategy.shares_prompt
+        self._shares_prompt = shares
+        self._reads_prefix_once = shares and scenario.model.attention.reads_prefix_once
+        self._tasks: Iterator[Task] = iter(())
+        self._submitted = 0
+        self._arrived = 0
+        self._ended = 0
+        self._open_runs: dict[int, TaskRun] = {}
+        self._on_task_end = on_task_end
+
+    def run(self, replicas: Iterable[Replica]) -> RunRecords:
+        """Simulate to the end, or to the horizon, and return the records."""
+        self.replicas = list(replicas)
+        self._tasks = self._workload.tasks_iter(self.streams)
+        self.env.process(self._arrivals())
+        horizon_s = self.scenario.report.horizon_s
+        if horizon_s is None:
+            self.env.run()
+        else:
+            horizon_ns = max(1, to_ns(horizon_s))
+            self.env.run(until=horizon_ns)
+            for replica in self.replicas:
+                replica.settle(horizon_ns)
+        return self._close(horizon_s)
+
+    def _close(self, horizon_s: float | None) -> RunRecords:
+        for run in self._open_runs.values():
+            for sequence in run.sequences:
+                if sequence.state in (SequenceState.WAITING, SequenceState.RUNNING):
+                    self.recorder.trial(sequence, -1)
+            self.recorder.task(run, -1, solved=False)
+        records = self.recorder.finish(
+            end_ns=0 if horizon_s is None else to_ns(horizon_s),
+            pending_tasks=self._workload.count - self._arrived,
+        )
+        return records
+
+    # -- arrivals
+
+    def _arrivals(self) -> Iterator[Event]:
+        times_ns = [to_ns(t) for t in self._workload.arrival_times_s(self.streams)]
+        concurrency = self._workload.arrivals.concurrency
+        if concurrency is not None:
+            times_ns = times_ns[:concurrency]
+        for time_ns in times_ns:
+            if time_ns > self.env.now:
+                yield self.env.timeout(time_ns - self.env.now)
+            self.turn = ARRIVING
+            self._start_next_task()
+
+    def _start_next_task(self, _event: Event | None = None) -> None:
+        task = next(self._tasks, None)
+        if task is None:
+            return
+        run = TaskRun(task, int(self.env.now), RequestTree(task))
+        self._arrived += 1
+        self._open_runs[task.index] = run
+        self._request(run, self._strategy.start())
+
+    def _replace_task(self) -> None:
+        """Start the successor of a task that has ended, in a closed loop."""
+        arrivals = self._workload.arrivals
+        if arrivals.concurrency is None:
+            return
+        pause_ns = to_ns(arrivals.think_time_s)
+        if not pause_ns:
+            self._start_next_task()
+            return
+        pause = self.env.timeout(pause_ns)
+        pause.callbacks.append(self._after_pause)
+
+    def _after_pause(self, _event: Event) -> None:
+        self.turn = ARRIVING
+        self._start_next_task()
+
+    # -- request trees
+
+    def _request(self, run: TaskRun, requests: Iterable[NodeRequest]) -> None:
+        for request in requests:
+            sequence = self._sequence(run, request)
+            run.sequences.append(sequence)
+            index = self._router.route(
+                number=sequence.view.number, task=run.task.index, replicas=self.replicas
+            )
+            sequence.replica = index
+            self.replicas[index].submit(sequence)
+
+    def _sequence(self, run: TaskRun, request: NodeRequest) -> Sequence:
+        node = run.tree.add(request, max_tokens=self._workload.max_tokens)
+        outcome = self._workload.outcome(self.streams, run.tree, node)
+        task = run.task
+        view = SequenceView(
+            number=self._submitted,
+            task=task.index,
+            task_arrival_ns=run.arrival_ns,
+            submitted_ns=int(self.env.now),
+            prompt_tokens=node.prompt_tokens,
+            max_tokens=node.max_tokens,
+            priority=task.priority,
+        )
+        self._submitted += 1
+        chain: tuple[tuple[tuple[int, int], int], ...] = ()
+        keep = None
+        if self._shares_prompt:
+            chain = self._chain(run, request)
+            keep = (task.index, node.index) if request.keep_kv else None
+        prefix: list[tuple[tuple[int, int], int]] = []
+        if self._reads_prefix_once:
+            start = 0
+            for key, end in chain:
+                prefix.append((key, end - start))
+                start = end
+        sequence = Sequence(view, run, node, outcome, chain, prefix, keep)
+        self._check_fits(sequence)
+        return sequence
+
+    def _chain(self, run: TaskRun, request: NodeRequest) -> tuple[tuple[tuple[int, int], int], ...]:
+        if request.parent is None:
+            return (((run.task.index, -1), run.task.prompt_tokens),)
+        parent = run.sequences[request.parent]
+        if parent.keep is None:
+            return tuple(parent.chain)
+        return (*parent.chain, (parent.keep, parent.known_tokens - 1))
+
+    def _check_fits(self, sequence: Sequence) -> None:
+        capacity = self.capacity
+        need = -(-sequence.longest_kv_tokens // capacity.block_tokens)
+        if need > capacity.blocks:
+            view = sequence.view
+            message = (
+                f"task {view.task}: a context of {sequence.longest_kv_tokens} tokens needs {need} KV blocks of "
+                f"{capacity.block_tokens} tokens, a replica has {capacity.blocks}: {capacity.describe()}"
+            )
+            raise InfeasiblePlanError(message)
+
+    def finished(self, sequences: Iterable[Sequence]) -> None:
+        """Close nodes whose sequences reached their end at a boundary, and act on each in turn."""
+        for sequence in sequences:
+            node, run, outcome = sequence.node, sequence.run, sequence.outcome
+            node.generated_tokens = sequence.view.generated_tokens
+            node.truncated, node.correct = outcome.truncated, outcome.correct
+            node.answer, node.score = outcome.answer, outcome.score
+            run.tree.close(node, NodeState.FINISHED)
+            self.recorder.trial(sequence, int(self.env.now))
+            decision = self._strategy.on_finish(run.tree, node)
+            for index in decision.cancel:
+                self._cancel(run.sequences[index])
+            self._request(run, decision.requests)
+            self._end_if_done(run)
+
+    def _cancel(self, sequence: Sequence) -> None:
+        if sequence.cancelled or sequence.state not in (SequenceState.WAITING, SequenceState.RUNNING):
+            return
+        sequence.cancelled = True
+        sequence.run.tree.close(sequence.node, NodeState.CANCELLED)
+        self.replicas[sequence.replica].cancel(sequence)
+
+    def cancelled(self, sequence: Sequence) -> None:
+        """Record that a cancelled sequence has left its replica."""
+        sequence.state = SequenceState.CANCELLED
+        sequence.node.generated_tokens = sequence.view.generated_tokens
+        self.recorder.trial(sequence, int(self.env.now))
+
+    def _end_if_done(self, run: TaskRun) -> None:
+        if run.ended or run.tree.open_nodes:
+            return
+        run.ended = True
+        del self._open_runs[run.task.index]
+        self._ended += 1
+        self.recorder.task(run, int(self.env.now), solved=self._strategy.solved(run.tree))
+        if self._on_task_end is not None:
+            self._on_task_end(self._ended)
+        self._replace_task()
+
+
+class TaskCounts:
+    """How many sequences of each task a replica serves."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[int] = Counter()
+
+    def add(self, task: int, change: int) -> None:
+        """Change the count of `task`."""
+        self._counts[task] += change
+        if not self._counts[task]:
+            del self._counts[task]
+
+    def holds(self, task: int) -> bool:
+        """Say whether any sequence of `task` is served."""
+        return task in self._counts

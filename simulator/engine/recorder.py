@@ -1,0 +1,121 @@
+"""Collects the records of a run while it happens."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simulator.engine.records import (
+    STEP_COLUMNS,
+    TASK_COLUMNS,
+    TRIAL_COLUMNS,
+    RunRecords,
+    SequenceState,
+    Table,
+)
+from simulator.engine.sequence import Sequence, TaskRun
+
+_START, _END, _STEPS, _DECODING, _PREFILL = 1, 2, 3, 4, 8
+_SUMMED = (3, 5, 6, 7)
+_KV = 12
+
+
+class StepRecorder:
+    """The steps of one replica; consecutive decode steps with equal batch size share a row."""
+
+    __slots__ = ("_row", "table")
+
+    def __init__(self) -> None:
+        self.table = Table(STEP_COLUMNS)
+        self._row: list[int] | None = None
+
+    def add(self, row: list[int]) -> None:
+        """Record one step, or several with the same members, as a row of `STEP_COLUMNS`."""
+        last = self._row
+        if last is not None:
+            if (
+                last[_DECODING] == row[_DECODING]
+                and not last[_PREFILL]
+                and not row[_PREFILL]
+                and last[_END] == row[_START]
+            ):
+                last[_END] = row[_END]
+                for position in _SUMMED:
+                    last[position] += row[position]
+                last[_KV] = row[_KV]
+                return
+            self.table.append(tuple(last))
+        self._row = row
+
+    def close(self) -> None:
+        """Write the row in progress."""
+        if self._row is not None:
+            self.table.append(tuple(self._row))
+            self._row = None
+
+
+class Recorder:
+    """The records of one run."""
+
+    def __init__(self, replicas: int) -> None:
+        self.steps = [StepRecorder() for _ in range(replicas)]
+        self._trials = Table(TRIAL_COLUMNS)
+        self._tasks = Table(TASK_COLUMNS)
+
+    def trial(self, sequence: Sequence, ended_ns: int) -> None:
+        """Record a sequence whose life has ended, or as it stands when the run ends (-1)."""
+        view, node = sequence.view, sequence.node
+        parent = node.request.parent
+        finished = sequence.state is SequenceState.FINISHED
+        self._trials.append(
+            (
+                view.task,
+                node.index,
+                -1 if parent is None else parent,
+                sequence.replica,
+                view.prompt_tokens,
+                sequence.cached_tokens,
+                view.max_tokens,
+                view.generated_tokens,
+                view.submitted_ns,
+                sequence.started_ns,
+                sequence.first_token_ns,
+                ended_ns,
+                int(sequence.state),
+                sequence.preemptions,
+                int(finished and sequence.outcome.truncated),
+                int(finished and sequence.outcome.correct),
+                sequence.outcome.answer if finished else -1,
+            )
+        )
+
+    def task(self, run: TaskRun, ended_ns: int, *, solved: bool) -> None:
+        """Record a task that has ended, or as it stands when the run ends (-1)."""
+        states = [s.state for s in run.sequences]
+        finished = [s for s in run.sequences if s.state is SequenceState.FINISHED]
+        self._tasks.append(
+            (
+                run.task.index,
+                run.arrival_ns,
+                ended_ns,
+                len(states),
+                len(finished),
+                sum(1 for s in run.sequences if s.cancelled),
+                sum(1 for s in finished if s.outcome.correct),
+                int(solved),
+                run.task.prompt_tokens,
+                sum(s.view.generated_tokens for s in run.sequences),
+            )
+        )
+
+    def finish(self, *, end_ns: int, pending_tasks: int) -> RunRecords:
+        """Return all records in their order."""
+        for recorder in self.steps:
+            recorder.close()
+        trials, tasks = self._trials.to_matrix(), self._tasks.to_matrix()
+        return RunRecords(
+            steps=np.concatenate([recorder.table.to_matrix() for recorder in self.steps]),
+            trials=trials[np.lexsort((trials[:, 1], trials[:, 0]))],
+            tasks=tasks[np.argsort(tasks[:, 0], kind="stable")],
+            end_ns=end_ns,
+            pending_tasks=pending_tasks,
+        )
