@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 CORRECT_ANSWER: Final = 0
 """Identity of the correct answer of every task; wrong answers count from 1."""
@@ -12,8 +11,7 @@ NO_ANSWER: Final = -1
 """Identity that stands for "no final answer": an intermediate or a truncated node."""
 
 
-@dataclass(frozen=True, slots=True)
-class NodeOutcome:
+class NodeOutcome(NamedTuple):
     """What generating a node would give if it ran to its end.
 
     Parameters

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from math import ceil
+from typing import TYPE_CHECKING, Final
 
 from workloads.task import Task
 
 if TYPE_CHECKING:
     import networkx as nx
+
+ROUNDING: Final = 1e-9
+"""Slack for sums and products of shares such as 1/3, so that three thirds are a whole."""
 
 
 class NodeState(IntEnum):
@@ -34,7 +38,7 @@ class NodeRequest:
     parent : index of the node that this one continues, or None for the task's prompt.
     share_ratio : part of a whole solution that this node writes, in (0, 1]; a trial writes 1.
     keep_kv : keep the node's KV cached when it ends, because children may continue it.
-    max_tokens : a tighter cap on this node's output than the workload's, if any, tokens.
+    max_tokens : a tighter cap on this node's output than its share of the workload's, if any, tokens.
     """
 
     parent: int | None = None
@@ -83,13 +87,21 @@ class RequestTree:
     open_nodes: int = 0
 
     def add(self, request: NodeRequest, *, max_tokens: int) -> RequestNode:
-        """Append the node that `request` asks for and return it."""
+        """Append the node that `request` asks for and return it.
+
+        Parameters
+        ----------
+        request : the node wanted; its parent, if any, has finished.
+        max_tokens : the workload's cap on a whole solution; the node may use its share of it, tokens.
+        """
         if request.parent is None:
             prompt_tokens, depth = self.task.prompt_tokens, 0
         else:
             parent = self.nodes[request.parent]
             prompt_tokens, depth = parent.prompt_tokens + parent.generated_tokens, parent.depth + 1
-        cap = max_tokens if request.max_tokens is None else min(max_tokens, request.max_tokens)
+        cap = share_of_tokens(max_tokens, request.share_ratio)
+        if request.max_tokens is not None:
+            cap = min(cap, request.max_tokens)
         node = RequestNode(len(self.nodes), request, prompt_tokens, cap, depth)
         self.nodes.append(node)
         self.open_nodes += 1
@@ -127,3 +139,14 @@ class RequestTree:
             )
             graph.add_edge(-1 if node.request.parent is None else node.request.parent, node.index)
         return graph
+
+
+def share_of_tokens(tokens: int, share_ratio: float) -> int:
+    """Return the tokens that a node with `share_ratio` has of a whole of `tokens`, rounded up.
+
+    Examples
+    --------
+    >>> share_of_tokens(100, 1.0), share_of_tokens(100, 0.3), share_of_tokens(1, 0.25)
+    (100, 30, 1)
+    """
+    return tokens if share_ratio == 1.0 else max(1, ceil(tokens * share_ratio - ROUNDING))

@@ -14,8 +14,7 @@ Ignored: trials of one task are independent given p; a wrong trial is as long as
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import ceil
-from typing import Annotated, Final, Self
+from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,17 +24,14 @@ from simulator.frozen import FrozenModel, Tokens
 from simulator.rng import Streams
 from workloads.arrivals import Arrivals
 from workloads.lengths import Lengths
-from workloads.lengths.lognormal import STANDARD_NORMAL
+from workloads.lengths.lognormal import normal_quantile
 from workloads.lengths.protocol import LARGEST_U, SMALLEST_U
 from workloads.outcome import CORRECT_ANSWER, NO_ANSWER, NodeOutcome
 from workloads.outcomes import Outcomes
 from workloads.strategies import AnyStrategy
 from workloads.task import Task
 from workloads.tasks import TaskSet
-from workloads.tree import RequestNode, RequestTree
-
-ROUNDING: Final = 1e-9
-"""Slack for sums and products of shares such as 1/3, so that three thirds are a whole."""
+from workloads.tree import ROUNDING, RequestNode, RequestTree, share_of_tokens
 
 
 class Workload(FrozenModel):
@@ -46,7 +42,10 @@ class Workload(FrozenModel):
     lengths: Lengths = Field(description="[-] How long a trial is, before the cap.")
     outcomes: Outcomes = Field(description="[-] How hard tasks are and what wrong answers look like.")
     strategy: AnyStrategy = Field(description="[-] How the trials of a task are spent.")
-    max_tokens: Tokens = Field(default=32_768, description="[tokens] Cap on the output of one node.")
+    max_tokens: Tokens = Field(
+        default=32_768,
+        description="[tokens] Cap on the output of a whole solution; a node has its share of it.",
+    )
     priorities: Annotated[tuple[int, ...], Field(strict=False, min_length=1)] = Field(
         default=(0,), description="[-] Priorities given to the tasks in turn; larger is more urgent."
     )
@@ -94,24 +93,27 @@ class Workload(FrozenModel):
         """
         task, index, request = tree.task, node.index, node.request
         share = request.share_ratio
-        tokens = self._whole_tokens(streams, task, index)
-        if share < 1.0:
-            tokens = max(1, ceil(share * tokens - ROUNDING))
-        if tokens > node.max_tokens:
-            score = self._score(streams, task, index, on_track=False)
-            return NodeOutcome(node.max_tokens, correct=False, answer=NO_ANSWER, score=score, truncated=True)
-        chance = task.solve_probability if share == 1.0 else task.solve_probability**share
-        correct = streams.uniform("correct", task=task.index, draw=index) < chance and (
-            request.parent is None or tree.nodes[request.parent].correct
-        )
-        answer = self._answer(streams, tree, node, correct=correct)
-        score = self._score(streams, task, index, on_track=correct)
-        return NodeOutcome(tokens, correct=correct, answer=answer, score=score, truncated=False)
+        tokens = share_of_tokens(self._whole_tokens(streams, task, index), share)
+        truncated = tokens > node.max_tokens
+        correct = not truncated and self._stays_on_track(streams, tree, node)
+        if truncated or not (share == 1.0 or _ends_solution(tree, node)):
+            answer = NO_ANSWER
+        elif correct:
+            answer = CORRECT_ANSWER
+        else:
+            uniform = streams.uniform("answer", task=task.index, draw=index)
+            answer = self.outcomes.wrong_answers.quantile(uniform)
+        noise = self.strategy.verifier_noise
+        score = 1.0 if correct else 0.0
+        if noise:
+            uniform = streams.uniform("score", task=task.index, draw=index)
+            score += noise * normal_quantile(max(uniform, SMALLEST_U))
+        return NodeOutcome(node.max_tokens if truncated else tokens, correct, answer, score, truncated)
 
     def max_context_tokens(self) -> int:
         """Return an upper bound of prompt and outputs along any path of any task, tokens.
 
-        The least of what the caps allow and of what the lengths can give; for feasibility checks.
+        The smaller of what the cap allows and what the lengths can give; for feasibility checks.
         """
         prompts, outputs = self.arrivals.recorded_prompt_tokens, self.arrivals.recorded_output_tokens
         longest_prompt = self.tasks.longest_prompt_tokens if prompts is None else max(prompts)
@@ -122,7 +124,7 @@ class Workload(FrozenModel):
             longest_output = max(outputs)
         deepest = self.strategy.max_depth
         # Shares along a path sum to at most 1; each part is rounded up to a whole token.
-        return longest_prompt + min((deepest + 1) * self.max_tokens, longest_output + deepest)
+        return longest_prompt + min(self.max_tokens, longest_output) + deepest
 
     def _whole_tokens(self, streams: Streams, task: Task, index: int) -> int:
         """Return the length that a whole trial with this node's luck would have, tokens."""
@@ -131,22 +133,14 @@ class Workload(FrozenModel):
             return recorded[task.index]
         return self.lengths.quantile(streams.uniform("length", task=task.index, draw=index), task)
 
-    def _answer(self, streams: Streams, tree: RequestTree, node: RequestNode, *, correct: bool) -> int:
-        """Return the identity of the final answer, none if `node` does not end a solution."""
-        if not _ends_solution(tree, node):
-            return NO_ANSWER
-        if correct:
-            return CORRECT_ANSWER
-        uniform = streams.uniform("answer", task=tree.task.index, draw=node.index)
-        return self.outcomes.wrong_answers.quantile(uniform)
-
-    def _score(self, streams: Streams, task: Task, index: int, *, on_track: bool) -> float:
-        """Return what the reward model says: the truth, blurred by the strategy's verifier."""
-        noise = self.strategy.verifier_noise
-        if noise == 0.0:
-            return float(on_track)
-        uniform = streams.uniform("score", task=task.index, draw=index)
-        return on_track + noise * STANDARD_NORMAL.inv_cdf(max(uniform, SMALLEST_U))
+    def _stays_on_track(self, streams: Streams, tree: RequestTree, node: RequestNode) -> bool:
+        """Say whether the text up to the end of `node` is right, if no cap cuts it off."""
+        request, chance = node.request, tree.task.solve_probability
+        if request.parent is not None and not tree.nodes[request.parent].correct:
+            return False
+        if request.share_ratio != 1.0:
+            chance **= request.share_ratio
+        return streams.uniform("correct", task=tree.task.index, draw=node.index) < chance
 
 
 def _ends_solution(tree: RequestTree, node: RequestNode) -> bool:

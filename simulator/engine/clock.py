@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from simpy import Environment, Event
-from simpy.core import EventPriority
+from simpy.events import EventPriority
 
 FIRST_REPLICA_PRIORITY: Final = 2
 """SimPy's URGENT is 0 and NORMAL, that of arrivals, is 1."""

@@ -7,7 +7,7 @@ at a step boundary and leaves every decision about tasks to this module.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Protocol
 
 from simpy import Environment, Event
@@ -32,7 +32,11 @@ class Replica(Protocol):
     """What the node asks of a replica, in either engine."""
 
     index: int
-    outstanding: int
+
+    @property
+    def outstanding(self) -> int:
+        """Sequences waiting or running here."""
+        ...
 
     def holds_task(self, task: int) -> bool:
         """Say whether sequences of `task` are waiting or running here."""
@@ -44,6 +48,10 @@ class Replica(Protocol):
 
     def cancel(self, sequence: Sequence) -> None:
         """Stop a sequence: at once if it waits, at the next step boundary if it runs."""
+        ...
+
+    def forget(self, task: int) -> None:
+        """Drop what is cached of an ended task."""
         ...
 
     def settle(self, horizon_ns: int) -> None:
@@ -111,15 +119,14 @@ class ServingNode:
                 if sequence.state in (SequenceState.WAITING, SequenceState.RUNNING):
                     self.recorder.trial(sequence, -1)
             self.recorder.task(run, -1, solved=False)
-        records = self.recorder.finish(
-            end_ns=0 if horizon_s is None else to_ns(horizon_s),
+        return self.recorder.finish(
+            horizon_ns=None if horizon_s is None else to_ns(horizon_s),
             pending_tasks=self._workload.count - self._arrived,
         )
-        return records
 
     # -- arrivals
 
-    def _arrivals(self) -> Iterator[Event]:
+    def _arrivals(self) -> Generator[Event, None, None]:
         times_ns = [to_ns(t) for t in self._workload.arrival_times_s(self.streams)]
         concurrency = self._workload.arrivals.concurrency
         if concurrency is not None:
@@ -210,8 +217,8 @@ class ServingNode:
         if need > capacity.blocks:
             view = sequence.view
             message = (
-                f"task {view.task}: a context of {sequence.longest_kv_tokens} tokens needs {need} KV blocks of "
-                f"{capacity.block_tokens} tokens, a replica has {capacity.blocks}: {capacity.describe()}"
+                f"task {view.task}: a context of {sequence.longest_kv_tokens} tokens needs {need} KV blocks "
+                f"of {capacity.block_tokens} tokens, a replica has {capacity.blocks}: {capacity.describe()}"
             )
             raise InfeasiblePlanError(message)
 
@@ -250,6 +257,9 @@ class ServingNode:
         del self._open_runs[run.task.index]
         self._ended += 1
         self.recorder.task(run, int(self.env.now), solved=self._strategy.solved(run.tree))
+        if self._shares_prompt:
+            for replica in self.replicas:
+                replica.forget(run.task.index)
         if self._on_task_end is not None:
             self._on_task_end(self._ended)
         self._replace_task()

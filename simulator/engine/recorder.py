@@ -17,6 +17,7 @@ from simulator.engine.sequence import Sequence, TaskRun
 _START, _END, _STEPS, _DECODING, _PREFILL = 1, 2, 3, 4, 8
 _SUMMED = (3, 5, 6, 7)
 _KV = 12
+_TOKENS = TRIAL_COLUMNS.index("output_tokens")
 
 
 class StepRecorder:
@@ -103,19 +104,24 @@ class Recorder:
                 sum(1 for s in finished if s.outcome.correct),
                 int(solved),
                 run.task.prompt_tokens,
-                sum(s.view.generated_tokens for s in run.sequences),
+                0,  # output tokens: summed over the trials at the end, when cancelled ones have left too
             )
         )
 
-    def finish(self, *, end_ns: int, pending_tasks: int) -> RunRecords:
-        """Return all records in their order."""
+    def finish(self, *, horizon_ns: int | None, pending_tasks: int) -> RunRecords:
+        """Return all records in their order; the run ends at its horizon, or with its last step."""
         for recorder in self.steps:
             recorder.close()
         trials, tasks = self._trials.to_matrix(), self._tasks.to_matrix()
+        steps = np.concatenate([recorder.table.to_matrix() for recorder in self.steps])
+        tasks = tasks[np.argsort(tasks[:, 0], kind="stable")]
+        trials = trials[np.lexsort((trials[:, 1], trials[:, 0]))]
+        np.add.at(tasks[:, -1], np.searchsorted(tasks[:, 0], trials[:, 0]), trials[:, _TOKENS])
+        end_ns = int(steps[:, _END].max(initial=0)) if horizon_ns is None else horizon_ns
         return RunRecords(
-            steps=np.concatenate([recorder.table.to_matrix() for recorder in self.steps]),
-            trials=trials[np.lexsort((trials[:, 1], trials[:, 0]))],
-            tasks=tasks[np.argsort(tasks[:, 0], kind="stable")],
+            steps=steps,
+            trials=trials,
+            tasks=tasks,
             end_ns=end_ns,
             pending_tasks=pending_tasks,
         )

@@ -13,7 +13,7 @@ from workloads.task import Task
 from workloads.tree import RequestNode, RequestTree
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class TaskRun:
     """A task in progress: its tree and the sequences of its nodes."""
 
@@ -24,7 +24,7 @@ class TaskRun:
     ended: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Sequence:
     """A node being served.
 

@@ -41,11 +41,8 @@ def weighted_percentiles(values: IntVector, weights: IntVector, percents: tuple[
     return [int(values[order[np.searchsorted(reached, max(1, rank))]]) for rank in ranks]
 
 
-def distribution(values: IntVector, weights: IntVector | None = None, *, scale: float = 1.0) -> Distribution:
-    """Return count, mean, percentiles and maximum of `values`, each multiplied by `scale`.
-
-    Values of weight zero are left out.
-    """
+def distribution(values: IntVector, weights: IntVector | None = None) -> Distribution:
+    """Return count, mean, percentiles and maximum of `values`; those of weight zero are left out."""
     counts = np.ones(len(values), dtype=np.int64) if weights is None else weights
     seen = counts > 0
     values, counts = values[seen], counts[seen]
@@ -54,19 +51,15 @@ def distribution(values: IntVector, weights: IntVector | None = None, *, scale: 
         return {"count": 0, "mean": None, **{f"p{p}": None for p in PERCENTS}, "max": None}
     percentiles = weighted_percentiles(values, counts, PERCENTS)
     mean = float(np.dot(values.astype(np.float64), counts.astype(np.float64))) / total
-    return {
-        "count": total,
-        "mean": mean * scale,
-        **{f"p{p}": value * scale for p, value in zip(PERCENTS, percentiles, strict=True)},
-        "max": int(values.max()) * scale,
-    }
+    named = {f"p{percent}": value for percent, value in zip(PERCENTS, percentiles, strict=True)}
+    return {"count": total, "mean": mean, **named, "max": int(values.max())}
 
 
 def durations(values_ns: IntVector, weights: IntVector | None = None) -> Distribution:
     """Return the distribution of `values_ns`, in seconds."""
-    seconds = distribution(values_ns, weights)
+    found = distribution(values_ns, weights)
     return {
-        key: value if key == "count" or value is None else value / NS_PER_S for key, value in seconds.items()
+        key: value if key == "count" or value is None else value / NS_PER_S for key, value in found.items()
     }
 
 

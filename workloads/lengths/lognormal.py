@@ -20,6 +20,9 @@ LogSigma = Annotated[float, Field(ge=0.0, le=4.0)]
 
 STANDARD_NORMAL: Final = NormalDist()
 
+normal_quantile = STANDARD_NORMAL.inv_cdf
+"""Quantile function of the standard normal distribution, for ranks in (0, 1)."""
+
 
 class LognormalLengths(FrozenModel):
     """The logarithm of the length is normal: ``median_tokens * exp(log_sigma * z)``, rounded.
@@ -54,8 +57,8 @@ def lognormal_quantile(u: float, median_tokens: float, log_sigma: float) -> int:
     >>> lognormal_quantile(0.0, 100.0, 0.0)
     100
     """
-    z = STANDARD_NORMAL.inv_cdf(max(u, SMALLEST_U))
-    return max(1, round(median_tokens * exp(log_sigma * z)))
+    z = normal_quantile(u if u > SMALLEST_U else SMALLEST_U)
+    return round(median_tokens * exp(log_sigma * z)) or 1
 
 
 def lognormal_capped_mean(median_tokens: float, log_sigma: float, cap: int) -> float:

@@ -21,6 +21,12 @@ FloatArray = NDArray[np.float64]
 TABLE_NODES: Final = 4097
 """Nodes of the table; the quantile's error falls with its square."""
 
+BEND_LOGITS: Final = 4.0
+"""Distance from the centre, in logits of p, within which nodes lie evenly."""
+
+CONVERGED: Final = 1e-14
+"""Relative change at which the continued fraction has settled."""
+
 LOG_SMALLEST: Final = -54.0 * float(np.log(2.0))
 """Logarithm of the smallest probability that a uniform can stand for."""
 
@@ -73,11 +79,21 @@ def beta_quantile(u: FloatArray, *, alpha: float, beta: float) -> FloatArray:
     >>> beta_quantile(np.array([0.25]), alpha=2.0, beta=1.0).round(6).tolist()
     [0.5]
     """
-    logits = np.linspace(_tail_logit(alpha, beta), -_tail_logit(beta, alpha), TABLE_NODES)
+    logits = _table_logits(alpha, beta)
     log_below, log_above = _log_beta_tails(logits, alpha, beta)
     ranks = np.clip(u, 2.0**-54, 1.0 - 2.0**-53)
     found = np.interp(np.log(ranks) - np.log1p(-ranks), log_below - log_above, logits)
-    return np.exp(-np.logaddexp(0.0, -found))
+    chances: FloatArray = np.exp(-np.logaddexp(0.0, -found))
+    return chances
+
+
+def _table_logits(a: float, b: float) -> FloatArray:
+    """Return the logits of p at the table's nodes: close where the axes bend, far apart in the tails."""
+    centre = float(np.log(a / b))
+    ends = np.array([_tail_logit(a, b), -_tail_logit(b, a)])
+    first, last = np.arcsinh((ends - centre) / BEND_LOGITS)
+    nodes: FloatArray = centre + BEND_LOGITS * np.sinh(np.linspace(first, last, TABLE_NODES))
+    return nodes
 
 
 def _tail_logit(a: float, b: float) -> float:
@@ -120,6 +136,6 @@ def _log_fraction(x: FloatArray, a: float, b: float) -> FloatArray:
         d = 1.0 / (1.0 + term * d)
         c = 1.0 + term / c
         fraction *= c * d
-        if bool(np.all(np.abs(c * d - 1.0) < 1e-14)):
+        if bool(np.all(np.abs(c * d - 1.0) < CONVERGED)):
             break
     return -np.log(fraction)

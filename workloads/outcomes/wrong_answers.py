@@ -35,13 +35,17 @@ class WrongAnswers(FrozenModel):
     )
 
     @cached_property
-    def _tail(self) -> float:
-        """Popularity of the answers beyond `count` in an endless series."""
-        return float(self.popularity_ratio**self.count)
+    def _weight(self) -> float:
+        """Popularity of the `count` answers, of which an endless series would have 1."""
+        return float(1.0 - self.popularity_ratio**self.count)
+
+    @cached_property
+    def _log_ratio(self) -> float:
+        return log(self.popularity_ratio)
 
     def quantile(self, u: float) -> int:
         """Return the wrong answer at rank `u` in [0, 1), from 1 (the most popular) to `count`."""
         if self.popularity_ratio == 1.0:
             return 1 + int(u * self.count)
-        rank = log1p(-u * (1.0 - self._tail)) / log(self.popularity_ratio)
-        return min(self.count, 1 + int(rank))
+        # The first k answers weigh 1 - ratio^k of the endless series; solved for k.
+        return min(self.count, 1 + int(log1p(-u * self._weight) / self._log_ratio))

@@ -1,0 +1,304 @@
+"""The fast engine: one event per change of the batch, not per step or token.
+
+Between two changes the members of a replica's batch are constant and each grows by one token a step,
+so the latencies of the coming k steps are one short vector (a macro step).  k runs to the first
+of: a sequence reaches its end, the KV pool runs dry, a member passes a cap of the attention.  A
+submission or cancellation that matters shortens the macro step to the step in flight.  The records
+are those of `simulator.engine.reference`, byte for byte (``docs/decisions/0003-macro-steps.md``).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from simpy import Event
+
+from simulator.attention.aggregate import MAX_WINDOW_STEPS, ContextAggregate
+from simulator.attention.work import AttentionWork, IntVector
+from simulator.engine.batch import Batch
+from simulator.engine.clock import Boundary
+from simulator.engine.node import ServingNode, TaskCounts
+from simulator.engine.records import SequenceState
+from simulator.engine.sequence import Sequence
+from simulator.errors import InvariantViolation
+from simulator.kvcache.cache import KvCache
+from simulator.latency import StepLatency, StepLoad
+from simulator.units import NS_PER_S
+
+_NO_WORK: Final = AttentionWork(np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64))
+
+
+class FastReplica:
+    """A replica that jumps from one change of its batch to the next.
+
+    Parameters
+    ----------
+    index : place among the node's replicas.
+    node : arrivals, trees and records.
+    latency : how long steps take.
+    cache : the KV blocks.
+    """
+
+    def __init__(self, index: int, node: ServingNode, *, latency: StepLatency, cache: KvCache) -> None:
+        self.index = index
+        self.outstanding = 0
+        self._node = node
+        self._env = node.env
+        self._latency = latency
+        self._attention = node.scenario.model.attention
+        self._max_batched_tokens = node.scenario.engine.max_batched_tokens
+        self._block_tokens = cache.block_tokens
+        granules = {cache.block_tokens, *self._attention.granules}
+        self._contexts = ContextAggregate(granules=sorted(granules), caps=self._attention.caps)
+        self._batch = Batch(node.scenario.engine, cache, self._contexts)
+        self._cache = cache
+        self._recorder = node.recorder.steps[index]
+        self._tasks = TaskCounts()
+        self._to_cancel: list[Sequence] = []
+        self._chunks: list[tuple[Sequence, int]] = []
+        # The macro step in flight: absolute ends of its steps, and how many of them will be taken.
+        self._start_ns = 0
+        self._ends: IntVector = np.zeros(0, dtype=np.int64)
+        self._planned = 0
+        self._load = StepLoad(0, 0, _NO_WORK)
+        self._boundary: Event | None = None
+        self._deciding = False
+
+    # -- what the node asks
+
+    def holds_task(self, task: int) -> bool:
+        """Say whether sequences of `task` are waiting or running here."""
+        return self._tasks.holds(task)
+
+    def forget(self, task: int) -> None:
+        """Drop what is cached of an ended task."""
+        self._cache.forget(task)
+
+    def submit(self, sequence: Sequence) -> None:
+        """Put a sequence into the queue; an idle replica starts at once."""
+        self.outstanding += 1
+        self._tasks.add(sequence.view.task, 1)
+        matters = self._batch.enqueue(sequence)
+        if self._deciding:
+            return
+        if self._boundary is None:
+            self._schedule(0)
+        elif matters:
+            self._shorten()
+
+    def cancel(self, sequence: Sequence) -> None:
+        """Stop a sequence: at once if it waits, at the next step boundary if it runs."""
+        if sequence.state is SequenceState.WAITING:
+            self._depart(sequence)
+            self._node.cancelled(sequence)
+        else:
+            self._to_cancel.append(sequence)
+        if not self._deciding and self._boundary is not None:
+            self._shorten()
+
+    def settle(self, horizon_ns: int) -> None:
+        """Take account of the steps that ended before `horizon_ns`, where the run was cut."""
+        done = int(np.searchsorted(self._ends[: self._planned], horizon_ns, side="left"))
+        if self._boundary is not None and done:
+            self._advance(done)
+        for sequence in self._batch.decoding.values():
+            self._batch.update_generated(sequence)
+
+    # -- step boundaries
+
+    def _schedule(self, delay_ns: int) -> None:
+        self._boundary = Boundary(self._env, delay_ns, self.index, self._at_boundary)
+
+    def _shorten(self) -> None:
+        """End the macro step with the step in flight.
+
+        A boundary at this very time is still to come if this replica's turn is.
+        """
+        if self._planned <= 1:
+            return
+        now = self._env.now
+        side = "left" if self.index > self._node.turn else "right"
+        steps = int(np.searchsorted(self._ends[: self._planned], now, side=side)) + 1  # type: ignore[call-overload]
+        if steps < self._planned:
+            self._planned = steps
+            self._schedule(int(self._ends[steps - 1]) - int(now))
+
+    def _at_boundary(self, event: Event) -> None:
+        if event is not self._boundary:
+            return  # the macro step was shortened since this event was scheduled
+        self._node.turn = self.index
+        self._deciding = True
+        if self._planned:
+            self._advance(self._planned)
+            self._finish_sequences()
+        self._drop_cancelled([])
+        self._boundary = None
+        self._start_step()
+        self._deciding = False
+
+    def _advance(self, steps: int) -> None:
+        """Take account of `steps` steps of the macro step in flight."""
+        load, work, ends = self._load, self._load.decode, self._ends
+        if steps > 1:
+            self._cache.grow(int(self._contexts.entries(self._block_tokens, steps)[1:].sum()))
+        whole = steps == len(ends)
+        attended = int((work.attended_tokens if whole else work.attended_tokens[:steps]).sum())
+        same = work.read_tokens is work.attended_tokens
+        read = attended if same else int(work.read_tokens[:steps].sum())
+        index = 0 if work.index_entries is None else int(work.index_entries[:steps].sum())
+        self._recorder.add(
+            [
+                self.index,
+                self._start_ns,
+                int(ends[steps - 1]),
+                steps,
+                load.decode_sequences,
+                attended,
+                read,
+                index,
+                load.prefill_tokens,
+                load.prefill_attended_tokens,
+                load.prefill_read_tokens,
+                load.prefill_ends,
+                self._cache.held,
+            ]
+        )
+        if load.decode_sequences:
+            self._contexts.advance(steps)
+        self._planned = 0
+
+    def _finish_sequences(self) -> None:
+        """Let go of the sequences that ended with the step or were cancelled during it."""
+        batch = self._batch
+        done = batch.take_finished()
+        if self._chunks:
+            done += self._finish_prefills()
+        for sequence in done:
+            self._depart(sequence)
+            batch.release(sequence, finished=not sequence.cancelled)
+            if not sequence.cancelled:
+                sequence.state = SequenceState.FINISHED
+        if self._to_cancel:
+            self._drop_cancelled(done)
+        if done:
+            self._node.finished([s for s in done if not s.cancelled])
+
+    def _finish_prefills(self) -> list[Sequence]:
+        """Move prompts on by the chunks just computed; return the sequences that ended with it."""
+        batch, now = self._batch, int(self._env.now)
+        ended = []
+        for sequence, tokens in self._chunks:
+            sequence.remaining_prefill -= tokens
+            if sequence.remaining_prefill:
+                continue
+            batch.prefilling.remove(sequence)
+            view = sequence.view
+            view.generated_tokens += 1
+            if sequence.first_token_ns < 0:
+                sequence.first_token_ns = now
+            if view.generated_tokens == sequence.outcome.output_tokens:
+                ended.append(sequence)
+            else:
+                batch.start_decoding(sequence)
+        self._chunks = []
+        return ended
+
+    def _drop_cancelled(self, ended: list[Sequence]) -> None:
+        """Take cancelled sequences out of the batch, those aside that `ended` in the same step."""
+        for sequence in self._to_cancel:
+            if sequence not in ended:
+                self._depart(sequence)
+                self._batch.leave(sequence)
+            self._node.cancelled(sequence)
+        self._to_cancel = []
+
+    def _depart(self, sequence: Sequence) -> None:
+        self.outstanding -= 1
+        self._tasks.add(sequence.view.task, -1)
+
+    # -- the next step
+
+    def _start_step(self) -> None:
+        batch, contexts, now = self._batch, self._contexts, int(self._env.now)
+        preempted = self._make_room()
+        self._plan_chunks(now, admit=not preempted)
+        decoding = contexts.count()
+        if self._chunks:
+            load = self._prefill_load(decoding)
+        elif decoding:
+            load = self._decode_load(decoding, single=preempted and batch.head() is not None)
+        elif batch.head() is not None:
+            raise InvariantViolation(8, f"replica {self.index} idles with a waiting sequence at {now} ns")
+        else:
+            return
+        seconds = self._latency.step_seconds(load)
+        durations = np.maximum(np.rint(seconds * NS_PER_S).astype(np.int64), 1)
+        self._ends = np.cumsum(durations) + now
+        self._start_ns, self._load, self._planned = now, load, load.steps
+        self._schedule(int(self._ends[-1]) - now)
+
+    def _make_room(self) -> bool:
+        """Hold the blocks that decoding needs in the next step, preempting where they do not fit."""
+        batch, cache = self._batch, self._cache
+        preempted = False
+        while batch.decoding:
+            need = int(self._contexts.entries(self._block_tokens, 1)[0])
+            if need <= cache.available:
+                cache.grow(need)
+                break
+            batch.preempt_one()
+            preempted = True
+        return preempted
+
+    def _plan_chunks(self, now: int, *, admit: bool) -> None:
+        """Share the step's token budget among the prompts in progress, then admit more."""
+        batch = self._batch
+        budget = self._max_batched_tokens - len(batch.decoding)
+        chunks = self._chunks = []
+        for sequence in batch.prefilling:
+            if not budget:
+                break
+            budget -= self._add_chunk(sequence, budget)
+        while admit and budget:
+            admitted = batch.admit_next(now)
+            if admitted is None:
+                break
+            budget -= self._add_chunk(admitted, budget)
+        self._chunks = chunks
+
+    def _add_chunk(self, sequence: Sequence, budget: int) -> int:
+        tokens = min(budget, sequence.remaining_prefill)
+        self._chunks.append((sequence, tokens))
+        if tokens == sequence.remaining_prefill:
+            self._cache.mark_computed(sequence.chain)
+        return tokens
+
+    def _prefill_load(self, decoding: int) -> StepLoad:
+        tokens = attended = read = ends = 0
+        for sequence, new in self._chunks:
+            past = sequence.known_tokens - sequence.remaining_prefill
+            tokens += new
+            attended += self._attention.prefill_attended_tokens(past, new)
+            read += past + new
+            ends += new == sequence.remaining_prefill
+        work = self._attention.step_work(self._contexts, 1) if decoding else _NO_WORK
+        return StepLoad(1, decoding, work, tokens, attended, read, ends)
+
+    def _decode_load(self, decoding: int, *, single: bool) -> StepLoad:
+        steps = 1 if single else self._window()
+        return StepLoad(steps, decoding, self._attention.step_work(self._contexts, steps))
+
+    def _window(self) -> int:
+        """Return how many steps pass before the batch can change of itself."""
+        batch, contexts, available = self._batch, self._contexts, self._cache.available
+        finish = batch.steps_to_finish()
+        steps = min(MAX_WINDOW_STEPS, contexts.linear_steps())
+        if finish is not None:
+            steps = min(steps, finish)
+        most = -(-steps // self._block_tokens) * contexts.count()
+        if most > available:
+            # The first step's blocks are held already; count those of the steps after it.
+            growth = np.cumsum(contexts.entries(self._block_tokens, steps)[1:])
+            steps = 1 + int(np.searchsorted(growth, available, side="right"))
+        return steps

@@ -1,0 +1,70 @@
+"""One run: a scenario and a seed in, records out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from simulator.engine.fast import FastReplica
+from simulator.engine.node import Replica, ServingNode
+from simulator.engine.records import RunRecords
+from simulator.engine.reference import ReferenceReplica
+from simulator.kvcache import KvCapacity, kv_capacity
+from simulator.kvcache.cache import KvCache
+from simulator.latency import StepLatency
+from simulator.scenario.schema import Scenario
+
+EngineName = Literal["fast", "reference"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished run: its records and the models behind them."""
+
+    records: RunRecords
+    capacity: KvCapacity
+    latency: StepLatency
+
+
+def run_scenario(
+    scenario: Scenario,
+    *,
+    seed: int,
+    engine: EngineName = "fast",
+    on_task_end: Callable[[int], None] | None = None,
+) -> Run:
+    """Simulate `scenario` once.
+
+    Parameters
+    ----------
+    scenario : what is simulated; its variants are ignored.
+    seed : root of the random numbers.
+    engine : ``fast`` jumps from one change of the batch to the next, ``reference`` takes every step.
+    on_task_end : called with the number of tasks that have ended.
+
+    Raises
+    ------
+    InfeasiblePlanError
+        If weights or a single sequence do not fit the memory of a replica.
+    """
+    deployment = scenario.deployment()
+    latency = scenario.engine.latency.bind(deployment)
+    kv = scenario.engine.kv
+    capacity = kv_capacity(kv, deployment, max_batched_tokens=scenario.engine.max_batched_tokens)
+    node = ServingNode(scenario, seed=seed, capacity=capacity, on_task_end=on_task_end)
+    make = FastReplica if engine == "fast" else ReferenceReplica
+    watermark = int(kv.watermark_ratio * capacity.blocks) if capacity.limited else 0
+    replicas: list[Replica] = [
+        make(
+            index,
+            node,
+            latency=latency,
+            cache=KvCache(
+                blocks=capacity.blocks, block_tokens=capacity.block_tokens, watermark_blocks=watermark
+            ),
+        )
+        for index in range(scenario.parallelism.dp)
+    ]
+    records = node.run(replicas)
+    return Run(records, capacity, latency)

@@ -1,0 +1,62 @@
+"""How full the node is: batch, running and waiting trials, KV cache, busy time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simulator.attention.work import IntVector
+from simulator.kvcache import KvCapacity
+from simulator.metrics.distributions import Distribution, distribution
+from simulator.metrics.tables import RunTables
+from simulator.metrics.window import Window
+
+
+def _mean_present(window: Window, start_ns: IntVector, end_ns: IntVector) -> float | None:
+    """Return the time average of how many of the stretches cover a moment of the window."""
+    length = window.end_ns - window.start_ns
+    return int(window.overlap_ns(start_ns, end_ns).sum()) / length if length > 0 else None
+
+
+def present(tables: RunTables) -> dict[str, tuple[IntVector, IntVector]]:
+    """Return the (start, end) of each trial's time ``waiting`` and ``running``, ns.
+
+    A trial waits from submission to its first admission and runs from there to its end; a preempted
+    one counts as running.  What had not ended is taken to the end of the run.
+    """
+    trials = tables.trials
+    end = np.where(trials["ended_ns"] >= 0, trials["ended_ns"], tables.end_ns)
+    start = np.where(trials["started_ns"] >= 0, trials["started_ns"], end)
+    return {"waiting": (trials["submitted_ns"], start), "running": (start, end)}
+
+
+def load(tables: RunTables, window: Window, replicas: int, capacity: KvCapacity) -> dict[str, object]:
+    """Return batch size, KV occupancy and busy time over the window.
+
+    Notes
+    -----
+    The batch is that of decoding sequences of one replica, weighted by time while it steps; KV blocks
+    are those at the end of a step row, weighted likewise.  Preemptions count over the whole run.
+    """
+    steps = tables.steps
+    busy_ns = window.overlap_ns(steps["start_ns"], steps["end_ns"])
+    length = window.end_ns - window.start_ns
+    blocks: Distribution = distribution(steps["kv_blocks"], busy_ns)
+    mean, most = blocks["mean"], blocks["max"]
+    limited = capacity.limited
+    batch = distribution(steps["decode_sequences"], busy_ns)
+    del batch["count"]
+    preemptions = int(tables.trials["preemptions"].sum())
+    trials = len(tables.trials["preemptions"])
+    return {
+        "batch_sequences": batch,
+        "busy_ratio": int(busy_ns.sum()) / (length * replicas) if length > 0 else None,
+        "running_mean": _mean_present(window, *present(tables)["running"]),
+        "waiting_mean": _mean_present(window, *present(tables)["waiting"]),
+        "kv_tokens_mean": None if mean is None else mean * capacity.block_tokens,
+        "kv_tokens_max": None if most is None else most * capacity.block_tokens,
+        "kv_bytes_max": None if most is None else most * capacity.block_bytes,
+        "kv_occupancy_mean_ratio": mean / capacity.blocks if limited and mean is not None else None,
+        "kv_occupancy_max_ratio": most / capacity.blocks if limited and most is not None else None,
+        "preemptions": preemptions,
+        "preemptions_per_trial": preemptions / trials if trials else None,
+    }

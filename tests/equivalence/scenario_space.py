@@ -1,0 +1,204 @@
+"""Random small scenarios that reach every corner of the engines, as raw documents and as objects."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from simulator.scenario.schema import Scenario
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Shapes no catalog has: small enough for the reference engine, with few heads and odd sizes.
+TINY_MODEL = {
+    "name": "tiny",
+    "layers": 2,
+    "hidden_size": 256,
+    "ffn_size": 512,
+    "query_heads": 4,
+    "kv_heads": 2,
+    "head_dim": 64,
+    "vocab_size": 1000,
+    "tied_embeddings": True,
+    "qk_norm": False,
+    "qkv_bias": False,
+    "max_context_tokens": 4096,
+    "source": "made up for tests",
+}
+TINY_EXPERTS = {**TINY_MODEL, "name": "tiny-moe", "experts": {"count": 8, "active": 2, "ffn_size": 128}}
+
+
+@cache
+def gpu(name: str) -> dict[str, Any]:
+    """Return a GPU profile as a raw table."""
+    text = (ROOT / "hw_profiles" / f"{name}.yaml").read_text(encoding="utf-8")
+    return dict(YAML(typ="safe", pure=True).load(text))
+
+
+def node(name: str = "b200-sxm", gpus: int = 8) -> dict[str, Any]:
+    """Return a node of equal GPUs as a raw table."""
+    return {"kind": "node", "name": f"{name}-{gpus}", "gpu": gpu(name), "gpus": gpus}
+
+
+def attentions() -> st.SearchStrategy[dict[str, Any]]:
+    """Every attention kind, with budgets that contexts of up to 200 tokens pass or never reach."""
+    budget = st.sampled_from([16, 48, 96, 2048])
+    return st.one_of(
+        st.builds(
+            lambda reads: {"kind": "dense", "prefix_reads": reads},
+            st.sampled_from(["per_sequence", "once_per_family"]),
+        ),
+        st.builds(lambda b: {"kind": "topk", "kv_budget_tokens": b}, budget),
+        st.builds(
+            lambda b, blocks: {"kind": "block_topk", "kv_budget_tokens": b, "block_tokens": blocks},
+            budget,
+            st.sampled_from([1, 8, 16]),
+        ),
+        st.builds(
+            lambda b, sinks: {"kind": "sliding_window", "window_tokens": b, "sink_tokens": sinks},
+            budget,
+            st.sampled_from([0, 4]),
+        ),
+    )
+
+
+def test_time_strategies() -> st.SearchStrategy[dict[str, Any]]:
+    """Every strategy: plain, early stop, waves, votes and a tree with intermediate nodes."""
+    n = st.integers(1, 6)
+    return st.one_of(
+        st.just({"kind": "long_cot"}),
+        st.builds(
+            lambda trials, stop: {"kind": "best_of_n", "trials": trials, "stop_at_first_success": stop},
+            n,
+            st.booleans(),
+        ),
+        st.builds(lambda trials: {"kind": "self_consistency", "trials": trials}, n),
+        st.builds(
+            lambda first, wave, more: {
+                "kind": "adaptive",
+                "first_wave": first,
+                "wave": wave,
+                "max_trials": first + more,
+            },
+            st.integers(1, 3),
+            st.integers(1, 3),
+            st.integers(0, 4),
+        ),
+        st.builds(
+            lambda beams, expansion, rounds: {
+                "kind": "beam_search",
+                "beams": beams,
+                "expansion": expansion,
+                "rounds": rounds,
+                "verifier_noise": 0.5,
+            },
+            st.integers(1, 3),
+            st.integers(1, 3),
+            st.integers(1, 4),
+        ),
+    )
+
+
+def arrivals() -> st.SearchStrategy[dict[str, Any]]:
+    """Open and closed loops; rates around the service rate, so that arrivals fall inside macro steps."""
+    return st.one_of(
+        st.just({"kind": "all_at_once"}),
+        st.builds(
+            lambda c, pause: {"kind": "closed_loop", "concurrency": c, "think_time_s": pause},
+            st.integers(1, 5),
+            st.sampled_from([0.0, 1e-4, 0.01]),
+        ),
+        st.builds(lambda r: {"kind": "poisson", "rate_per_s": r}, st.sampled_from([20.0, 300.0, 5000.0])),
+        st.builds(
+            lambda r: {"kind": "gamma", "rate_per_s": r, "cv": 3.0}, st.sampled_from([50.0, 1000.0])
+        ),
+    )
+
+
+def lengths() -> st.SearchStrategy[dict[str, Any]]:
+    """Constant lengths (many sequences end at once) and spread ones."""
+    return st.one_of(
+        st.builds(lambda n: {"kind": "constant", "tokens": n}, st.sampled_from([1, 2, 17, 60])),
+        st.builds(
+            lambda m, s: {"kind": "lognormal", "median_tokens": m, "log_sigma": s},
+            st.sampled_from([5.0, 30.0, 80.0]),
+            st.sampled_from([0.3, 1.0]),
+        ),
+        st.just({"kind": "difficulty_coupled", "median_tokens": 30.0, "log_sigma": 0.5, "slope": 2.0}),
+        st.just({"kind": "empirical", "values": [1, 3, 40, 90]}),
+    )
+
+
+def latencies() -> st.SearchStrategy[dict[str, Any]]:
+    """Round numbers make boundaries of replicas and arrivals fall on the same nanosecond."""
+    return st.one_of(
+        st.builds(
+            lambda c: {"kind": "roofline", "combine": c},
+            st.sampled_from(["sum_of_max", "max_of_sum", "additive"]),
+        ),
+        st.just({"kind": "roofline", "step_overhead_s": 1e-4, "sequence_overhead_s": 1e-5}),
+        st.just({"kind": "constant", "step_s": 1e-4}),
+        st.just({"kind": "constant", "step_s": 1e-3, "prefill_token_s": 1e-5}),
+    )
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw the raw document of a scenario that the reference engine runs in milliseconds."""
+    max_sequences = draw(st.sampled_from([1, 2, 4, 16]))
+    kv: dict[str, Any] = {
+        "block_tokens": draw(st.sampled_from([1, 4, 16])),
+        "watermark_ratio": draw(st.sampled_from([0.0, 0.1])),
+        "prefix_sharing": draw(st.booleans()),
+    }
+    # 300 tokens hold the longest context of one sequence, so tiny pools are feasible but tight.
+    pool_tokens = draw(st.sampled_from([None, 360, 600, 1500]))
+    kv |= {"capacity": "unlimited"} if pool_tokens is None else {"blocks": pool_tokens // kv["block_tokens"]}
+    return {
+        "schema": 1,
+        "hardware": node(),
+        "model": {
+            "preset": draw(st.sampled_from([TINY_MODEL, TINY_EXPERTS])),
+            "attention": draw(attentions()),
+        },
+        "parallelism": {"tp": draw(st.sampled_from([1, 2])), "dp": draw(st.integers(1, 3))},
+        "engine": {
+            "scheduler": {
+                "kind": draw(st.sampled_from(["fcfs", "shortest_first", "task_affine", "priority"]))
+            },
+            "router": {"kind": draw(st.sampled_from(["round_robin", "least_loaded", "prefix_affine"]))},
+            "latency": draw(latencies()),
+            "kv": kv,
+            "max_sequences": max_sequences,
+            "max_batched_tokens": draw(st.sampled_from([16, 40, 512])),
+        },
+        "workload": {
+            "tasks": {
+                "kind": "synthetic",
+                "count": draw(st.integers(1, 8)),
+                "prompt_tokens": draw(
+                    st.one_of(
+                        st.sampled_from([1, 16, 33, 64]),
+                        st.just({"median_tokens": 30.0, "log_sigma": 0.7, "longest_tokens": 100}),
+                    )
+                ),
+            },
+            "arrivals": draw(arrivals()),
+            "lengths": draw(lengths()),
+            "outcomes": {"kind": "beta", "alpha": 0.6, "beta": 1.2, "zero_ratio": 0.1},
+            "strategy": draw(test_time_strategies()),
+            "max_tokens": draw(st.sampled_from([40, 200])),
+            "priorities": draw(st.sampled_from([[0], [0, 2, 1]])),
+        },
+        "report": {"horizon_s": draw(st.sampled_from([None, None, 0.002, 0.0301]))},
+        "seed": draw(st.integers(0, 1000)),
+    }
+
+
+def scenarios() -> st.SearchStrategy[Scenario]:
+    """Return resolved scenarios."""
+    return documents().map(Scenario.model_validate)
