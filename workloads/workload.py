@@ -52,13 +52,10 @@ class Workload(FrozenModel):
 
     @model_validator(mode="after")
     def _trace_is_long_enough(self) -> Self:
-        for what, rows in (
-            ("prompt_tokens", self.arrivals.recorded_prompt_tokens),
-            ("output_tokens", self.arrivals.recorded_output_tokens),
-        ):
-            if rows is not None and len(rows) < self.count:
-                msg = f"tasks: {self.count} tasks, but the trace has only {len(rows)} rows of {what}"
-                raise ValueError(msg)
+        most_tasks = self.arrivals.most_tasks
+        if most_tasks is not None and most_tasks < self.count:
+            msg = f"{self.count} tasks, but the trace of arrivals has only {most_tasks} rows"
+            raise ValueError(msg)
         return self
 
     @property

@@ -22,7 +22,7 @@ from typing import Final
 import numpy as np
 
 from simulator.attention.contexts import Prefix
-from simulator.attention.work import IntVector
+from simulator.attention.work import IntTotals, IntVector
 
 MAX_WINDOW_STEPS: Final = 1 << 16
 """Longest window of coming steps; bounds the vectors, costs nothing at this length."""
@@ -37,7 +37,8 @@ class GranuleCounts:
 
     def __init__(self, granule_tokens: int) -> None:
         self._granule = granule_tokens
-        self._doubled = np.zeros(2 * granule_tokens, dtype=np.int64)
+        # Written twice in a row, so that a window of one period is a slice wherever it starts.
+        self._doubled = [0] * (2 * granule_tokens)
         self._members = 0
         self._step = 0
         self.units = 0
@@ -58,31 +59,30 @@ class GranuleCounts:
         """Count a sequence out."""
         self._change(offset, -1)
 
-    def _entries(self, first: int, steps: int) -> IntVector:
-        """Return how many sequences enter a granule at steps first .. first+steps-1 from now."""
-        start = (self._step + first - 1) % self._granule
-        if start + steps <= 2 * self._granule:
-            return self._doubled[start : start + steps]
-        return np.take(self._doubled, (_RAMP[:steps] + start) % self._granule)
-
     def advance(self, steps: int) -> None:
         """Let `steps` steps pass."""
         whole, rest = divmod(steps, self._granule)
-        self.units += whole * self._members
-        if rest:
-            self.units += int(self._entries(1, rest).sum())
+        start = self._step % self._granule
+        self.units += whole * self._members + sum(self._doubled[start : start + rest])
         self._step += steps
 
-    def total(self, steps: int) -> IntVector:
-        """Return the granules at each of the coming steps, shape (steps,)."""
-        growth = np.empty(steps, dtype=np.int64)
-        growth[0] = self.units
-        growth[1:] = self._entries(1, steps - 1)
-        return np.cumsum(growth, out=growth)
+    def entering(self) -> int:
+        """Return how many sequences enter a new granule at the coming step."""
+        return self._doubled[(self._step - 1) % self._granule]
 
     def entries(self, steps: int) -> IntVector:
         """Return how many sequences enter a new granule at each coming step, shape (steps,)."""
-        return self._entries(0, steps)
+        start = (self._step - 1) % self._granule
+        period = np.array(self._doubled[start : start + min(steps, self._granule)], dtype=np.int64)
+        return np.resize(period, steps)
+
+    def total(self, steps: int) -> IntTotals:
+        """Return the granules of all contexts at each coming step."""
+        if steps == 1:
+            return self.units
+        growth = self.entries(steps)
+        growth[0] = self.units
+        return np.cumsum(growth, out=growth)
 
 
 class CapCounts:
@@ -141,10 +141,10 @@ class CapCounts:
             return MAX_WINDOW_STEPS
         return self._heap[0] - self._step + 1
 
-    def total(self, steps: int) -> IntVector:
+    def total(self, steps: int) -> IntTotals:
         """Return the sum of min(context, cap); `steps` must not exceed `linear_steps`."""
         base = self.below * self._step + self._offsets + (self._members - self.below) * self._cap
-        return _RAMP[:steps] * self.below + base
+        return base if steps == 1 else _RAMP[:steps] * self.below + base
 
 
 class ContextAggregate:
@@ -209,23 +209,24 @@ class ContextAggregate:
         """Return the longest window that may be asked for."""
         return min((cap.linear_steps() for cap in self._caps.values()), default=MAX_WINDOW_STEPS)
 
-    def entries(self, granule_tokens: int, steps: int) -> IntVector:
-        """Return how many sequences enter a new granule at each coming step, shape (steps,)."""
-        return self._granules[granule_tokens].entries(steps)
+    def granules(self, granule_tokens: int) -> GranuleCounts:
+        """Return the statistics behind one of the granule sizes."""
+        return self._granules[granule_tokens]
 
     def count(self) -> int:
         """Return the number of sequences."""
         return self._members
 
-    def total(self, steps: int) -> IntVector:
+    def total(self, steps: int) -> IntTotals:
         """Return the sum of contexts."""
-        return _RAMP[:steps] * self._members + (self._members * self.step + self._offsets)
+        base = self._members * self.step + self._offsets
+        return base if steps == 1 else _RAMP[:steps] * self._members + base
 
-    def total_rounded(self, granule_tokens: int, steps: int) -> IntVector:
+    def total_rounded(self, granule_tokens: int, steps: int) -> IntTotals:
         """Return the sum of contexts, each rounded up to whole granules, in granules."""
         return self._granules[granule_tokens].total(steps)
 
-    def total_capped(self, cap_tokens: int, steps: int) -> IntVector:
+    def total_capped(self, cap_tokens: int, steps: int) -> IntTotals:
         """Return the sum of min(context, cap)."""
         return self._caps[cap_tokens].total(steps)
 

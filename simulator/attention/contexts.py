@@ -11,33 +11,33 @@ processed included.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from simulator.attention.work import IntVector
+from simulator.attention.work import IntTotals
 
 Prefix: TypeAlias = Sequence[tuple[Hashable, int]]
 """Shared leading parts of a context: (key of the part, its tokens), outermost first."""
 
 
 class Contexts(Protocol):
-    """Totals over the batch for the coming steps; results have shape (steps,)."""
+    """Totals over the batch for the coming steps: shape (steps,), a plain int for a single step."""
 
     def count(self) -> int:
         """Return the number of sequences."""
         ...
 
-    def total(self, steps: int) -> IntVector:
+    def total(self, steps: int) -> IntTotals:
         """Return the sum of contexts."""
         ...
 
-    def total_rounded(self, granule_tokens: int, steps: int) -> IntVector:
+    def total_rounded(self, granule_tokens: int, steps: int) -> IntTotals:
         """Return the sum of contexts, each rounded up to whole granules, in granules."""
         ...
 
-    def total_capped(self, cap_tokens: int, steps: int) -> IntVector:
+    def total_capped(self, cap_tokens: int, steps: int) -> IntTotals:
         """Return the sum of min(context, cap)."""
         ...
 
@@ -70,23 +70,21 @@ class ContextArray:
         """Return the number of sequences."""
         return len(self._contexts)
 
-    def total(self, steps: int) -> IntVector:
+    def _sums(self, size: Callable[[int], int], steps: int) -> IntTotals:
+        sums = [sum(size(c + i) for c in self._contexts) for i in range(steps)]
+        return sums[0] if steps == 1 else np.array(sums, dtype=np.int64)
+
+    def total(self, steps: int) -> IntTotals:
         """Return the sum of contexts."""
-        return np.array([sum(c + i for c in self._contexts) for i in range(steps)], dtype=np.int64)
+        return self._sums(lambda context: context, steps)
 
-    def total_rounded(self, granule_tokens: int, steps: int) -> IntVector:
+    def total_rounded(self, granule_tokens: int, steps: int) -> IntTotals:
         """Return the sum of contexts, each rounded up to whole granules, in granules."""
-        return np.array(
-            [sum(-(-(c + i) // granule_tokens) for c in self._contexts) for i in range(steps)],
-            dtype=np.int64,
-        )
+        return self._sums(lambda context: -(-context // granule_tokens), steps)
 
-    def total_capped(self, cap_tokens: int, steps: int) -> IntVector:
+    def total_capped(self, cap_tokens: int, steps: int) -> IntTotals:
         """Return the sum of min(context, cap)."""
-        return np.array(
-            [sum(min(c + i, cap_tokens) for c in self._contexts) for i in range(steps)],
-            dtype=np.int64,
-        )
+        return self._sums(lambda context: min(context, cap_tokens), steps)
 
     def repeated_prefix_tokens(self) -> int:
         """Return the tokens of shared prefixes held by the batch beyond their first holder."""

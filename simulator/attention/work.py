@@ -15,10 +15,17 @@ from numpy.typing import NDArray
 IntVector: TypeAlias = NDArray[np.int64]
 FloatVector: TypeAlias = NDArray[np.floating[Any]]
 
+IntTotals: TypeAlias = IntVector | int
+"""One whole number for each coming step, shape (steps,); a plain int where a single step is asked for,
+which saves the cost of an array in the many single steps with prefill."""
+
+Seconds: TypeAlias = FloatVector | float
+"""One duration for each coming step, s; a plain float where a single step is asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class AttentionWork:
-    """Integer work of the batch's attention, shape (steps,), per layer and query-head group.
+    """Integer work of the batch's attention at each coming step, in every layer.
 
     Parameters
     ----------
@@ -29,6 +36,6 @@ class AttentionWork:
         attention that selects nothing; each costs ``2 * query_heads * head_dim`` FLOPs per layer.
     """
 
-    attended_tokens: IntVector
-    read_tokens: IntVector
-    index_entries: IntVector | None = None
+    attended_tokens: IntTotals
+    read_tokens: IntTotals
+    index_entries: IntTotals | None = None

@@ -15,7 +15,7 @@ import numpy as np
 from simpy import Event
 
 from simulator.attention.aggregate import MAX_WINDOW_STEPS, ContextAggregate
-from simulator.attention.work import AttentionWork, IntVector
+from simulator.attention.work import AttentionWork, IntTotals, IntVector
 from simulator.engine.batch import Batch
 from simulator.engine.clock import Boundary
 from simulator.engine.node import ServingNode, TaskCounts
@@ -26,7 +26,7 @@ from simulator.kvcache.cache import KvCache
 from simulator.latency import StepLatency, StepLoad
 from simulator.units import NS_PER_S
 
-_NO_WORK: Final = AttentionWork(np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64))
+_NO_WORK: Final = AttentionWork(0, 0)
 
 
 class FastReplica:
@@ -48,17 +48,18 @@ class FastReplica:
         self._latency = latency
         self._attention = node.scenario.model.attention
         self._max_batched_tokens = node.scenario.engine.max_batched_tokens
-        self._block_tokens = cache.block_tokens
         granules = {cache.block_tokens, *self._attention.granules}
         self._contexts = ContextAggregate(granules=sorted(granules), caps=self._attention.caps)
+        self._kv_growth = self._contexts.granules(cache.block_tokens)
         self._batch = Batch(node.scenario.engine, cache, self._contexts)
         self._cache = cache
         self._recorder = node.recorder.steps[index]
         self._tasks = TaskCounts()
         self._to_cancel: list[Sequence] = []
         self._chunks: list[tuple[Sequence, int]] = []
-        # The macro step in flight: absolute ends of its steps, and how many of them will be taken.
-        self._start_ns = 0
+        # The macro step in flight: when its steps end (of a single step only `_end_ns` is known), and
+        # how many of them will be taken.
+        self._start_ns = self._end_ns = 0
         self._ends: IntVector = np.zeros(0, dtype=np.int64)
         self._planned = 0
         self._load = StepLoad(0, 0, _NO_WORK)
@@ -99,9 +100,11 @@ class FastReplica:
 
     def settle(self, horizon_ns: int) -> None:
         """Take account of the steps that ended before `horizon_ns`, where the run was cut."""
-        done = int(np.searchsorted(self._ends[: self._planned], horizon_ns, side="left"))
-        if self._boundary is not None and done:
-            self._advance(done)
+        if self._planned > 1:
+            done = int(np.searchsorted(self._ends[: self._planned], horizon_ns, side="left"))
+            if done:
+                self._planned, self._end_ns = done, int(self._ends[done - 1])
+                self._advance()
         for sequence in self._batch.decoding.values():
             self._batch.update_generated(sequence)
 
@@ -121,8 +124,8 @@ class FastReplica:
         side = "left" if self.index > self._node.turn else "right"
         steps = int(np.searchsorted(self._ends[: self._planned], now, side=side)) + 1  # type: ignore[call-overload]
         if steps < self._planned:
-            self._planned = steps
-            self._schedule(int(self._ends[steps - 1]) - int(now))
+            self._planned, self._end_ns = steps, int(self._ends[steps - 1])
+            self._schedule(self._end_ns - int(now))
 
     def _at_boundary(self, event: Event) -> None:
         if event is not self._boundary:
@@ -130,33 +133,34 @@ class FastReplica:
         self._node.turn = self.index
         self._deciding = True
         if self._planned:
-            self._advance(self._planned)
+            self._advance()
             self._finish_sequences()
         self._drop_cancelled([])
         self._boundary = None
         self._start_step()
         self._deciding = False
 
-    def _advance(self, steps: int) -> None:
-        """Take account of `steps` steps of the macro step in flight."""
-        load, work, ends = self._load, self._load.decode, self._ends
-        if steps > 1:
-            self._cache.grow(int(self._contexts.entries(self._block_tokens, steps)[1:].sum()))
-        whole = steps == len(ends)
-        attended = int((work.attended_tokens if whole else work.attended_tokens[:steps]).sum())
+    def _advance(self) -> None:
+        """Take account of the planned steps of the macro step in flight."""
+        steps, load, work = self._planned, self._load, self._load.decode
+        if load.decode_sequences:
+            held = self._kv_growth.units
+            self._contexts.advance(steps)
+            if steps > 1:
+                # Blocks of the first step were held when it started; the next step is not yet reached.
+                self._cache.grow(self._kv_growth.units - self._kv_growth.entering() - held)
+        attended = _sum(work.attended_tokens, steps)
         same = work.read_tokens is work.attended_tokens
-        read = attended if same else int(work.read_tokens[:steps].sum())
-        index = 0 if work.index_entries is None else int(work.index_entries[:steps].sum())
         self._recorder.add(
             [
                 self.index,
                 self._start_ns,
-                int(ends[steps - 1]),
+                self._end_ns,
                 steps,
                 load.decode_sequences,
                 attended,
-                read,
-                index,
+                attended if same else _sum(work.read_tokens, steps),
+                0 if work.index_entries is None else _sum(work.index_entries, steps),
                 load.prefill_tokens,
                 load.prefill_attended_tokens,
                 load.prefill_read_tokens,
@@ -164,8 +168,6 @@ class FastReplica:
                 self._cache.held,
             ]
         )
-        if load.decode_sequences:
-            self._contexts.advance(steps)
         self._planned = 0
 
     def _finish_sequences(self) -> None:
@@ -232,18 +234,28 @@ class FastReplica:
             raise InvariantViolation(8, f"replica {self.index} idles with a waiting sequence at {now} ns")
         else:
             return
-        seconds = self._latency.step_seconds(load)
-        durations = np.maximum(np.rint(seconds * NS_PER_S).astype(np.int64), 1)
-        self._ends = np.cumsum(durations) + now
         self._start_ns, self._load, self._planned = now, load, load.steps
-        self._schedule(int(self._ends[-1]) - now)
+        self._end_ns = self._end_of(load, now)
+        self._schedule(self._end_ns - now)
+
+    def _end_of(self, load: StepLoad, now: int) -> int:
+        """Return when the steps of `load` end, each rounded to a nanosecond and at least one."""
+        seconds = self._latency.step_seconds(load)
+        if isinstance(seconds, float):
+            return now + max(round(seconds * NS_PER_S), 1)
+        durations = np.rint(seconds * NS_PER_S).astype(np.int64)
+        if durations[0] < 1:  # contexts grow, so the first step is the shortest
+            durations = np.maximum(durations, 1)
+        self._ends = durations.cumsum()
+        self._ends += now
+        return int(self._ends[-1])
 
     def _make_room(self) -> bool:
         """Hold the blocks that decoding needs in the next step, preempting where they do not fit."""
         batch, cache = self._batch, self._cache
         preempted = False
         while batch.decoding:
-            need = int(self._contexts.entries(self._block_tokens, 1)[0])
+            need = self._kv_growth.entering()
             if need <= cache.available:
                 cache.grow(need)
                 break
@@ -296,9 +308,16 @@ class FastReplica:
         steps = min(MAX_WINDOW_STEPS, contexts.linear_steps())
         if finish is not None:
             steps = min(steps, finish)
-        most = -(-steps // self._block_tokens) * contexts.count()
+        most = -(-steps // self._cache.block_tokens) * contexts.count()
         if most > available:
             # The first step's blocks are held already; count those of the steps after it.
-            growth = np.cumsum(contexts.entries(self._block_tokens, steps)[1:])
+            growth = np.cumsum(self._kv_growth.entries(steps)[1:])
             steps = 1 + int(np.searchsorted(growth, available, side="right"))
         return steps
+
+
+def _sum(totals: IntTotals, steps: int) -> int:
+    """Return the sum of the first `steps` totals."""
+    if isinstance(totals, int):
+        return totals
+    return int((totals if steps == len(totals) else totals[:steps]).sum())

@@ -97,8 +97,8 @@ class ReferenceReplica:
                 self._node.turn = self.index
                 continue
             load = self._load(chunks)
-            seconds = float(self._latency.step_seconds(load)[0])
-            duration_ns = max(round(seconds * NS_PER_S), 1)
+            seconds = self._latency.step_seconds(load)
+            duration_ns = max(round(float(seconds) * NS_PER_S), 1)
             start_ns = int(self._env.now)
             yield Boundary(self._env, duration_ns, self.index)
             self._node.turn = self.index
@@ -185,7 +185,6 @@ class ReferenceReplica:
 
     def _record(self, start_ns: int, load: StepLoad) -> None:
         work: AttentionWork = load.decode
-        index_entries = 0 if work.index_entries is None else int(work.index_entries[0])
         self._recorder.add(
             [
                 self.index,
@@ -193,9 +192,9 @@ class ReferenceReplica:
                 int(self._env.now),
                 1,
                 load.decode_sequences,
-                int(work.attended_tokens[0]),
-                int(work.read_tokens[0]),
-                index_entries,
+                int(work.attended_tokens),
+                int(work.read_tokens),
+                0 if work.index_entries is None else int(work.index_entries),
                 load.prefill_tokens,
                 load.prefill_attended_tokens,
                 load.prefill_read_tokens,

@@ -10,7 +10,7 @@ from typing import Annotated, Protocol
 
 from pydantic import Field
 
-from simulator.attention.work import FloatVector
+from simulator.attention.work import Seconds
 from simulator.deployment import Deployment
 from simulator.latency.breakdown import Part, StepRows
 from simulator.latency.constant import ConstantLatency
@@ -23,8 +23,8 @@ class StepLatency(Protocol):
 
     deployment: Deployment
 
-    def step_seconds(self, load: StepLoad) -> FloatVector:
-        """Return the latency of each step of `load`, s, shape (steps,)."""
+    def step_seconds(self, load: StepLoad) -> Seconds:
+        """Return the latency of each step of `load`, s: shape (steps,), a plain float for one step."""
         ...
 
     def parts(self, rows: StepRows) -> dict[str, Part]:

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from simulator.attention.work import FloatVector
+from simulator.attention.work import Seconds
 from simulator.deployment import Deployment
 from simulator.frozen import FrozenModel
 from simulator.latency.breakdown import Part, StepRows
@@ -18,7 +18,7 @@ class ConstantLatency(FrozenModel):
     """Every step takes ``step_s + sequence_s * decoding + prefill_token_s * prefill tokens``."""
 
     kind: Literal["constant"] = "constant"
-    step_s: float = Field(gt=0.0, le=1e3, description="[s] time of any step")
+    step_s: float = Field(ge=1e-9, le=1e3, description="[s] time of any step")
     sequence_s: float = Field(default=0.0, ge=0.0, le=1e3, description="[s] added per decoding sequence")
     prefill_token_s: float = Field(default=0.0, ge=0.0, le=1e3, description="[s] added per prefill token")
 
@@ -34,11 +34,11 @@ class BoundConstant:
         self.config = config
         self.deployment = deployment
 
-    def step_seconds(self, load: StepLoad) -> FloatVector:
-        """Return the latency of each step of `load`, s, shape (steps,)."""
+    def step_seconds(self, load: StepLoad) -> Seconds:
+        """Return the latency of each step of `load`, s: shape (steps,), a plain float for one step."""
         c = self.config
         seconds = c.step_s + c.sequence_s * load.decode_sequences + c.prefill_token_s * load.prefill_tokens
-        return np.full(load.steps, seconds)
+        return seconds if load.steps == 1 else np.full(load.steps, seconds)
 
     def parts(self, rows: StepRows) -> dict[str, Part]:
         """Return the time of recorded steps as one part: a constant has no operations."""

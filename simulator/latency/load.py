@@ -15,7 +15,7 @@ class StepLoad:
     ----------
     steps : coming steps described, k; with prefill tokens always 1.
     decode_sequences : sequences that produce one token in each step.
-    decode : integer attention work of the decode sequences, vectors of shape (k,).
+    decode : integer attention work of the decode sequences at each of the k steps.
     prefill_tokens : prompt tokens computed in the step.
     prefill_attended_tokens : query-key pairs of those tokens.
     prefill_read_tokens : cached tokens their attention reads.

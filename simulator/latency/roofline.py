@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from simulator.attention.work import AttentionWork, FloatVector
+from simulator.attention.work import AttentionWork, FloatVector, Seconds
 from simulator.deployment import Deployment
 from simulator.frozen import FrozenModel
 from simulator.latency.breakdown import Part, StepRows
@@ -23,6 +23,14 @@ from simulator.latency.load import StepLoad
 from simulator.latency.operations import AttentionCosts, Operation, head_operation, layer_operations
 
 Combine = Literal["sum_of_max", "max_of_sum", "additive"]
+
+
+def _larger(one: Seconds, other: Seconds) -> Seconds:
+    """Return the larger of two durations, step by step."""
+    if isinstance(one, float) and isinstance(other, float):
+        return max(one, other)
+    larger: FloatVector = np.maximum(one, other)
+    return larger
 
 
 class RooflineLatency(FrozenModel):
@@ -79,8 +87,8 @@ class BoundRoofline:
         self._linear: dict[int, tuple[float, float]] = {}
         self._head: dict[int, tuple[float, float]] = {}
 
-    def step_seconds(self, load: StepLoad) -> FloatVector:
-        """Return the latency of each step of `load`, s, shape (steps,)."""
+    def step_seconds(self, load: StepLoad) -> Seconds:
+        """Return the latency of each step of `load`, s: shape (steps,), a plain float for one step."""
         compute, memory = self._fixed(load)
         work = load.decode
         combine = self.config.combine
@@ -93,22 +101,19 @@ class BoundRoofline:
         if work.index_entries is not None:
             busy = busy + work.index_entries * self._index_flop_s
             traffic = traffic + work.index_entries * self._index_byte_s
-        seconds: FloatVector
         if combine == "max_of_sum":
-            seconds = np.maximum(busy + compute, traffic + memory)
+            seconds = _larger(busy + compute, traffic + memory)
         else:
             seconds = (busy + compute) + (traffic + memory)
-        seconds += self._apart(load)
-        return seconds
+        return seconds + self._apart(load)
 
-    def _attention_seconds(self, work: AttentionWork) -> FloatVector:
-        seconds: FloatVector
+    def _attention_seconds(self, work: AttentionWork) -> Seconds:
         if work.read_tokens is work.attended_tokens:
             seconds = work.read_tokens * max(self._attended_s, self._read_s)
         else:
-            seconds = np.maximum(work.attended_tokens * self._attended_s, work.read_tokens * self._read_s)
+            seconds = _larger(work.attended_tokens * self._attended_s, work.read_tokens * self._read_s)
         if work.index_entries is not None:
-            seconds += work.index_entries * max(self._index_flop_s, self._index_byte_s)
+            seconds = seconds + work.index_entries * max(self._index_flop_s, self._index_byte_s)
         return seconds
 
     def _fixed(self, load: StepLoad) -> tuple[float, float]:

@@ -54,7 +54,8 @@ class RunTables:
     @property
     def finished(self) -> NDArray[np.bool_]:
         """Whether each trial ran to its end, shape (trials,)."""
-        return self.trials["state"] == SequenceState.FINISHED
+        finished: NDArray[np.bool_] = self.trials["state"] == SequenceState.FINISHED
+        return finished
 
     @property
     def step_tokens(self) -> IntVector:

@@ -27,6 +27,7 @@ class ClosedLoopArrivals(FrozenModel):
         default=0.0, description="[s] Pause between the end of a task and the start of its successor."
     )
 
+    most_tasks: ClassVar[None] = None
     recorded_prompt_tokens: ClassVar[None] = None
     recorded_output_tokens: ClassVar[None] = None
 

@@ -33,6 +33,7 @@ class PoissonArrivals(FrozenModel):
 
     concurrency: ClassVar[None] = None
     think_time_s: ClassVar[float] = 0.0
+    most_tasks: ClassVar[None] = None
     recorded_prompt_tokens: ClassVar[None] = None
     recorded_output_tokens: ClassVar[None] = None
 

@@ -31,6 +31,11 @@ class ArrivalProcess(Protocol):
         ...
 
     @property
+    def most_tasks(self) -> int | None:
+        """Largest number of tasks it can give arrivals for, or None where there is no limit."""
+        ...
+
+    @property
     def recorded_prompt_tokens(self) -> tuple[int, ...] | None:
         """Recorded prompt of each task, or None where the task set decides."""
         ...

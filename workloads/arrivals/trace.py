@@ -100,6 +100,11 @@ class TraceArrivals(FrozenModel):
         return TraceTable(self.arrivals_s or (), self.prompt_tokens, self.output_tokens)
 
     @property
+    def most_tasks(self) -> int:
+        """Rows of the trace."""
+        return len(self.table.arrivals_s)
+
+    @property
     def recorded_prompt_tokens(self) -> tuple[int, ...] | None:
         """Prompt of each row, tokens, or None if not recorded."""
         return self.table.prompt_tokens
@@ -118,9 +123,8 @@ class TraceArrivals(FrozenModel):
             If the trace is shorter than `count`.
         """
         del streams  # nothing is random
-        rows = len(self.table.arrivals_s)
-        if count > rows:
-            msg = f"{count} arrivals asked of a trace of {rows}"
+        if count > self.most_tasks:
+            msg = f"{count} arrivals asked of a trace of {self.most_tasks}"
             raise ValueError(msg)
         return np.array(self.table.arrivals_s[:count], dtype=np.float64)
 

@@ -57,7 +57,7 @@ def lognormal_quantile(u: float, median_tokens: float, log_sigma: float) -> int:
     >>> lognormal_quantile(0.0, 100.0, 0.0)
     100
     """
-    z = normal_quantile(u if u > SMALLEST_U else SMALLEST_U)
+    z = normal_quantile(max(SMALLEST_U, u))
     return round(median_tokens * exp(log_sigma * z)) or 1
 
 
