@@ -20,11 +20,12 @@ EngineName = Literal["fast", "reference"]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A finished run: its records and the models behind them."""
+    """A finished run: its records, the models behind them, and the KV caches as it left them."""
 
     records: RunRecords
     capacity: KvCapacity
     latency: StepLatency
+    caches: tuple[KvCache, ...]
 
 
 def run_scenario(
@@ -55,16 +56,12 @@ def run_scenario(
     node = ServingNode(scenario, seed=seed, capacity=capacity, on_task_end=on_task_end)
     make = FastReplica if engine == "fast" else ReferenceReplica
     watermark = int(kv.watermark_ratio * capacity.blocks) if capacity.limited else 0
+    caches = tuple(
+        KvCache(blocks=capacity.blocks, block_tokens=capacity.block_tokens, watermark_blocks=watermark)
+        for _ in range(scenario.parallelism.dp)
+    )
     replicas: list[Replica] = [
-        make(
-            index,
-            node,
-            latency=latency,
-            cache=KvCache(
-                blocks=capacity.blocks, block_tokens=capacity.block_tokens, watermark_blocks=watermark
-            ),
-        )
-        for index in range(scenario.parallelism.dp)
+        make(index, node, latency=latency, cache=cache) for index, cache in enumerate(caches)
     ]
     records = node.run(replicas)
-    return Run(records, capacity, latency)
+    return Run(records, capacity, latency, caches)

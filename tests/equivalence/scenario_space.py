@@ -113,9 +113,7 @@ def arrivals() -> st.SearchStrategy[dict[str, Any]]:
             st.sampled_from([0.0, 1e-4, 0.01]),
         ),
         st.builds(lambda r: {"kind": "poisson", "rate_per_s": r}, st.sampled_from([20.0, 300.0, 5000.0])),
-        st.builds(
-            lambda r: {"kind": "gamma", "rate_per_s": r, "cv": 3.0}, st.sampled_from([50.0, 1000.0])
-        ),
+        st.builds(lambda r: {"kind": "gamma", "rate_per_s": r, "cv": 3.0}, st.sampled_from([50.0, 1000.0])),
     )
 
 

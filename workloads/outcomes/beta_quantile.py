@@ -30,9 +30,6 @@ CONVERGED: Final = 1e-14
 LOG_SMALLEST: Final = -54.0 * float(np.log(2.0))
 """Logarithm of the smallest probability that a uniform can stand for."""
 
-FRACTION_TERMS: Final = 2000
-"""Limit of the continued fraction; it needs some sqrt(max(a, b)) terms."""
-
 
 def zero_inflated_beta_quantile(u: FloatArray, *, alpha: float, beta: float, zero_ratio: float) -> FloatArray:
     """Return the quantiles of a Beta distribution of which a share is moved to 0.
@@ -129,13 +126,14 @@ def _log_beta_tails(logits: FloatArray, a: float, b: float) -> tuple[FloatArray,
 def _log_fraction(x: FloatArray, a: float, b: float) -> FloatArray:
     """Return log F with ``I_x(a, b) = x^a (1 - x)^b F / (a B(a, b))``, shape (n,) (DLMF 8.17.22)."""
     fraction, c, d = np.ones_like(x), np.ones_like(x), np.zeros_like(x)
-    for n in range(1, FRACTION_TERMS):
+    change, n = np.full_like(x, np.inf), 0
+    while bool(np.any(np.abs(change - 1.0) > CONVERGED)):  # after some sqrt(max(a, b)) terms
+        n += 1
         m = n // 2
         numerator = m * (b - m) if n % 2 == 0 else -(a + m) * (a + b + m)
         term = numerator / ((a + n - 1.0) * (a + n)) * x
         d = 1.0 / (1.0 + term * d)
         c = 1.0 + term / c
-        fraction *= c * d
-        if bool(np.all(np.abs(c * d - 1.0) < CONVERGED)):
-            break
+        change = c * d
+        fraction *= change
     return -np.log(fraction)

@@ -1,0 +1,237 @@
+"""The programming interface: simulate a scenario, compare its variants, keep what came out.
+
+`simulate` is a pure function of a scenario and a seed.  Writing files is the caller's act, through
+``to_dir``; outputs are put together beside their destination and appear at once or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simulator.engine.records import RunRecords
+from simulator.engine.run import EngineName, run_scenario
+from simulator.invariants import Check, check_run
+from simulator.kvcache import KvCapacity
+from simulator.latency import StepLatency
+from simulator.metrics import compare_runs, summarise
+from simulator.output import manifest, write_folder
+from simulator.scenario.schema import Scenario
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Progress = Callable[[int, int], None]
+"""Called with (tasks ended, tasks in all)."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One finished run.
+
+    Parameters
+    ----------
+    scenario, seed, engine : what was run.
+    records : integer records of steps, trials and tasks.
+    capacity : KV blocks of a replica, with the sum behind them.
+    latency : the step-latency model of a replica.
+    checks : invariants that were checked, if that was asked for.
+    """
+
+    scenario: Scenario
+    seed: int
+    engine: EngineName
+    records: RunRecords
+    capacity: KvCapacity
+    latency: StepLatency
+    checks: tuple[Check, ...] = ()
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """Metrics as nested plain values in SI units (``docs/metrics.md``); None where undefined."""
+        return summarise(self.scenario, self.records, self.capacity, self.latency)
+
+    @cached_property
+    def tasks(self) -> pd.DataFrame:
+        """One row per task: arrival, end, nodes, whether it was solved."""
+        from simulator.metrics.frames import task_frame  # noqa: PLC0415 - pandas only where it is asked for
+
+        return task_frame(self.records)
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """One row per node of a request tree: tokens, times, outcome."""
+        from simulator.metrics.frames import trial_frame  # noqa: PLC0415 - pandas only where it is asked for
+
+        return trial_frame(self.records)
+
+    @cached_property
+    def timeline(self) -> pd.DataFrame:
+        """One row per run of equal steps of a replica: batch, tokens, KV blocks."""
+        from simulator.metrics.frames import step_frame  # noqa: PLC0415 - pandas only where it is asked for
+
+        return step_frame(self.records)
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What is needed to run this again to the same bytes; ``kinesim run manifest.json`` takes it."""
+        return manifest(self.scenario, seed=self.seed, engine=self.engine)
+
+    def to_dir(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write summary, records and manifest into a new folder and return it.
+
+        Raises
+        ------
+        OutputExistsError
+            If the folder exists and `overwrite` is not set.
+        """
+        return write_folder(path, {"": self}, self.summary, self.manifest, overwrite=overwrite)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All variants of a scenario, each run with the same seeds.
+
+    Parameters
+    ----------
+    scenario : what was asked for.
+    runs : results by variant, one per seed; a scenario without variants has one, under its own name.
+    """
+
+    scenario: Scenario
+    runs: dict[str, tuple[Result, ...]]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Variants in the order of the file; the first is what the others are compared with."""
+        return tuple(self.runs)
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """Means and intervals per variant, paired ratios to the first, and the answer in a sentence."""
+        summaries = {name: [result.summary for result in results] for name, results in self.runs.items()}
+        return compare_runs(summaries, self.scenario.report.confidence_ratio)
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What is needed to run this again to the same bytes."""
+        engine = next(iter(self.runs.values()))[0].engine
+        return manifest(self.scenario, seed=self.scenario.seed, engine=engine)
+
+    def to_dir(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the comparison and, in a folder per variant and seed, every run; return the folder.
+
+        Raises
+        ------
+        OutputExistsError
+            If the folder exists and `overwrite` is not set.
+        """
+        runs = {
+            f"{name}/seed-{result.seed}": result for name, results in self.runs.items() for result in results
+        }
+        return write_folder(path, runs, self.summary, self.manifest, overwrite=overwrite)
+
+
+def simulate(
+    scenario: Scenario,
+    *,
+    seed: int | None = None,
+    engine: EngineName = "fast",
+    check: bool = False,
+    progress: Progress | None = None,
+) -> Result:
+    """Simulate a scenario once.
+
+    Parameters
+    ----------
+    scenario : what to simulate; its variants are ignored, see `compare`.
+    seed : root of the random numbers; None takes the scenario's.
+    engine : ``fast``, or ``reference`` for the slow oracle with the same records.
+    check : check the numbered invariants on the records.
+    progress : called with (tasks ended, tasks in all).
+
+    Returns
+    -------
+    Result
+        Equal scenarios and seeds give equal results in any process.
+
+    Raises
+    ------
+    InfeasiblePlanError
+        If weights or a single sequence do not fit the memory of a replica; shows the sum.
+    InvariantViolation
+        If `check` finds a relation that does not hold.
+
+    Examples
+    --------
+    >>> from simulator import load_scenario, simulate
+    >>> result = simulate(load_scenario("quickstart", overrides={"workload.tasks.repeats": 1}))
+    >>> result.summary["conservation"]["tasks"]["submitted"]
+    30
+    """
+    chosen = scenario.seed if seed is None else seed
+    total = scenario.workload.count
+
+    def report(ended: int) -> None:
+        if progress is not None:
+            progress(ended, total)
+
+    run = run_scenario(scenario, seed=chosen, engine=engine, on_task_end=None if progress is None else report)
+    checks = check_run(scenario, chosen, run) if check else ()
+    return Result(scenario, chosen, engine, run.records, run.capacity, run.latency, tuple(checks))
+
+
+def compare(
+    scenario: Scenario,
+    *,
+    engine: EngineName = "fast",
+    check: bool = False,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Simulate every variant of a scenario with every seed of ``report.seeds``.
+
+    Parameters
+    ----------
+    scenario : what to simulate; without variants it is its own only variant.
+    engine, check : as in `simulate`.
+    progress : called with (tasks ended, tasks in all) over all runs.
+
+    Returns
+    -------
+    Comparison
+        Variants share arrivals, lengths and outcomes draw by draw (common random numbers), so their
+        differences are paired by seed.
+
+    Raises
+    ------
+    InfeasiblePlanError, InvariantViolation
+        As in `simulate`.
+    """
+    variants = scenario.variants or {scenario.name: scenario}
+    seeds = [scenario.seed + repetition for repetition in range(scenario.report.seeds)]
+    total = sum(variant.workload.count for variant in variants.values()) * len(seeds)
+    done = 0
+
+    def report(ended: int, _total: int) -> None:
+        if progress is not None:
+            progress(done + ended, total)
+
+    runs: dict[str, tuple[Result, ...]] = {}
+    for name, variant in variants.items():
+        results = []
+        for seed in seeds:
+            results.append(
+                simulate(
+                    variant,
+                    seed=seed,
+                    engine=engine,
+                    check=check,
+                    progress=None if progress is None else report,
+                )
+            )
+            done += variant.workload.count
+        runs[name] = tuple(results)
+    return Comparison(scenario, runs)

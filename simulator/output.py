@@ -1,0 +1,146 @@
+"""Folders of results: written beside their destination, then moved into place in one step.
+
+Files hold integers, SI units and sorted or fixed key orders, so equal runs give equal bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import platform
+import shutil
+import tempfile
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from numpy.typing import NDArray
+
+from simulator.engine.records import STEP_COLUMNS, TASK_COLUMNS, TRIAL_COLUMNS, RunRecords
+from simulator.errors import OutputExistsError
+from simulator.scenario.schema import Scenario
+
+PACKAGES: Final = ("kinesim", "numpy", "pydantic", "simpy")
+"""Packages whose versions a result can depend on."""
+
+
+class RunOutput(Protocol):
+    """What a folder of one run is written from."""
+
+    @property
+    def records(self) -> RunRecords:
+        """Integer records."""
+        ...
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Metrics."""
+        ...
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def manifest(scenario: Scenario, *, seed: int, engine: str) -> dict[str, Any]:
+    """Return the resolved scenario, seed, engine and versions behind a result.
+
+    Parameters
+    ----------
+    scenario : what was run.
+    seed : its root seed, which replaces the scenario's own when the manifest is run again.
+    engine : which engine ran it.
+    """
+    document = scenario.model_dump(mode="json", by_alias=True) | {"seed": seed}
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return {
+        "manifest": 1,
+        "scenario_sha256": hashlib.sha256(canonical.encode()).hexdigest(),
+        "seed": seed,
+        "engine": engine,
+        "packages": {name: _version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "scenario": document,
+    }
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _write_table(path: Path, columns: tuple[str, ...], rows: NDArray[Any]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows.tolist())
+
+
+def _write_run(folder: Path, run: RunOutput) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_table(folder / "tasks.csv", TASK_COLUMNS, run.records.tasks)
+    _write_table(folder / "trials.csv", TRIAL_COLUMNS, run.records.trials)
+    _write_table(folder / "timeline.csv", STEP_COLUMNS, run.records.steps)
+    _write_json(folder / "summary.json", run.summary)
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
+    }
+
+
+def write_folder(
+    destination: str | Path,
+    runs: Mapping[str, RunOutput],
+    summary: Mapping[str, Any],
+    about: Mapping[str, Any],
+    *,
+    overwrite: bool,
+) -> Path:
+    """Write runs, their summary and a manifest with the hash of every file; return the folder.
+
+    Parameters
+    ----------
+    destination : folder to make.
+    runs : runs by the sub-folder they go to.
+    summary : written as ``summary.json`` at the top.
+    about : the manifest, to which the hashes are added.
+    overwrite : replace an existing folder; otherwise it is refused.
+
+    Raises
+    ------
+    OutputExistsError
+        If `destination` exists and `overwrite` is not set, or if it is not a folder of results.
+    """
+    path = Path(destination)
+    if path.exists():
+        if not overwrite:
+            message = f"{path} exists; choose another folder or pass --overwrite"
+            raise OutputExistsError(message)
+        if not path.is_dir() or (any(path.iterdir()) and not (path / "manifest.json").is_file()):
+            message = f"{path} is not a folder of results (no manifest.json); it is left alone"
+            raise OutputExistsError(message)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        building.chmod(0o755)
+        for name, run in runs.items():
+            _write_run(building / name, run)
+        _write_json(building / "summary.json", summary)
+        _write_json(building / "manifest.json", {**about, "files": _hashes(building)})
+        if path.exists():
+            retired = building.with_name(building.name + "-old")
+            path.rename(retired)
+            building.rename(path)
+            shutil.rmtree(retired)
+        else:
+            building.rename(path)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return path

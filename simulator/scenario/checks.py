@@ -1,0 +1,52 @@
+"""Checks across the parts of a valid scenario: does the plan exist, and does it fit its hardware?"""
+
+from __future__ import annotations
+
+from simulator.errors import InfeasiblePlanError, SimulatorError
+from simulator.kvcache import KvCapacity, kv_capacity
+from simulator.scenario.schema import Scenario
+
+
+def mistakes_in(scenario: Scenario) -> list[str]:
+    """Return what cannot be: each text starts with the path of what it is about.
+
+    Covers heads that do not split over the ranks, formats that the GPU has no peak for, and traces
+    shorter than the run.
+    """
+    found = []
+    trace = getattr(scenario.workload.arrivals, "arrivals_s", None)
+    if trace is not None and len(trace) < scenario.workload.count:
+        found.append(
+            f"workload.arrivals: {scenario.workload.count} tasks, but the trace has {len(trace)} arrivals"
+        )
+    try:
+        deployment = scenario.deployment()
+    except SimulatorError as error:
+        return [*found, str(error)]
+    try:
+        scenario.engine.latency.bind(deployment)
+    except SimulatorError as error:
+        found.append(f"model.weight_dtype: {error}")
+    return found
+
+
+def capacity_of(scenario: Scenario) -> KvCapacity:
+    """Return the KV blocks of one replica.
+
+    Raises
+    ------
+    InfeasiblePlanError
+        If the weights do not fit, or the longest context of the workload does not; shows the sum.
+    """
+    deployment = scenario.deployment()
+    engine = scenario.engine
+    capacity = kv_capacity(engine.kv, deployment, max_batched_tokens=engine.max_batched_tokens)
+    longest = scenario.workload.max_context_tokens()
+    if capacity.limited and longest > capacity.tokens:
+        message = (
+            f"the KV cache of a replica holds {capacity.tokens} tokens ({capacity.blocks} blocks of "
+            f"{capacity.block_tokens}), but one sequence may grow to {longest}: {capacity.describe()}; "
+            "lower workload.max_tokens or raise parallelism.tp"
+        )
+        raise InfeasiblePlanError(message)
+    return capacity

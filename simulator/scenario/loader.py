@@ -1,0 +1,202 @@
+"""From a file, a name or a mapping to one frozen `Scenario`, with every fault reported at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from simulator.errors import InfeasiblePlanError, ScenarioError, UnknownNameError
+from simulator.scenario.catalog import find, is_path, label_of
+from simulator.scenario.checks import capacity_of, mistakes_in
+from simulator.scenario.faults import addressed, faults_of
+from simulator.scenario.located import Fault, Keys, Located, Origin, Source, Unreadable, locate, ordered
+from simulator.scenario.overrides import Overrides, Setting, merge, parse_overrides
+from simulator.scenario.references import References
+from simulator.scenario.schema import Scenario
+from simulator.scenario.variants import Bases, variant_documents
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A scenario and the document it was made from.
+
+    Parameters
+    ----------
+    scenario : the frozen scenario, variants included.
+    document : the document without its variants.
+    variants : the complete document of each variant.
+    """
+
+    scenario: Scenario
+    document: Located
+    variants: Mapping[str, Located]
+
+
+def load_scenario(source: str | Path | Mapping[str, object], *, overrides: Overrides = ()) -> Scenario:
+    """Return the scenario that `source` describes, complete and checked.
+
+    Parameters
+    ----------
+    source : the path of a YAML file or of a run's ``manifest.json``, the name of a shipped scenario, or
+        a mapping as such a file would hold.
+    overrides : ``path.to.key=value`` texts with values in YAML, or a mapping from dotted paths to values.
+
+    Returns
+    -------
+    Scenario
+        Frozen; its variants are complete scenarios.
+
+    Raises
+    ------
+    ScenarioError
+        With every fault found, one line each: ``file:line: path: message``.
+    UnknownNameError
+        If `source` is a name of no shipped scenario.
+    InfeasiblePlanError
+        If a valid plan cannot fit its hardware; shows the sum.
+
+    Examples
+    --------
+    >>> scenario = load_scenario({
+    ...     "schema": 1,
+    ...     "hardware": "b200-sxm-8",
+    ...     "model": {"preset": "qwen3-8b", "attention": "dense"},
+    ...     "workload": {
+    ...         "tasks": {"kind": "synthetic", "count": 4, "prompt_tokens": 128},
+    ...         "arrivals": "all_at_once",
+    ...         "lengths": {"kind": "constant", "tokens": 256},
+    ...         "outcomes": {"kind": "fixed", "solve_probability": 0.5},
+    ...         "strategy": {"kind": "best_of_n", "trials": 2},
+    ...     },
+    ... }, overrides=["parallelism.dp=8"])
+    >>> scenario.parallelism.dp, scenario.hardware.gpu.name
+    (8, 'b200-sxm')
+    """
+    return resolve(source, overrides=overrides).scenario
+
+
+def resolve(source: str | Path | Mapping[str, object], *, overrides: Overrides = ()) -> Resolved:
+    """Return the scenario that `source` describes and where each of its values was written.
+
+    Parameters and errors are those of `load_scenario`.
+    """
+    if isinstance(source, Mapping):
+        root = locate(source, Origin(Source("<mapping>", Path())))
+        return _Loader(References(), None).load(root, overrides)
+    path = _path_of(source)
+    label = str(source) if path == Path(source) else label_of(path)
+    try:
+        return _load_file(path, label, overrides, exact=False)
+    except ScenarioError as error:
+        if not any(fault.partition(": ")[0].endswith(".json") for fault in error.faults):
+            raise
+        return _load_file(path, label, overrides, exact=True)  # the same faults, with lines
+
+
+def _load_file(path: Path, label: str, overrides: Overrides, *, exact: bool) -> Resolved:
+    references = References(exact=exact)
+    root = references.document(path, label)
+    inner = root.get("scenario")
+    if inner is not None and isinstance(inner.value, dict):  # the manifest of a run
+        root = inner
+    return _Loader(references, path).load(root, overrides)
+
+
+def _path_of(source: str | Path) -> Path:
+    """Return the file that a path, or the name of a shipped scenario, means."""
+    path = Path(source)
+    text = str(source)
+    if path.is_file() or not isinstance(source, str) or text.endswith((".yaml", ".yml", ".json")):
+        return path
+    if path.is_dir() and is_path(text):
+        message = f"{source}: is a directory, not a scenario; a run's directory holds a manifest.json"
+        raise ScenarioError(message)
+    try:
+        return find("scenario", text)
+    except UnknownNameError as error:
+        message = f"{text}: no such file and no shipped scenario; {str(error).partition('; ')[2]}"
+        raise UnknownNameError(message) from error
+
+
+class _Loader:
+    """One document on its way to a scenario; collects faults until all of them are known."""
+
+    def __init__(self, references: References, path: Path | None) -> None:
+        self._references = references
+        self._path = path
+        self._faults: list[Fault] = []
+        self._infeasible: list[Fault] = []
+
+    def load(self, root: Located, overrides: Overrides) -> Resolved:
+        """Return the scenario that `root` describes; raises as `load_scenario`."""
+        if isinstance(root.value, Unreadable):
+            self._raise()
+        settings, self._faults = parse_overrides(overrides)
+        bases = self._bases(root, [setting for setting in settings if setting.keys[0] != "variants"])
+        below = [setting for setting in settings if setting.keys[0] == "variants"]
+        documents, faults = variant_documents(root.get("variants"), below, bases, self._resolve)
+        self._faults += faults
+        scenario = self._validated(bases.changed, ())
+        variants = {name: self._validated(node, ("variants", name)) for name, node in documents.items()}
+        if not documents:
+            self._check(scenario, bases.changed, ())
+        for name, variant in variants.items():
+            self._check(variant, documents[name], ("variants", name))
+        self._raise()
+        if scenario is None:
+            message = "internal: a scenario without faults is invalid"
+            raise ScenarioError(message)
+        return Resolved(scenario.model_copy(update={"variants": variants}), bases.changed, documents)
+
+    def _bases(self, root: Located, settings: list[Setting]) -> Bases:
+        """Return the base, its names and paths replaced, before and after the overrides."""
+        table = {key: node for key, node in root.table.items() if key != "variants"}
+        written = changed = self._resolve(root.with_table(table), (), None)
+        for setting in settings:
+            changed = merge(changed, self._resolve(setting.change(), (), changed))
+        return Bases(written, settings, changed)
+
+    def _resolve(self, table: Located, keys: Keys, base: Located | None) -> Located:
+        return self._references.resolve_root(table, Scenario, path=self._path, at=keys, base=base)
+
+    def _validated(self, document: Located, keys: Keys) -> Scenario | None:
+        try:
+            return Scenario.model_validate(document.plain())
+        except ValidationError as error:
+            self._add(faults_of(error, document, Scenario), keys)
+        return None
+
+    def _check(self, scenario: Scenario | None, document: Located, keys: Keys) -> None:
+        """Note what cannot be across the parts, and a plan that does not fit."""
+        if scenario is None:
+            return
+        mistakes = mistakes_in(scenario)
+        self._add([addressed(text, document, Scenario) for text in mistakes], keys)
+        if mistakes:
+            return
+        try:
+            capacity_of(scenario)
+        except InfeasiblePlanError as error:
+            origin = document.deepest(("parallelism", "tp")).origin
+            self._infeasible.append(Fault(origin, keys, str(error)))
+
+    def _add(self, faults: list[Fault], keys: Keys) -> None:
+        """Keep the `faults` of the base or of the variant at `keys`, each once."""
+        known = {(fault.origin, fault.message) for fault in self._faults}
+        self._faults += [
+            replace(fault, path=(*keys, *fault.path))
+            for fault in faults
+            if (fault.origin, fault.message) not in known
+        ]
+
+    def _raise(self) -> None:
+        """Raise what has been found, if anything."""
+        faults = ordered([*self._references.faults, *self._faults])
+        infeasible = ordered(self._infeasible)
+        if faults:
+            raise ScenarioError([str(fault) for fault in [*faults, *infeasible]])
+        if infeasible:
+            raise InfeasiblePlanError("\n".join(map(str, infeasible)))

@@ -1,0 +1,194 @@
+"""Names and paths in a document, replaced by what they stand for.
+
+A text where a table belongs is a path (it has a slash or ends in .yaml, .yml or .json; relative to the
+file that says it), a name in a catalog (node, GPU, model preset), or a ``kind`` whose other fields all
+have defaults.  A table without ``kind`` takes that of the field's default.  A measured trace is
+read here too, so a resolved scenario needs no other file.
+"""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from pydantic.fields import FieldInfo
+
+from simulator.errors import TraceFormatError, UnknownNameError, suggest
+from simulator.hardware import Gpu, Node
+from simulator.model import Architecture
+from simulator.scenario import shape
+from simulator.scenario.catalog import Catalog, find, is_path, label_of
+from simulator.scenario.document import read_document, shown
+from simulator.scenario.located import UNREADABLE, Fault, Keys, Located, Origin, Source
+from workloads.arrivals import TraceArrivals
+from workloads.arrivals.trace import COLUMNS, read_trace
+
+CATALOGS: Final[Mapping[shape.Model, Catalog]] = {Node: "node", Gpu: "gpu", Architecture: "model"}
+
+
+@dataclass
+class References:
+    """Replaces names and paths; keeps what is wrong with them.
+
+    Parameters
+    ----------
+    exact : read JSON files with the lines of their values.
+    """
+
+    exact: bool = False
+    faults: list[Fault] = field(default_factory=list)
+    _trail: list[Path] = field(default_factory=list)
+
+    def document(self, path: Path, label: str) -> Located:
+        """Return the table in the file `path`, names and paths in it not yet replaced."""
+        found, faults = read_document(path, label, exact=self.exact)
+        self.faults += faults
+        return found
+
+    def resolve_root(
+        self,
+        root: Located,
+        model: shape.Model,
+        *,
+        path: Path | None = None,
+        at: Keys = (),
+        base: Located | None = None,
+    ) -> Located:
+        """Return `root`, a whole `model`, with its names and paths replaced.
+
+        Parameters
+        ----------
+        root : a table.
+        model : what it describes.
+        path : the file it was read from, if it was.
+        at : keys that lead to `root`, for messages.
+        base : the table that it will be merged over, which says the kinds that it leaves out.
+        """
+        if path is not None:
+            self._trail.append(path.resolve())
+        resolved = self._entries(root, model, at, base)
+        if path is not None:
+            self._trail.pop()
+        return resolved
+
+    def resolve(self, node: Located, info: FieldInfo, path: Keys, base: Located | None = None) -> Located:
+        """Return what stands at `path`, a value of the field `info`, with its names and paths replaced."""
+        annotation = info.annotation
+        if isinstance(node.value, str):
+            return self._text(node, info, path)
+        if isinstance(node.value, dict):
+            return self._table(node, info, path, base)
+        inner = shape.items(annotation)
+        if isinstance(node.value, list) and inner is not None:
+            item = FieldInfo.from_annotation(inner)  # type: ignore[arg-type] # any annotation is taken
+            found = [self.resolve(child, item, (*path, place)) for place, child in enumerate(node.value)]
+            return Located(found, node.origin, node.whole)
+        return node
+
+    def _table(self, node: Located, info: FieldInfo, path: Keys, base: Located | None) -> Located:
+        annotation = info.annotation
+        inner = shape.items(annotation)
+        if inner is not None:
+            item = FieldInfo.from_annotation(inner)  # type: ignore[arg-type] # any annotation is taken
+            return node.with_table(
+                {
+                    key: self.resolve(child, item, (*path, key), base and base.get(key))
+                    for key, child in node.table.items()
+                }
+            )
+        below = base if base is not None and isinstance(base.value, dict) and not node.whole else None
+        stated = below.get("kind") if below is not None else None
+        kind = stated.value if stated is not None and isinstance(stated.value, str) else ""
+        model = shape.choose(annotation, node.table, kind, shape.default_kind(info))
+        if model is None:
+            return node
+        node = self._entries(node, model, path, below)
+        if below is None and shape.kinds(annotation) and "kind" not in node.table:
+            node = node.with_table({"kind": Located(shape.kind_of(model), node.origin), **node.table})
+        return self._trace(node, path) if model is TraceArrivals else node
+
+    def _entries(self, node: Located, model: shape.Model, path: Keys, base: Located | None) -> Located:
+        infos = shape.fields(model)
+        return node.with_table(
+            {
+                key: self.resolve(child, infos[key], (*path, key), base and base.get(key))
+                if key in infos
+                else child
+                for key, child in node.table.items()
+            }
+        )
+
+    def _text(self, node: Located, info: FieldInfo, path: Keys) -> Located:
+        text = str(node.value)
+        members = shape.models(info.annotation)
+        if shape.takes_path(info.annotation):
+            return Located(os.path.normpath(node.origin.source.folder / text), node.origin)
+        if not members:
+            return node
+        if is_path(text):
+            where = Path(os.path.normpath(node.origin.source.folder / text))
+            return self._include(where, str(where), node, info, path)
+        catalog = CATALOGS.get(members[0])
+        if catalog is not None:
+            return self._from_catalog(catalog, node, info, path)
+        if by_kind := shape.kinds(info.annotation):
+            return self._kind(by_kind, node, path)
+        if shape.scalars(info.annotation):
+            return node  # validation knows what else may stand here
+        return self._refuse(node, path, f"expected a table or the path of a file, got {shown(text)}")
+
+    def _from_catalog(self, catalog: Catalog, node: Located, info: FieldInfo, path: Keys) -> Located:
+        try:
+            where = find(catalog, str(node.value))
+        except UnknownNameError as error:
+            return self._refuse(node, path, str(error))
+        return self._include(where, label_of(where), node, info, path)
+
+    def _include(self, where: Path, label: str, node: Located, info: FieldInfo, path: Keys) -> Located:
+        if not where.is_file():
+            what = "a directory, not a file" if where.is_dir() else "not found"
+            return self._refuse(node, path, f"file {label} is {what}")
+        target = where.resolve()
+        if target in self._trail:
+            circle = [*self._trail[self._trail.index(target) :], target]
+            names = " -> ".join(member.name for member in circle)
+            return self._refuse(node, path, f"files include each other in a circle: {names}")
+        found = self.document(where, label)
+        self._trail.append(target)
+        resolved = self.resolve(found, info, path)
+        self._trail.pop()
+        return Located(resolved.value, resolved.origin, whole=True)
+
+    def _kind(self, by_kind: Mapping[str, shape.Model], node: Located, path: Keys) -> Located:
+        text = str(node.value)
+        model = by_kind.get(text)
+        if model is None:
+            return self._refuse(node, path, f"unknown kind {text!r}; {suggest(text, by_kind)}")
+        if missing := shape.required(model):
+            keys = ", ".join(f"{key}: ..." for key in missing)
+            return self._refuse(node, path, f"{text} has fields without default: {{kind: {text}, {keys}}}")
+        return Located({"kind": node}, node.origin, whole=True)
+
+    def _trace(self, node: Located, path: Keys) -> Located:
+        where = node.get("path")
+        if where is None or not isinstance(where.value, str) or any(key in node.table for key in ROWS):
+            return node
+        try:
+            table = read_trace(Path(where.value))
+        except TraceFormatError as error:
+            return self._refuse(where, (*path, "path"), str(error))
+        origin = Origin(Source(where.value, Path()))
+        rows = {key: Located(rows, origin) for key, rows in zip(ROWS, table, strict=True) if rows is not None}
+        kept = {key: child for key, child in node.table.items() if key != "path"}
+        return node.with_table({**kept, **rows})
+
+    def _refuse(self, node: Located, path: Keys, message: str) -> Located:
+        self.faults.append(Fault(node.origin, path, message))
+        return Located(UNREADABLE, node.origin)
+
+
+ROWS: Final = ("arrivals_s", *COLUMNS[1:])
+"""Keys of `TraceArrivals` in the order of the columns of its file."""
