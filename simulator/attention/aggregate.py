@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable
 from heapq import heappop, heappush
+from itertools import accumulate, takewhile
 from typing import Final
 
 import numpy as np
@@ -70,8 +71,20 @@ class GranuleCounts:
         """Return how many sequences enter a new granule at the coming step."""
         return self._doubled[(self._step - 1) % self._granule]
 
-    def entries(self, steps: int) -> IntVector:
-        """Return how many sequences enter a new granule at each coming step, shape (steps,)."""
+    def steps_within(self, granules: int) -> int:
+        """Return how many steps, the coming one included, pass until more than `granules` are entered.
+
+        Those entered at the coming step do not count: they are accounted for when it starts.
+        """
+        if not self._members:
+            return MAX_WINDOW_STEPS
+        periods, rest = divmod(granules, self._members)
+        start = self._step % self._granule
+        entered = accumulate(self._doubled[start : start + self._granule])
+        within = sum(1 for _ in takewhile(lambda total: total <= rest, entered))
+        return 1 + periods * self._granule + within
+
+    def _entries(self, steps: int) -> IntVector:
         start = (self._step - 1) % self._granule
         period = np.array(self._doubled[start : start + min(steps, self._granule)], dtype=np.int64)
         return np.resize(period, steps)
@@ -80,7 +93,7 @@ class GranuleCounts:
         """Return the granules of all contexts at each coming step."""
         if steps == 1:
             return self.units
-        growth = self.entries(steps)
+        growth = self._entries(steps)
         growth[0] = self.units
         return np.cumsum(growth, out=growth)
 

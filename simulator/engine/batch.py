@@ -7,7 +7,7 @@ module keeps the list of them only to find a victim when KV memory runs out.
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from simulator.attention.aggregate import ContextAggregate
 from simulator.engine.records import SequenceState
@@ -37,6 +37,8 @@ class Batch:
         self._max_sequences = engine.max_sequences
         self._waiting: list[tuple[Rank, Sequence]] = []
         self._finishes: list[tuple[int, int, Sequence]] = []
+        # Who gives way first; kept only once memory has run out for the first time.
+        self._victims: list[tuple[Rank, int, Sequence]] | None = None
         self._admissions = 0
 
     @property
@@ -86,6 +88,8 @@ class Batch:
         sequence.admitted = self._admissions
         self._admissions += 1
         self.prefilling.append(sequence)
+        if self._victims is not None:
+            heappush(self._victims, self._victim_entry(sequence))
         return sequence
 
     # -- prefill and decode
@@ -157,11 +161,25 @@ class Batch:
         InvariantViolation
             If it is the only one: a sequence that fits the pool alone never runs out of blocks.
         """
-        running = [*self.decoding.values(), *self.prefilling]
-        if len(running) < 2:  # noqa: PLR2004 - the last one must be able to go on
+        if self.running < 2:  # noqa: PLR2004 - the last one must be able to go on
             raise InvariantViolation(8, "the only running sequence ran out of KV blocks")
-        victim = max(running, key=lambda s: self._policy.victim_rank(s.view, s.admitted))
+        victim = self._next_victim()
         self.leave(victim)
         victim.preemptions += 1
         victim.state = SequenceState.WAITING
         heappush(self._waiting, (self._policy.rank(victim.view), victim))
+
+    def _victim_entry(self, sequence: Sequence) -> tuple[Rank, int, Sequence]:
+        rank = self._policy.victim_rank(sequence.view, sequence.admitted)
+        return tuple(-part for part in rank), sequence.admitted, sequence
+
+    def _next_victim(self) -> Sequence:
+        victims = self._victims
+        if victims is None:
+            running = [*self.decoding.values(), *self.prefilling]
+            victims = self._victims = [self._victim_entry(sequence) for sequence in running]
+            heapify(victims)
+        while True:
+            _, admitted, sequence = heappop(victims)
+            if sequence.state is SequenceState.RUNNING and sequence.admitted == admitted:
+                return sequence

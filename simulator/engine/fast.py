@@ -310,9 +310,7 @@ class FastReplica:
             steps = min(steps, finish)
         most = -(-steps // self._cache.block_tokens) * contexts.count()
         if most > available:
-            # The first step's blocks are held already; count those of the steps after it.
-            growth = np.cumsum(self._kv_growth.entries(steps)[1:])
-            steps = 1 + int(np.searchsorted(growth, available, side="right"))
+            steps = min(steps, self._kv_growth.steps_within(available))
         return steps
 
 

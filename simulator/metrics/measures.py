@@ -82,7 +82,7 @@ MEASURES: Final = (
     Measure("energy.joules_per_output_token", "energy per output token", "joules", "lower"),
     Measure("energy.mean_watts_per_gpu", "power per GPU, mean", "watts"),
     Measure("cost.usd_per_solved_task", "cost per solved task", "usd", "lower"),
-    Measure("cost.usd_per_million_output_tokens", "cost per million output tokens", "usd", "lower"),
+    Measure("cost.usd_per_million_output_tokens", "cost per 1M output tokens", "usd", "lower"),
     Measure("kinetics.decode_eflops_per_task", "eFLOPs per task (decode)", "eflops", "lower"),
     Measure("kinetics.executed_eflops_per_task", "eFLOPs per task (executed)", "eflops", "lower"),
 )

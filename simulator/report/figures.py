@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from simulator.api import Comparison, Result
 from simulator.attention.work import FloatVector, IntVector
 from simulator.errors import SimulatorError
 from simulator.metrics.distributions import ecdf
 from simulator.metrics.measures import look_up
 from simulator.metrics.tables import RunTables
-from simulator.report.comparison import ComparisonLike, ResultLike
 from simulator.report.quantities import digits, scale_of
 from simulator.report.rows import SMALL_PART_RATIO, variant
 from simulator.report.timeline import timeline
@@ -103,11 +103,11 @@ def _styled(figure: Figure, *, height: int) -> Figure:
     return figure
 
 
-def _first_seeds(comparison: ComparisonLike) -> list[tuple[str, ResultLike]]:
+def _first_seeds(comparison: Comparison) -> list[tuple[str, Result]]:
     return [(name, comparison.runs[name][0]) for name in comparison.names]
 
 
-def over_time(comparison: ComparisonLike) -> Figure:
+def over_time(comparison: Comparison) -> Figure:
     """Return running and waiting trials, batch, KV and tokens over time, first seed of each variant.
 
     Every point is the mean over one of `BINS` equal bins of that variant's run.
@@ -172,7 +172,7 @@ def _samples(tables: RunTables) -> dict[str, IntVector]:
     }
 
 
-def distributions(comparison: ComparisonLike) -> Figure:
+def distributions(comparison: Comparison) -> Figure:
     """Return the empirical distributions of TTFT, TPOT, trial and task times, all seeds together."""
     graph, subplots = plotly_modules()
     per_variant = []
@@ -220,7 +220,7 @@ def _shown_parts(tables: Sequence[Mapping[str, Any]]) -> list[str]:
     return sorted(shown, key=lambda name: (-largest[name], name))[: len(PART_COLOURS) - 1]
 
 
-def time_by_part(comparison: ComparisonLike) -> Figure:
+def time_by_part(comparison: Comparison) -> Figure:
     """Return the replica time per output token of each variant, stacked by part, averaged over seeds."""
     graph, _ = plotly_modules()
     tables = [variant(comparison, name)["parts"] for name in comparison.names]
@@ -260,7 +260,7 @@ def time_by_part(comparison: ComparisonLike) -> Figure:
     return figure
 
 
-def operating_points(result: ResultLike) -> list[dict[str, Any]]:
+def operating_points(result: Result) -> list[dict[str, Any]]:
     """Return each part that computes: name, FLOP per byte, FLOP/s reached, share, whole window."""
     parts = look_up(result.summary, "hardware.parts")
     points = []
@@ -277,7 +277,7 @@ def operating_points(result: ResultLike) -> list[dict[str, Any]]:
     return points
 
 
-def _roofs(results: Sequence[tuple[str, ResultLike]]) -> list[tuple[str, float, float]]:
+def _roofs(results: Sequence[tuple[str, Result]]) -> list[tuple[str, float, float]]:
     """Return the distinct roofs of the runs: label, peak FLOP/s, bytes/s."""
     roofs: dict[tuple[str, float, float], None] = {}
     for _, result in results:
@@ -293,7 +293,7 @@ def _roof(peak: float, bandwidth: float, intensities: FloatVector) -> list[float
     return [float(min(peak, bandwidth * i)) / 1e12 for i in intensities]
 
 
-def roofline(comparison: ComparisonLike) -> Figure:
+def roofline(comparison: Comparison) -> Figure:
     """Return the roofs of the GPUs and where the parts of the steps operate under them, per GPU.
 
     First seed of each variant; the area of a point grows with its share of the step time.  Parts that
@@ -333,12 +333,12 @@ def roofline(comparison: ComparisonLike) -> Figure:
                 },
                 text=[p["name"] for p in found],
                 customdata=[100.0 * p["share_ratio"] for p in found],
-                hovertemplate="%{text}: %{x:.4g} FLOP/byte, %{y:.4g} TFLOP/s, %{customdata:.3g} % of the step time"
-                f"<extra>{name}</extra>",
+                hovertemplate="%{text}: %{x:.4g} FLOP/byte, %{y:.4g} TFLOP/s, "
+                f"%{{customdata:.3g}} % of the step time<extra>{name}</extra>",
             )
         )
-    for label in _point_labels(points):
-        figure.add_annotation(**label)
+    for annotation in _point_labels(points):
+        figure.add_annotation(**annotation)
     figure.update_xaxes(
         type="log", title_text="arithmetic intensity, FLOP per HBM byte", exponentformat="power"
     )

@@ -27,7 +27,7 @@ LADDERS: Final[Mapping[Unit | Literal["bytes", "flops_per_s"], tuple[tuple[float
             "watts": ((1.0, "W"),),
             "usd": ((1.0, "USD"), (1e-2, "US cents")),
             "count": ((1.0, ""),),
-            "eflops": ((1e12, "tera-eFLOPs"), (1e9, "giga-eFLOPs"), (1.0, "eFLOPs")),
+            "eflops": ((1e12, "tera"), (1e9, "giga"), (1.0, "")),
             "bytes": ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B")),
             "flops_per_s": ((1e12, "TFLOP/s"), (1e9, "GFLOP/s"), (1.0, "FLOP/s")),
         }
@@ -61,18 +61,18 @@ def scale_of(values: Iterable[float | None], unit: str) -> Scale:
 
 
 def digits(value: float | None) -> str:
-    """Return `value` with four digits that count.
+    """Return `value` with four digits that count, three below 0.1.
 
     Examples
     --------
-    >>> digits(0.19630), digits(219.048), digits(24643.57), digits(8.0), digits(None)
-    ('0.1963', '219.0', '24,644', '8', '-')
+    >>> digits(0.19630), digits(219.048), digits(24643.57), digits(8.0), digits(0.0098765), digits(None)
+    ('0.1963', '219.0', '24,644', '8', '0.00988', '-')
     """
     if value is None:
         return MISSING
     if abs(value) >= 1000.0 or value == int(value):  # noqa: PLR2004 - four digits
         return f"{value:,.0f}"
-    return f"{value:#.4g}"
+    return f"{value:#.4g}" if abs(value) >= 0.1 else f"{value:#.3g}"  # noqa: PLR2004 - narrow columns
 
 
 def written(value: float | None, unit: str) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from simulator.api import Comparison
 from simulator.metrics.measures import HEADLINE, MEASURES, Measure, look_up, number
-from simulator.report.comparison import ComparisonLike
 from simulator.report.quantities import MISSING, Scale, digits, scale_of
 
 GROUPS: Final = (
@@ -63,7 +63,7 @@ class Row:
     cells: tuple[str, ...]
 
 
-def variant(comparison: ComparisonLike, name: str) -> Mapping[str, Any]:
+def variant(comparison: Comparison, name: str) -> Mapping[str, Any]:
     """Return the tables of one variant in the comparison's summary."""
     tables = comparison.summary["variants"]
     if not isinstance(tables, Mapping):
@@ -75,7 +75,7 @@ def variant(comparison: ComparisonLike, name: str) -> Mapping[str, Any]:
 def _reach(low: float | None, high: float | None, divisor: float) -> str:
     if low is None or high is None or low == high:
         return ""
-    return f" ({digits(low / divisor)} to {digits(high / divisor)})"
+    return f" ({digits(low / divisor)}-{digits(high / divisor)})"
 
 
 def _cell(found: Mapping[str, Any] | None, scale: Scale) -> str:
@@ -120,7 +120,7 @@ def _rows_of(sections: tuple[str, ...], metrics: Sequence[Mapping[str, Any]]) ->
     return rows
 
 
-def measure_rows(comparison: ComparisonLike) -> list[tuple[str, list[Row]]]:
+def measure_rows(comparison: Comparison) -> list[tuple[str, list[Row]]]:
     """Return titled groups with a row per figure, and one per distribution.
 
     Rows that are empty throughout are left out; solved tasks per second stays in any case.
@@ -131,12 +131,12 @@ def measure_rows(comparison: ComparisonLike) -> list[tuple[str, list[Row]]]:
     return [(title, rows) for title, rows in groups if rows]
 
 
-def _plans(comparison: ComparisonLike) -> list[Mapping[str, Any]]:
+def _plans(comparison: Comparison) -> list[Mapping[str, Any]]:
     plans = [look_up(comparison.runs[name][0].summary, "plan") for name in comparison.names]
     return [plan for plan in plans if isinstance(plan, Mapping)]
 
 
-def plan_rows(comparison: ComparisonLike) -> list[Row]:
+def plan_rows(comparison: Comparison) -> list[Row]:
     """Return what the variants differ in, of the model, the plan and the engine."""
     plans = _plans(comparison)
     return [
@@ -146,7 +146,7 @@ def plan_rows(comparison: ComparisonLike) -> list[Row]:
     ]
 
 
-def coverage_rows(comparison: ComparisonLike) -> list[Row]:
+def coverage_rows(comparison: Comparison) -> list[Row]:
     """Return pass@k of each variant, averaged over seeds, where it can be told."""
     tables = []
     for name in comparison.names:
@@ -168,7 +168,7 @@ def coverage_rows(comparison: ComparisonLike) -> list[Row]:
     ]
 
 
-def ratio_rows(comparison: ComparisonLike) -> list[Row]:
+def ratio_rows(comparison: Comparison) -> list[Row]:
     """Return the ratios to the reference, seed by seed, of the figures that are defined for both."""
     against = comparison.summary["against_reference"]
     if not isinstance(against, Mapping) or not against:
@@ -194,7 +194,7 @@ def _part_cell(part: Mapping[str, Any] | None) -> str:
     return f"{part['share_ratio']:.1%} ({nearness})"
 
 
-def part_rows(comparison: ComparisonLike) -> list[Row]:
+def part_rows(comparison: Comparison) -> list[Row]:
     """Return the share of the step time of each part, and how near it comes to what bounds it."""
     tables = [variant(comparison, name)["parts"] for name in comparison.names]
     largest: dict[str, float] = {}
@@ -213,7 +213,7 @@ def part_rows(comparison: ComparisonLike) -> list[Row]:
     return rows
 
 
-def conservation_lines(comparison: ComparisonLike) -> list[str]:
+def conservation_lines(comparison: Comparison) -> list[str]:
     """Return what became of all tasks and trials of each variant, summed over its seeds."""
     lines = []
     for name in comparison.names:
@@ -231,7 +231,7 @@ def conservation_lines(comparison: ComparisonLike) -> list[str]:
     return lines
 
 
-def note_lines(comparison: ComparisonLike) -> list[str]:
+def note_lines(comparison: Comparison) -> list[str]:
     """Return the caveats, each with the variants that it holds for unless it holds for all."""
     notes = comparison.summary["notes"]
     lines = []
@@ -241,7 +241,7 @@ def note_lines(comparison: ComparisonLike) -> list[str]:
     return lines
 
 
-def setting_line(comparison: ComparisonLike) -> str:
+def setting_line(comparison: Comparison) -> str:
     """Return what all variants have in common, with which seeds they ran, and the window of the rates."""
     plans, names = _plans(comparison), comparison.names
     same = {key: plans[0][key] for key in PLAN if all(plan[key] == plans[0][key] for plan in plans)}

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from textwrap import wrap
 from typing import Final
 
+from simulator.api import Comparison
 from simulator.kvcache import KvCapacity
 from simulator.metrics.measures import number
-from simulator.report.comparison import ComparisonLike
 from simulator.report.quantities import written
 from simulator.report.rows import (
     Row,
@@ -85,7 +85,7 @@ def _memory(capacity: KvCapacity, kv_held_bytes: float) -> tuple[str, str]:
     return f"[{bar[:BAR].ljust(BAR, '.')}]", text
 
 
-def memory_lines(comparison: ComparisonLike) -> list[str]:
+def memory_lines(comparison: Comparison) -> list[str]:
     """Return a bar per variant: weights (W), activations (A), KV held at most (#) and KV free (.)."""
     lines = []
     width = max(len(name) for name in comparison.names)
@@ -101,7 +101,7 @@ def memory_lines(comparison: ComparisonLike) -> list[str]:
     return lines
 
 
-def render(comparison: ComparisonLike) -> str:
+def render(comparison: Comparison) -> str:
     """Return the comparison as text that ends in a newline.
 
     Parameters

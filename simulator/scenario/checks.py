@@ -1,4 +1,4 @@
-"""Checks across the parts of a valid scenario: does the plan exist, and does it fit its hardware?"""
+"""Checks across the parts of a valid scenario: that the plan can exist and fits its hardware."""
 
 from __future__ import annotations
 

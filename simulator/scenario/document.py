@@ -14,12 +14,22 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, TypeAlias
 
-from simulator.scenario.located import UNREADABLE, Fault, Keys, Located, Origin, Scalar, Source, locate
+from simulator.scenario.located import (
+    UNREADABLE,
+    Fault,
+    Keys,
+    Located,
+    Origin,
+    Scalar,
+    Source,
+    Unreadable,
+    locate,
+)
 
-if TYPE_CHECKING:
-    from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+GraphNode: TypeAlias = Any
+"""A node of ruamel.yaml's graph; its types do not tell the three kinds apart."""
 
 MOST_BYTES: Final = 64 * 2**20
 """Largest file that is read, bytes."""
@@ -39,6 +49,12 @@ BOOL: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False"
 INT: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 SPECIAL: Final = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+MOST_SHOWN: Final = 60
+"""Longest text that a message repeats in full, characters."""
+
+MOST_SHOWN_WHOLE: Final = 10**20
+"""Whole numbers below this are repeated in full."""
+
 MOST_DIGITS: Final = 400
 """Longest number that is read as one; any float has fewer digits before its point."""
 
@@ -82,13 +98,13 @@ def parse_document(text: str, source: Source) -> tuple[Located, list[Fault]]:
     """Return the table that the YAML `text` holds, and what is wrong with it; as `read_document`."""
     try:
         root, faults = _parse(text, source)
-        if root is None or root.value is None:
-            raise _Refused(None, "the file is empty; a scenario is a table of keys and values")
-        if not isinstance(root.value, dict):
-            raise _Refused(root.origin.line, f"expected a table of keys and values, got {shown(root.value)}")
     except _Refused as refused:
         return _refusal(refused, source)
-    return root, faults
+    if root is None or root.value is None:
+        return _refusal(_Refused(None, "the file is empty; a scenario is a table of keys and values"), source)
+    if isinstance(root.value, Unreadable):
+        return root, faults
+    return (root, faults) if isinstance(root.value, dict) else _refusal(_not_a_table(root), source)
 
 
 def parse_value(text: str, source: Source) -> tuple[Located, list[Fault]]:
@@ -121,16 +137,21 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return f"the text {value if len(value) <= 60 else value[:57] + '...'!r}"  # noqa: PLR2004 - a line's worth
-    if isinstance(value, dict):
-        return "a table"
-    if isinstance(value, list | tuple):
-        return "a list"
+        return f"the text {value if len(value) <= MOST_SHOWN else value[: MOST_SHOWN - 3] + '...'!r}"
+    if isinstance(value, int | float):
+        return _shown_number(value)
+    name = {dict: "table", list: "list", tuple: "list"}.get(type(value), f"Python {type(value).__name__}")
+    return f"a {name}"
+
+
+def _shown_number(value: float) -> str:
     if isinstance(value, int):
-        return str(value) if abs(value) < 10**20 else f"{value:.3g}" if abs(value) < 10**300 else "a huge number"
-    if isinstance(value, float):
-        return {"nan": "NaN", "inf": "infinity", "-inf": "minus infinity"}.get(repr(value), repr(value))
-    return f"a Python {type(value).__name__}"
+        return str(value) if abs(value) < MOST_SHOWN_WHOLE else f"a number of {len(str(abs(value)))} digits"
+    return {"nan": "NaN", "inf": "infinity", "-inf": "minus infinity"}.get(repr(value), repr(value))
+
+
+def _not_a_table(root: Located) -> _Refused:
+    return _Refused(root.origin.line, f"expected a table of keys and values, got {shown(root.value)}")
 
 
 def _refusal(refused: _Refused, source: Source) -> tuple[Located, list[Fault]]:
@@ -176,7 +197,7 @@ def _from_json(text: str, source: Source) -> tuple[Located, list[Fault]]:
         why = "nested too deeply" if isinstance(error, RecursionError) else "a number has too many digits"
         raise _Refused(None, why) from error
     if not isinstance(value, dict):
-        raise _Refused(None, f"expected a table of keys and values, got {shown(value)}")
+        raise _not_a_table(root)
     return root, [Fault(origin, (), f"duplicate key {key!r}") for key in twice]
 
 
@@ -220,13 +241,15 @@ class _GraphReader:
         self._values = 0
         self._open: list[int] = []
 
-    def read(self, node: Node, path: Keys, line: int) -> Located:
+    def read(self, node: GraphNode, path: Keys, line: int) -> Located:
         """Return the value of `node`, which `path` leads to and which `line` introduces."""
         self._values += 1
         if self._values > MOST_VALUES:
             raise _Refused(line, f"more than {MOST_VALUES} values, counting every use of an alias")
         if node.tag not in IMPLICIT:
-            return self._refuse(path, line, f"tag {_short(node.tag)} is not allowed: a scenario is plain data")
+            return self._refuse(
+                path, line, f"tag {_short(node.tag)} is not allowed: a scenario is plain data"
+            )
         if node.id == "scalar":
             return Located(self._scalar(node, path, line), self._origin(line))
         if id(node) in self._open:
@@ -245,7 +268,7 @@ class _GraphReader:
         self._open.pop()
         return found
 
-    def _table(self, node: MappingNode, path: Keys) -> dict[str, Located]:
+    def _table(self, node: GraphNode, path: Keys) -> dict[str, Located]:
         table: dict[str, Located] = {}
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
@@ -259,7 +282,7 @@ class _GraphReader:
             table[key] = self.read(value_node, (*path, key), line)
         return table
 
-    def _key(self, node: Node, path: Keys, line: int) -> str | None:
+    def _key(self, node: GraphNode, path: Keys, line: int) -> str | None:
         if node.id != "scalar":
             self._refuse(path, line, "a key must be text, not a table or list")
         elif node.tag == CORE + "merge":
@@ -270,7 +293,7 @@ class _GraphReader:
             return str(node.value)
         return None
 
-    def _scalar(self, node: ScalarNode, path: Keys, line: int) -> Any:  # noqa: ANN401 - a scalar or UNREADABLE
+    def _scalar(self, node: GraphNode, path: Keys, line: int) -> Any:  # noqa: ANN401 - a scalar or UNREADABLE
         text: str = node.value
         if node.tag == CORE + "str":  # quoted, a block, tagged so, or plain text
             return text

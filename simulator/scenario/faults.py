@@ -85,8 +85,8 @@ def addressed(message: str, node: Located, *models: shape.Model, path: Keys = ()
     found = PATH_PREFIX.match(message)
     keys = tuple(found[1].split(".")) if found else ()
     if found and any(keys[0] in shape.fields(model) for model in models):
-        return Fault(node.deepest(keys).origin, (*path, *keys), message[found.end() :])
-    return Fault(node.origin, path, message)
+        return Fault(node.deepest(keys).culprit, (*path, *keys), message[found.end() :])
+    return Fault(node.culprit, path, message)
 
 
 def _nearest(name: str, allowed: Mapping[str, object]) -> str | None:
@@ -128,20 +128,22 @@ def _fault(detail: ErrorDetails, place: _Place) -> Fault:
         members = shape.models(place.info.annotation) if place.info else (place.model,)
         return addressed(str(context["error"]), place.node, *members, path=place.path)
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
-        return _kind_fault(kind, context, place)
+        return _kind_fault(place)
     writer = _MESSAGES.get(kind)
     if writer is None:
         return Fault(place.node.origin, place.path, f"{detail['msg']}, got {shown(detail['input'])}")
     return Fault(place.node.origin, place.path, writer(detail["input"], context, place))
 
 
-def _kind_fault(kind: str, context: Mapping[str, Any], place: _Place) -> Fault:
+def _kind_fault(place: _Place) -> Fault:
     by_kind = shape.kinds(place.info.annotation) if place.info else {}
     stated = place.node.get("kind")
     if stated is None:
         return Fault(place.node.origin, place.path, f"kind is missing; allowed: {', '.join(sorted(by_kind))}")
     if not isinstance(stated.value, str):
-        message = f"expected the name of a kind, got {shown(stated.value)}; allowed: {', '.join(sorted(by_kind))}"
+        message = (
+            f"expected the name of a kind, got {shown(stated.value)}; allowed: {', '.join(sorted(by_kind))}"
+        )
     else:
         message = f"unknown kind {stated.value!r}; {suggest(stated.value, by_kind)}"
     return Fault(stated.origin, (*place.path, "kind"), message)
@@ -246,4 +248,3 @@ _MESSAGES: Final[Mapping[str, Callable[[object, Mapping[str, Any], _Place], str]
     "too_short": _length("at least", "min_length", "entries"),
     "too_long": _length("at most", "max_length", "entries"),
 }
-

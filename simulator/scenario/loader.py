@@ -184,13 +184,8 @@ class _Loader:
             self._infeasible.append(Fault(origin, keys, str(error)))
 
     def _add(self, faults: list[Fault], keys: Keys) -> None:
-        """Keep the `faults` of the base or of the variant at `keys`, each once."""
-        known = {(fault.origin, fault.message) for fault in self._faults}
-        self._faults += [
-            replace(fault, path=(*keys, *fault.path))
-            for fault in faults
-            if (fault.origin, fault.message) not in known
-        ]
+        """Keep the `faults` of the base, or of the variant that `keys` lead to."""
+        self._faults += [replace(fault, path=(*keys, *fault.path)) for fault in faults]
 
     def _raise(self) -> None:
         """Raise what has been found, if anything."""

@@ -71,11 +71,18 @@ class Located:
     value : a scalar, a table, a list, or a tuple of scalars that share one origin.
     origin : where it was written; of a table's entry, where its key is.
     whole : whether it replaces a table of the same kind instead of being merged over it.
+    changed : what was last merged over a table, if anything was.
     """
 
     value: Value
     origin: Origin
     whole: bool = False
+    changed: Origin | None = None
+
+    @property
+    def culprit(self) -> Origin:
+        """What to name when the entries of a table do not go together: its last change, or itself."""
+        return self.changed or self.origin
 
     @property
     def table(self) -> dict[str, Located]:
@@ -160,14 +167,21 @@ def dotted(path: Iterable[str | int]) -> str:
 
 
 def ordered(faults: Iterable[Fault]) -> list[Fault]:
-    """Return `faults` without repetition, by file in order of appearance and then by line."""
-    unique = list(dict.fromkeys(faults))
-    rank = {label: place for place, label in enumerate(dict.fromkeys(f.origin.source.label for f in unique))}
-    return sorted(unique, key=lambda fault: (rank[fault.origin.source.label], fault.origin.line or 0))
+    """Return `faults` by file in order of appearance, then by line.
+
+    What several variants share is said once, for the base or else for the first of them.
+    """
+    unique: dict[tuple[Origin, Keys, str], Fault] = {}
+    for fault in faults:
+        shared = fault.path[2:] if fault.path[:1] == ("variants",) else fault.path
+        unique.setdefault((fault.origin, shared, fault.message), fault)
+    kept = list(unique.values())
+    rank = {label: place for place, label in enumerate(dict.fromkeys(f.origin.source.label for f in kept))}
+    return sorted(kept, key=lambda fault: (rank[fault.origin.source.label], fault.origin.line or 0))
 
 
 def locate(value: object, origin: Origin) -> Located:
-    """Return Python values (mappings, lists, tuples, scalars, paths, components) as a tree with one origin."""
+    """Return Python values (mappings, lists, scalars, paths, components) as a tree with one origin."""
     dump = getattr(value, "model_dump", None)
     if callable(dump):
         return replace(locate(dump(mode="json", by_alias=True), origin), whole=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
@@ -116,7 +117,7 @@ def merge(base: Located, change: Located) -> Located:
     table = dict(base.value)
     for key, node in change.value.items():
         table[key] = merge(table[key], node) if key in table else node
-    return base.with_table(table)
+    return replace(base, value=table, changed=change.culprit)
 
 
 def _settings(node: Located, keys: tuple[str, ...]) -> Iterator[Setting]:

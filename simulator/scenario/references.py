@@ -122,15 +122,20 @@ class References:
         )
 
     def _text(self, node: Located, info: FieldInfo, path: Keys) -> Located:
+        """Return what a text stands for."""
         text = str(node.value)
         members = shape.models(info.annotation)
+        beside = Path(os.path.normpath(node.origin.source.folder / text))
         if shape.takes_path(info.annotation):
-            return Located(os.path.normpath(node.origin.source.folder / text), node.origin)
+            return Located(str(beside), node.origin)
         if not members:
             return node
         if is_path(text):
-            where = Path(os.path.normpath(node.origin.source.folder / text))
-            return self._include(where, str(where), node, info, path)
+            return self._include(beside, str(beside), node, info, path)
+        return self._name(members, node, info, path)
+
+    def _name(self, members: tuple[shape.Model, ...], node: Located, info: FieldInfo, path: Keys) -> Located:
+        """Return what a name in the place of one of the tables `members` stands for."""
         catalog = CATALOGS.get(members[0])
         if catalog is not None:
             return self._from_catalog(catalog, node, info, path)
@@ -138,7 +143,7 @@ class References:
             return self._kind(by_kind, node, path)
         if shape.scalars(info.annotation):
             return node  # validation knows what else may stand here
-        return self._refuse(node, path, f"expected a table or the path of a file, got {shown(text)}")
+        return self._refuse(node, path, f"expected a table or the path of a file, got {shown(node.value)}")
 
     def _from_catalog(self, catalog: Catalog, node: Located, info: FieldInfo, path: Keys) -> Located:
         try:

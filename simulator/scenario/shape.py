@@ -57,7 +57,7 @@ def takes_path(annotation: object) -> bool:
     return Path in options(annotation)
 
 
-def items(annotation: object) -> object | None:
+def items(annotation: object) -> Any:  # noqa: ANN401 - an annotation can be anything
     """Return what the values of a mapping or the items of a tuple must be; None if it is neither."""
     for member in options(annotation):
         if get_origin(member) is dict:
@@ -129,8 +129,5 @@ def unit_and_text(info: FieldInfo) -> tuple[str, str]:
 def allowed_literals(annotation: object) -> tuple[Any, ...]:
     """Return the values of a ``Literal``, also inside a union; empty if it is none."""
     return tuple(
-        value
-        for member in options(annotation)
-        if get_origin(member) is Literal
-        for value in get_args(member)
+        value for member in options(annotation) if get_origin(member) is Literal for value in get_args(member)
     )

@@ -8,15 +8,14 @@ the base in that very place; overrides below ``variants.NAME`` reach that varian
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from simulator.errors import suggest
-from simulator.scenario.located import Fault, Keys, Located
 from simulator.scenario.document import shown
+from simulator.scenario.located import Fault, Keys, Located, Unreadable
 from simulator.scenario.overrides import Setting, merge, undotted
-from simulator.scenario.located import Unreadable
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,59}")
 
@@ -63,13 +62,14 @@ def variant_documents(
         keys: Keys = ("variants", name)
         if "schema" in steps[0].table:
             document, wrong = _complete(steps[0], keys, bases, resolve)
+            faults += wrong
         else:
-            wrong = [fault for step in steps for fault in _refuse_shared(step, keys)]
+            faults += _refuse_shared(steps[0], keys)
             document = merge(bases.changed, resolve(steps[0], keys, bases.changed))
         for step in steps[1:]:
+            faults += _refuse_shared(step, keys)
             document = merge(document, resolve(step, keys, document))
         documents[name] = document
-        faults += wrong
     return documents, faults
 
 
@@ -113,9 +113,7 @@ def _add(setting: Setting, changes: dict[str, list[Located]]) -> list[Fault]:
     return []
 
 
-def _complete(
-    table: Located, keys: Keys, bases: Bases, resolve: Resolve
-) -> tuple[Located, list[Fault]]:
+def _complete(table: Located, keys: Keys, bases: Bases, resolve: Resolve) -> tuple[Located, list[Fault]]:
     """Return a variant that states a whole scenario, with the overrides of the base."""
     entries = {key: node for key, node in table.table.items() if key != "variants"}
     document = resolve(table.with_table(entries), keys, None)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from simulator.engine.records import RunRecords, SequenceState
-from simulator.kvcache import KvCapacity
 from simulator.metrics.tables import Columns, RunTables
 from simulator.units import NS_PER_S
 
@@ -35,7 +34,7 @@ def _frame(columns: Columns, flags: tuple[str, ...] = ()) -> pd.DataFrame:
 def task_frame(records: RunRecords) -> pd.DataFrame:
     """Return one row per task.
 
-    Columns are those of the task records, with ``arrival_s``, ``ended_s`` and ``task_s`` (arrival to answer), s,
+    Columns are those of the task records, with ``arrival_s``, ``ended_s`` and ``task_s`` (arrival to answer),
     NaN where there is no answer yet; `solved` is a boolean.
     """
     frame = _frame(RunTables.of(records).tasks, flags=("solved",))
@@ -54,7 +53,7 @@ def trial_frame(records: RunRecords) -> pd.DataFrame:
 
     tables = RunTables.of(records)
     frame = _frame(tables.trials, flags=("truncated", "correct"))
-    frame["state"] = pd.Categorical.from_codes(tables.trials["state"].tolist(), categories=list(STATES))
+    frame["state"] = pd.Categorical.from_codes(tables.trials["state"], categories=pd.Index(STATES))
     frame["queueing_s"] = frame["started_s"] - frame["submitted_s"]
     frame["ttft_s"] = frame["first_token_s"] - frame["submitted_s"]
     gaps = (frame["output_tokens"] - 1).where(tables.finished & (frame["output_tokens"] > 1))
@@ -63,16 +62,14 @@ def trial_frame(records: RunRecords) -> pd.DataFrame:
     return frame
 
 
-def timeline_frame(records: RunRecords, capacity: KvCapacity) -> pd.DataFrame:
+def step_frame(records: RunRecords) -> pd.DataFrame:
     """Return one row per step record: consecutive steps of a replica with equal batch size.
 
-    Columns are those of the step records, with ``start_s``, ``end_s``, ``step_s`` (mean step), s,
-    ``output_tokens`` made in the row, and ``kv_occupancy_ratio`` at its end (NaN with unlimited capacity).
+    Columns are those of the step records, with ``start_s``, ``end_s``, ``step_s`` (mean step) and the
+    ``output_tokens`` made in the row.
     """
     tables = RunTables.of(records)
     frame = _frame(tables.steps)
     frame["step_s"] = (frame["end_s"] - frame["start_s"]) / frame["steps"]
     frame["output_tokens"] = tables.step_tokens
-    blocks = capacity.blocks if capacity.limited else np.nan
-    frame["kv_occupancy_ratio"] = frame["kv_blocks"] / blocks
     return frame
