@@ -175,10 +175,10 @@ def parts_add_up_to_the_steps(_scenario: Scenario, run: Run) -> None:
 
 
 def prompts_are_held_once(scenario: Scenario, run: Run) -> None:
-    """INV-12: a prompt that trials share is computed once per replica while any of them holds it."""
+    """INV-12: only shared prompts are found cached, and never their last token, which gives the logits."""
     if not scenario.engine.kv.prefix_sharing or not scenario.workload.strategy.shares_prompt:
-        cached = int(_trial(run, "cached_tokens").sum())
-        _require(12, cached == 0, f"{cached} prompt tokens were found cached though nothing is shared")
+        found = int(_trial(run, "cached_tokens").sum())
+        _require(12, found == 0, f"{found} prompt tokens were found cached though nothing is shared")
         return
     prompt, cached = _trial(run, "prompt_tokens"), _trial(run, "cached_tokens")
     _require(12, (cached < prompt).all(), "a prompt was cached whole: its last token must be computed")

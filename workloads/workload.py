@@ -23,6 +23,7 @@ from pydantic import Field, model_validator
 from simulator.frozen import FrozenModel, Tokens
 from simulator.rng import Streams
 from workloads.arrivals import Arrivals
+from workloads.length_prediction import LengthPrediction
 from workloads.lengths import Lengths
 from workloads.lengths.lognormal import normal_quantile
 from workloads.lengths.protocol import LARGEST_U, SMALLEST_U
@@ -48,6 +49,10 @@ class Workload(FrozenModel):
     )
     priorities: Annotated[tuple[int, ...], Field(strict=False, min_length=1)] = Field(
         default=(0,), description="[-] Priorities given to the tasks in turn; larger is more urgent."
+    )
+
+    length_prediction: LengthPrediction | None = Field(
+        default=None, description="[-] Outside predictor of output lengths, for schedulers that read one."
     )
 
     @model_validator(mode="after")

@@ -178,6 +178,12 @@ class ServingNode:
         node = run.tree.add(request, max_tokens=self._workload.max_tokens)
         outcome = self._workload.outcome(self.streams, run.tree, node)
         task = run.task
+        predictor = self._workload.length_prediction
+        predicted = (
+            0
+            if predictor is None
+            else predictor.predicted_tokens(self.streams, task, node.index, outcome.output_tokens)
+        )
         view = SequenceView(
             number=self._submitted,
             task=task.index,
@@ -186,6 +192,7 @@ class ServingNode:
             prompt_tokens=node.prompt_tokens,
             max_tokens=node.max_tokens,
             priority=task.priority,
+            predicted_tokens=predicted,
         )
         self._submitted += 1
         chain: tuple[tuple[tuple[int, int], int], ...] = ()

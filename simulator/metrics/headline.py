@@ -245,6 +245,8 @@ def headline(runs: Mapping[str, Sequence[Summary]], comparison: Mapping[str, obj
     if ratio is None:
         return f"{_undefined(runs, reference, best)}{where}{labels}."
     sureness, is_open = _sureness(ratio)
+    if ratio[0] == 1.0:
+        return f"{best} solves exactly as many tasks per second as {reference}{where}{labels}."
     if is_open:
         return (
             f"No difference can be told between {best} and {reference}{where}: {best} solves "

@@ -36,8 +36,8 @@ def notes(
     found += _about_window(tables, window)
     if attributed_ratio is not None and abs(attributed_ratio - 1.0) > ATTRIBUTION_SLACK:
         found.append(
-            f"The parts of the step time add up to {attributed_ratio:.1%} of it: within some recorded rows "
-            "the bound changed from memory to compute."
+            "The parts of the step time miss it by more than 1 %: within some recorded rows the bound "
+            "changed between memory and compute."
         )
     return found
 
@@ -47,9 +47,8 @@ def _about_tasks(tables: RunTables) -> list[str]:
     found = []
     if ended < submitted or tables.pending_tasks:
         found.append(
-            f"The run was cut at {to_s(tables.end_ns):.6g} s: {submitted - ended} of {submitted} tasks "
-            f"unfinished, {tables.pending_tasks} not arrived; figures about tasks cover those that ended, "
-            "which are the shorter ones."
+            f"The run was cut at {to_s(tables.end_ns):.6g} s: figures about tasks and trials cover those "
+            "that ended, which are the shorter ones."
         )
     if not ended:
         found.append("No task ended: figures per task are undefined.")
@@ -64,8 +63,8 @@ def _about_window(tables: RunTables, window: Window) -> list[str]:
     inside, ended = int(window.ends_inside(tables.tasks["ended_ns"]).sum()), int(tables.ended.sum())
     if window.kind == "steady" and inside < ended // 2:
         note = (
-            f"Only {inside} of {ended} tasks ended in the steady window: tasks last long against the time "
-            "over which they arrive, so rates say little; let more tasks arrive or take the whole window."
+            "Fewer than half of the tasks ended in the steady window: tasks last long against the time over "
+            "which they arrive, so rates say little; let more tasks arrive or take the whole window."
         )
         return [note]
     return []

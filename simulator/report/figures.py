@@ -6,6 +6,7 @@ plotly is an optional package, imported when a figure is asked for.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -36,20 +37,30 @@ VARIANT_COLOURS: Final = (
 )
 """Okabe and Ito's colours, told apart by colour-blind readers; used again from the start beyond eight."""
 
-PART_COLOURS: Final = (
-    "#4477AA",
-    "#EE6677",
-    "#228833",
-    "#CCBB44",
-    "#66CCEE",
-    "#AA3377",
-    "#DDAA77",
-    "#44AA99",
-    "#999933",
-    "#882255",
-    "#BBBBBB",
+PART_COLOURS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "attention": "#4477AA",
+        "selection": "#66CCEE",
+        "prefill_attention": "#88CCAA",
+        "gate_up": "#228833",
+        "down": "#999933",
+        "experts": "#117733",
+        "router": "#DDCC77",
+        "qkv": "#AA3377",
+        "o": "#CC6677",
+        "lm_head": "#DDAA77",
+        "norms": "#882255",
+        "allreduce": "#CCBB44",
+        "overhead": "#EE6677",
+        "constant": "#777777",
+    }
 )
-"""Paul Tol's bright and muted colours for the parts of a step."""
+"""Paul Tol's qualitative colours, one for each part of a step in all reports; others are grey."""
+
+OTHER_COLOUR: Final = "#BBBBBB"
+
+LIGHT_COLOURS: Final = frozenset({"#CCBB44", "#66CCEE", "#DDAA77", "#88CCAA", "#DDCC77", OTHER_COLOUR})
+"""Colours of parts that need dark text."""
 
 FONT: Final = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 INK: Final = "#1b1f24"
@@ -93,7 +104,8 @@ def _styled(figure: Figure, *, height: int) -> Figure:
         font={"family": FONT, "size": 13, "color": INK},
         paper_bgcolor="white",
         plot_bgcolor="white",
-        margin={"l": 80, "r": 30, "t": 60, "b": 60},
+        margin={"l": 80, "r": 50, "t": 60, "b": 60},
+        modebar={"orientation": "v", "bgcolor": "rgba(0,0,0,0)"},
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "xanchor": "left", "x": 0.0},
         hoverlabel={"font": {"family": FONT}},
     )
@@ -152,6 +164,7 @@ def over_time(comparison: Comparison) -> Figure:
                 col=1,
             )
         figure.update_yaxes(title_text=unit, rangemode="tozero", row=row, col=1)
+    figure.update_xaxes(rangemode="tozero")
     figure.update_xaxes(title_text="simulated time, s", row=len(panels), col=1)
     _styled(figure, height=1000)
     figure.update_layout(legend={"y": 1.03})
@@ -203,7 +216,8 @@ def distributions(comparison: Comparison) -> Figure:
                 row=row + 1,
                 col=col + 1,
             )
-        figure.update_xaxes(title_text=f"{title}, {scale.unit}", rangemode="tozero", row=row + 1, col=col + 1)
+        shown = [0.0, 1.04 * max(*largest, 1e-9) / scale.divisor]
+        figure.update_xaxes(title_text=f"{title}, {scale.unit}", range=shown, row=row + 1, col=col + 1)
         figure.update_yaxes(title_text="% at or below", range=[0, 101], row=row + 1, col=col + 1)
     _styled(figure, height=720)
     figure.update_layout(legend={"y": 1.06})
@@ -217,7 +231,7 @@ def _shown_parts(tables: Sequence[Mapping[str, Any]]) -> list[str]:
         for name, part in table.items():
             largest[name] = max(largest.get(name, 0.0), part["share_ratio"])
     shown = [name for name in largest if largest[name] >= SMALL_PART_RATIO]
-    return sorted(shown, key=lambda name: (-largest[name], name))[: len(PART_COLOURS) - 1]
+    return sorted(shown, key=lambda name: (-largest[name], name))
 
 
 def time_by_part(comparison: Comparison) -> Figure:
@@ -228,7 +242,7 @@ def time_by_part(comparison: Comparison) -> Figure:
     seconds = [{n: part["seconds_per_output_token"] for n, part in table.items()} for table in tables]
     scale = scale_of([sum(table.values()) for table in seconds], "s")
     figure = graph.Figure()
-    for position, part in enumerate([*shown, "other"]):
+    for part in [*shown, "other"]:
         times, shares = [], []
         for table, per_token in zip(tables, seconds, strict=True):
             names = [part] if part != "other" else [n for n in table if n not in shown]
@@ -236,18 +250,19 @@ def time_by_part(comparison: Comparison) -> Figure:
             shares.append(sum(table[n]["share_ratio"] for n in names if n in table))
         if not any(times):
             continue
+        colour = PART_COLOURS.get(part, OTHER_COLOUR)
         figure.add_trace(
             graph.Bar(
                 y=list(comparison.names),
                 x=times,
                 orientation="h",
                 name=part.replace("_", " "),
-                marker={"color": PART_COLOURS[position], "line": {"color": "white", "width": 1}},
+                marker={"color": colour, "line": {"color": "white", "width": 1}},
                 text=[f"{share:.0%}" if share > 0.06 else "" for share in shares],  # noqa: PLR2004 - room
                 textposition="inside",
                 insidetextanchor="middle",
                 textangle=0,
-                textfont={"color": "white"},
+                textfont={"color": INK if colour in LIGHT_COLOURS else "white"},
                 customdata=[100.0 * share for share in shares],
                 hovertemplate=f"%{{x:.4g}} {scale.unit}, %{{customdata:.3g}} % of the step time",
             )
@@ -339,12 +354,11 @@ def roofline(comparison: Comparison) -> Figure:
         )
     for annotation in _point_labels(points):
         figure.add_annotation(**annotation)
-    figure.update_xaxes(
-        type="log", title_text="arithmetic intensity, FLOP per HBM byte", exponentformat="power"
-    )
-    figure.update_yaxes(type="log", title_text="reached on one GPU, TFLOP/s", exponentformat="power")
+    log = {"type": "log", "dtick": 1, "minor": {"ticks": "outside", "ticklen": 3}, "exponentformat": "power"}
+    figure.update_xaxes(title_text="arithmetic intensity, FLOP per HBM byte", **log)
+    figure.update_yaxes(title_text="reached on one GPU, TFLOP/s", **log)
     _styled(figure, height=620)
-    figure.update_layout(legend={"y": 1.03})
+    figure.update_layout(legend={"y": 1.03, "itemsizing": "constant"})
     return figure
 
 
@@ -362,6 +376,16 @@ def _point_labels(points: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> 
             elif p["name"] not in near[2]:
                 near[2].append(p["name"])
     return [
-        {"x": x, "y": y, "text": ", ".join(names), "showarrow": True, "arrowhead": 0, "ax": 30, "ay": 34}
+        {
+            "x": x,
+            "y": y,
+            "text": ", ".join(names),
+            "showarrow": True,
+            "arrowhead": 0,
+            "arrowwidth": 1,
+            "ax": 46,
+            "ay": 38,
+            "xanchor": "left",
+        }
         for x, y, names in placed
     ]

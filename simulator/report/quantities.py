@@ -60,8 +60,8 @@ def scale_of(values: Iterable[float | None], unit: str) -> Scale:
     return Scale(*ladder[0 if largest == 0.0 else -1])
 
 
-def digits(value: float | None) -> str:
-    """Return `value` with four digits that count, three below 0.1.
+def digits(value: float | None, count: int = 4) -> str:
+    """Return `value` with `count` digits that matter, at most three below 0.1; whole numbers in full.
 
     Examples
     --------
@@ -70,9 +70,9 @@ def digits(value: float | None) -> str:
     """
     if value is None:
         return MISSING
-    if abs(value) >= 1000.0 or value == int(value):  # noqa: PLR2004 - four digits
+    if abs(value) >= 10.0 ** (count - 1) or value == int(value):
         return f"{value:,.0f}"
-    return f"{value:#.4g}" if abs(value) >= 0.1 else f"{value:#.3g}"  # noqa: PLR2004 - narrow columns
+    return f"{value:#.{count if abs(value) >= 0.1 else min(count, 3)}g}"  # noqa: PLR2004 - narrow columns
 
 
 def written(value: float | None, unit: str) -> str:

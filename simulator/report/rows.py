@@ -78,10 +78,10 @@ def _reach(low: float | None, high: float | None, divisor: float) -> str:
     return f" ({digits(low / divisor)}-{digits(high / divisor)})"
 
 
-def _cell(found: Mapping[str, Any] | None, scale: Scale) -> str:
+def _cell(found: Mapping[str, Any] | None, scale: Scale, *, brief: bool = False) -> str:
     if found is None:
         return MISSING
-    reach = _reach(found["low"], found["high"], scale.divisor)
+    reach = "" if brief else _reach(found["low"], found["high"], scale.divisor)
     return f"{digits(found['estimate'] / scale.divisor)}{reach}"
 
 
@@ -89,22 +89,24 @@ def _label(label: str, scale: Scale) -> str:
     return f"{label}, {scale.unit}" if scale.unit else label
 
 
-def _measure_row(measure: Measure, found: Sequence[Mapping[str, Any] | None]) -> Row:
+def _measure_row(measure: Measure, found: Sequence[Mapping[str, Any] | None], *, brief: bool) -> Row:
     scale = scale_of([None if f is None else f["estimate"] for f in found], measure.unit)
-    return Row(_label(measure.label, scale), tuple(_cell(f, scale) for f in found))
+    return Row(_label(measure.label, scale), tuple(_cell(f, scale, brief=brief) for f in found))
 
 
-def _percentile_row(label: str, found: Sequence[Sequence[Mapping[str, Any] | None]]) -> Row:
+def _percentile_row(label: str, found: Sequence[Sequence[Mapping[str, Any] | None]], *, brief: bool) -> Row:
     """Return a row whose cells hold several percentiles, variant by variant."""
     values = [[None if f is None else f["estimate"] for f in points] for points in found]
     scale = scale_of([points[0] for points in values], "s")
+    between, count = ("/", 3) if brief else (" / ", 4)
     cells = [
-        " / ".join(digits(None if v is None else v / scale.divisor) for v in points) for points in values
+        between.join(digits(None if v is None else v / scale.divisor, count) for v in points)
+        for points in values
     ]
     return Row(_label(f"{label} {'/'.join(POINTS)}", scale), tuple(cells))
 
 
-def _rows_of(sections: tuple[str, ...], metrics: Sequence[Mapping[str, Any]]) -> list[Row]:
+def _rows_of(sections: tuple[str, ...], metrics: Sequence[Mapping[str, Any]], *, brief: bool) -> list[Row]:
     rows = []
     for measure in MEASURES:
         found = [table[measure.path] for table in metrics]
@@ -112,21 +114,22 @@ def _rows_of(sections: tuple[str, ...], metrics: Sequence[Mapping[str, Any]]) ->
         if empty or measure.path.partition(".")[0] not in sections:
             continue
         if not measure.path.startswith("latency."):
-            rows.append(_measure_row(measure, found))
+            rows.append(_measure_row(measure, found, brief=brief))
         elif measure.path.endswith(".p50"):
             stem = measure.path.removesuffix("p50")
             points = [[table[stem + point] for point in POINTS] for table in metrics]
-            rows.append(_percentile_row(measure.label.removesuffix(" p50"), points))
+            rows.append(_percentile_row(measure.label.removesuffix(" p50"), points, brief=brief))
     return rows
 
 
-def measure_rows(comparison: Comparison) -> list[tuple[str, list[Row]]]:
+def measure_rows(comparison: Comparison, *, brief: bool = False) -> list[tuple[str, list[Row]]]:
     """Return titled groups with a row per figure, and one per distribution.
 
-    Rows that are empty throughout are left out; solved tasks per second stays in any case.
+    `brief` leaves the intervals out, for many narrow columns.  Rows that are empty throughout are
+    left out; solved tasks per second stays in any case.
     """
     metrics = [variant(comparison, name)["metrics"] for name in comparison.names]
-    groups = [(title, _rows_of(sections, metrics)) for title, sections in GROUPS]
+    groups = [(title, _rows_of(sections, metrics, brief=brief)) for title, sections in GROUPS]
     groups[0][1].extend(coverage_rows(comparison))
     return [(title, rows) for title, rows in groups if rows]
 
@@ -190,7 +193,7 @@ def _part_cell(part: Mapping[str, Any] | None) -> str:
     if part is None:
         return MISSING
     bound = part["bound_ratio"]
-    nearness = "floor" if bound is None else f"{bound:.0%} of {part['bound_by']}"
+    nearness = "floor" if bound is None else f"{bound:.0%} {part['bound_by']}"
     return f"{part['share_ratio']:.1%} ({nearness})"
 
 
@@ -213,32 +216,38 @@ def part_rows(comparison: Comparison) -> list[Row]:
     return rows
 
 
+def _whose(names: Sequence[str], comparison: Comparison) -> str:
+    """Return a prefix that says which variants a line is about; nothing if it is about all."""
+    return "" if len(names) == len(comparison.names) else f"{', '.join(names)}: "
+
+
+def _counted(comparison: Comparison, name: str, kind: str) -> str:
+    """Return what became of the tasks or trials of one variant, summed over its seeds."""
+
+    def total(state: str) -> int:
+        path = f"conservation.{kind}.{state}"
+        return sum(int(number(result.summary, path) or 0) for result in comparison.runs[name])
+
+    states = ("finished", "cancelled", "running", "waiting")
+    parts = " + ".join(f"{total(state):,} {state}" for state in states)
+    pending = f" ({total('pending'):,} not arrived)" if kind == "tasks" else ""
+    return f"{total('submitted'):,} {kind} submitted = {parts}{pending}"
+
+
 def conservation_lines(comparison: Comparison) -> list[str]:
-    """Return what became of all tasks and trials of each variant, summed over its seeds."""
-    lines = []
-    for name in comparison.names:
-        for kind in ("tasks", "trials"):
-
-            def total(state: str, name: str = name, kind: str = kind) -> int:
-                path = f"conservation.{kind}.{state}"
-                return sum(int(number(result.summary, path) or 0) for result in comparison.runs[name])
-
-            parts = " + ".join(
-                f"{total(state):,} {state}" for state in ("finished", "cancelled", "running", "waiting")
-            )
-            pending = f" ({total('pending'):,} not arrived)" if kind == "tasks" else ""
-            lines.append(f"{name}: {total('submitted'):,} {kind} submitted = {parts}{pending}")
-    return lines
+    """Return what became of all tasks and trials, variants with equal counts in one line."""
+    lines: dict[str, list[str]] = {}
+    for kind in ("tasks", "trials"):
+        for name in comparison.names:
+            lines.setdefault(_counted(comparison, name, kind), []).append(name)
+    return [f"{_whose(names, comparison)}{line}" for line, names in lines.items()]
 
 
 def note_lines(comparison: Comparison) -> list[str]:
     """Return the caveats, each with the variants that it holds for unless it holds for all."""
     notes = comparison.summary["notes"]
-    lines = []
-    for entry in notes if isinstance(notes, Sequence) else ():
-        everywhere = len(entry["variants"]) == len(comparison.names)
-        lines.append(entry["note"] if everywhere else f"{', '.join(entry['variants'])}: {entry['note']}")
-    return lines
+    entries = notes if isinstance(notes, Sequence) else ()
+    return [f"{_whose(entry['variants'], comparison)}{entry['note']}" for entry in entries]
 
 
 def setting_line(comparison: Comparison) -> str:

@@ -30,6 +30,12 @@ WIDTH: Final = 100
 BAR: Final = 50
 """Columns of a memory bar."""
 
+LONGEST_NAME: Final = 18
+"""Columns of a variant's name above a table; longer ones are cut."""
+
+FULL_COLUMNS: Final = 2
+"""Variants up to which intervals fit beside the figures."""
+
 
 def _wrapped(text: str, indent: str = "") -> list[str]:
     return wrap(text, WIDTH, initial_indent=indent, subsequent_indent=" " * len(indent))
@@ -48,7 +54,7 @@ def table(names: Sequence[str], groups: Sequence[tuple[str, Sequence[Row]]]) -> 
     label_width = max(len(row.label) for row in rows)
     room = WIDTH - label_width
     widest = max(len(cell) for row in rows for cell in row.cells)
-    column = min(max(widest, *(len(name) for name in names)), max(room - 2, 8)) + 2
+    column = max(widest, *(min(len(name), LONGEST_NAME) for name in names)) + 2
     per_block = max(1, room // column)
     lines: list[str] = []
     for start in range(0, len(names), per_block):
@@ -88,14 +94,14 @@ def _memory(capacity: KvCapacity, kv_held_bytes: float) -> tuple[str, str]:
 def memory_lines(comparison: Comparison) -> list[str]:
     """Return a bar per variant: weights (W), activations (A), KV held at most (#) and KV free (.)."""
     lines = []
-    width = max(len(name) for name in comparison.names)
-    indent = " " * min(width + 2, WIDTH // 3)
+    width = min(max(len(name) for name in comparison.names), LONGEST_NAME)
+    indent = " " * (width + 2)
     for name in comparison.names:
         results = comparison.runs[name]
         peaks = [number(result.summary, "load.kv_bytes_max") or 0.0 for result in results]
         bar, text = _memory(results[0].capacity, max(peaks))
         first, rest = (bar, text) if bar else (text, "")
-        head = name.ljust(width) + "  "
+        head = _cut(name, width).ljust(width) + "  "
         lines += wrap(head + first, WIDTH, subsequent_indent=indent, drop_whitespace=True)
         lines += wrap(rest, WIDTH, initial_indent=indent, subsequent_indent=indent)
     return lines
@@ -111,9 +117,11 @@ def render(comparison: Comparison) -> str:
     lines = [*_wrapped(str(comparison.summary["answer"])), ""]
     if comparison.scenario.question:
         lines += _wrapped(f"Question: {comparison.scenario.question}")
-    level = f"In brackets: {comparison.summary['confidence_ratio']:.0%} confidence intervals."
+    brief = len(comparison.names) > FULL_COLUMNS
+    where = "intervals are in the JSON and on the page" if brief else "in brackets"
+    level = f"Confidence {comparison.summary['confidence_ratio']:.0%}: {where}."
     lines += [*_wrapped(setting_line(comparison)), level, ""]
-    lines += table(comparison.names, [("", plan_rows(comparison)), *measure_rows(comparison)])
+    lines += table(comparison.names, [("", plan_rows(comparison)), *measure_rows(comparison, brief=brief)])
     ratios = ratio_rows(comparison)
     if ratios:
         title = f"Ratio to {comparison.names[0]}, seed by seed"

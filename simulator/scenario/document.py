@@ -55,6 +55,9 @@ MOST_SHOWN: Final = 60
 MOST_SHOWN_WHOLE: Final = 10**20
 """Whole numbers below this are repeated in full."""
 
+LOG10_2: Final = 0.30103
+"""Decimal digits of a bit."""
+
 MOST_DIGITS: Final = 400
 """Longest number that is read as one; any float has fewer digits before its point."""
 
@@ -140,13 +143,15 @@ def shown(value: object) -> str:
         return f"the text {value if len(value) <= MOST_SHOWN else value[: MOST_SHOWN - 3] + '...'!r}"
     if isinstance(value, int | float):
         return _shown_number(value)
-    name = {dict: "table", list: "list", tuple: "list"}.get(type(value), f"Python {type(value).__name__}")
-    return f"a {name}"
+    if isinstance(value, dict):
+        return "a table"
+    return "a list" if isinstance(value, list | tuple) else f"a Python {type(value).__name__}"
 
 
 def _shown_number(value: float) -> str:
     if isinstance(value, int):
-        return str(value) if abs(value) < MOST_SHOWN_WHOLE else f"a number of {len(str(abs(value)))} digits"
+        digits = round(value.bit_length() * LOG10_2)
+        return str(value) if abs(value) < MOST_SHOWN_WHOLE else f"a number of some {digits} digits"
     return {"nan": "NaN", "inf": "infinity", "-inf": "minus infinity"}.get(repr(value), repr(value))
 
 

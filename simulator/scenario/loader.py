@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from simulator.errors import InfeasiblePlanError, ScenarioError, UnknownNameError
+from simulator.frozen import FrozenModel
 from simulator.scenario.catalog import find, is_path, label_of
 from simulator.scenario.checks import capacity_of, mistakes_in
 from simulator.scenario.faults import addressed, faults_of
@@ -17,6 +19,8 @@ from simulator.scenario.overrides import Overrides, Setting, merge, parse_overri
 from simulator.scenario.references import References
 from simulator.scenario.schema import Scenario
 from simulator.scenario.variants import Bases, variant_documents
+
+Part = TypeVar("Part", bound=FrozenModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,26 @@ def resolve(source: str | Path | Mapping[str, object], *, overrides: Overrides =
         if not any(fault.partition(": ")[0].endswith(".json") for fault in error.faults):
             raise
         return _load_file(path, label, overrides, exact=True)  # the same faults, with lines
+
+
+def load_part(path: Path, model: type[Part]) -> Part:
+    """Return the `model` (a node, GPU, architecture or another part) that the file `path` describes.
+
+    Raises
+    ------
+    ScenarioError
+        With every fault found.
+    """
+    references = References()
+    found = references.document(path, label_of(path))
+    node = references.resolve_root(found, model, path=path)
+    faults = list(references.faults)
+    if not faults:
+        try:
+            return model.model_validate(node.plain())
+        except ValidationError as error:
+            faults = faults_of(error, node, model)
+    raise ScenarioError([str(fault) for fault in ordered(faults)])
 
 
 def _load_file(path: Path, label: str, overrides: Overrides, *, exact: bool) -> Resolved:

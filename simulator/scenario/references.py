@@ -26,6 +26,9 @@ from simulator.scenario.located import UNREADABLE, Fault, Keys, Located, Origin,
 from workloads.arrivals import TraceArrivals
 from workloads.arrivals.trace import COLUMNS, read_trace
 
+DEFAULT: Final = Origin(Source("default", Path()))
+"""The origin of a ``kind`` that was left out."""
+
 CATALOGS: Final[Mapping[shape.Model, Catalog]] = {Node: "node", Gpu: "gpu", Architecture: "model"}
 
 
@@ -83,7 +86,7 @@ class References:
             return self._table(node, info, path, base)
         inner = shape.items(annotation)
         if isinstance(node.value, list) and inner is not None:
-            item = FieldInfo.from_annotation(inner)  # type: ignore[arg-type] # any annotation is taken
+            item = FieldInfo.from_annotation(inner)
             found = [self.resolve(child, item, (*path, place)) for place, child in enumerate(node.value)]
             return Located(found, node.origin, node.whole)
         return node
@@ -92,7 +95,7 @@ class References:
         annotation = info.annotation
         inner = shape.items(annotation)
         if inner is not None:
-            item = FieldInfo.from_annotation(inner)  # type: ignore[arg-type] # any annotation is taken
+            item = FieldInfo.from_annotation(inner)
             return node.with_table(
                 {
                     key: self.resolve(child, item, (*path, key), base and base.get(key))
@@ -107,7 +110,7 @@ class References:
             return node
         node = self._entries(node, model, path, below)
         if below is None and shape.kinds(annotation) and "kind" not in node.table:
-            node = node.with_table({"kind": Located(shape.kind_of(model), node.origin), **node.table})
+            node = node.with_table({"kind": Located(shape.kind_of(model), DEFAULT), **node.table})
         return self._trace(node, path) if model is TraceArrivals else node
 
     def _entries(self, node: Located, model: shape.Model, path: Keys, base: Located | None) -> Located:

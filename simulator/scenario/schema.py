@@ -122,6 +122,13 @@ class Scenario(FrozenModel):
                 f"parallelism: tp {p.tp} x dp {p.dp} = {p.tp * p.dp} GPUs, but {node.name} has {node.gpus}"
             )
             raise ValueError(message)
+        scheduler = self.engine.scheduler
+        if scheduler.reads_prediction and self.workload.length_prediction is None:
+            message = (
+                f"engine.scheduler: {scheduler.kind} reads predicted lengths, but workload.length_prediction "
+                "is not given; for example {log_error: 0.3}"
+            )
+            raise ValueError(message)
         limit = self.model.architecture.max_context_tokens
         longest = self.workload.max_context_tokens()
         if longest > limit:

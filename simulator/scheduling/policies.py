@@ -9,7 +9,9 @@ serving engines: nothing overtakes, nothing starves.
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
+
+from pydantic import Field
 
 from simulator.frozen import FrozenModel
 from simulator.scheduling.view import SequenceView
@@ -22,6 +24,8 @@ class Fcfs(FrozenModel):
 
     kind: Literal["fcfs"] = "fcfs"
 
+    reads_prediction: ClassVar[bool] = False
+
     def rank(self, view: SequenceView) -> Rank:
         """Return the place in the queue; a preempted sequence keeps its old place."""
         return (view.number,)
@@ -32,27 +36,53 @@ class Fcfs(FrozenModel):
 
 
 class ShortestFirst(FrozenModel):
-    """Least known work first: the shortest prompt plus output cap, then order of submission.
+    """Least work first: what a server knows, or what an outside predictor says.
 
-    Output lengths are hidden, so only what a server knows counts; a preempted sequence counts what it
-    has generated as done.
+    Output lengths are hidden, so ``known`` counts the prompt and the output cap; ``predicted`` counts the
+    prompt and the workload's `length_prediction`.  What a preempted sequence has generated is done.
     """
 
     kind: Literal["shortest_first"] = "shortest_first"
+    by: Literal["known", "predicted"] = Field(default="known", description="[-] which length counts")
+
+    @property
+    def reads_prediction(self) -> bool:
+        """Whether the workload must bring predicted lengths."""
+        return self.by == "predicted"
 
     def rank(self, view: SequenceView) -> Rank:
         """Return the place in the queue."""
-        return (view.prompt_tokens + view.max_tokens - view.generated_tokens, view.number)
+        output = view.predicted_tokens if self.by == "predicted" else view.max_tokens
+        return (view.prompt_tokens + output - view.generated_tokens, view.number)
 
     def victim_rank(self, view: SequenceView, admitted: int) -> Rank:
         """Return how readily a running sequence is preempted; the largest goes first."""
-        return (view.prompt_tokens + view.max_tokens, admitted)
+        output = view.predicted_tokens if self.by == "predicted" else view.max_tokens
+        return (view.prompt_tokens + output, admitted)
+
+
+class LongestFirst(FrozenModel):
+    """The longest predicted output first, so that stragglers of a synchronous batch start early."""
+
+    kind: Literal["longest_first"] = "longest_first"
+
+    reads_prediction: ClassVar[bool] = True
+
+    def rank(self, view: SequenceView) -> Rank:
+        """Return the place in the queue."""
+        return (view.generated_tokens - view.predicted_tokens, view.number)
+
+    def victim_rank(self, view: SequenceView, admitted: int) -> Rank:
+        """Return how readily a running sequence is preempted; the largest goes first."""
+        return (-view.predicted_tokens, admitted)
 
 
 class TaskAffine(FrozenModel):
     """Finish the oldest task first: its later trials and rounds overtake the tasks that came after it."""
 
     kind: Literal["task_affine"] = "task_affine"
+
+    reads_prediction: ClassVar[bool] = False
 
     def rank(self, view: SequenceView) -> Rank:
         """Return the place in the queue."""
@@ -67,6 +97,8 @@ class Priority(FrozenModel):
     """The most urgent first, by the task's priority, then order of submission."""
 
     kind: Literal["priority"] = "priority"
+
+    reads_prediction: ClassVar[bool] = False
 
     def rank(self, view: SequenceView) -> Rank:
         """Return the place in the queue."""

@@ -18,6 +18,7 @@ class SequenceView:
     prompt_tokens : tokens of its prompt.
     max_tokens : cap on its output.
     priority : larger is more urgent.
+    predicted_tokens : what an outside predictor says of its output length; 0 where there is none.
     generated_tokens : tokens produced so far; more than 0 in the queue only after a preemption.
     """
 
@@ -28,4 +29,5 @@ class SequenceView:
     prompt_tokens: int
     max_tokens: int
     priority: int
+    predicted_tokens: int = 0
     generated_tokens: int = 0

@@ -144,6 +144,14 @@ def latencies() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+def schedulers() -> st.SearchStrategy[dict[str, Any]]:
+    """Every policy, by every length it can read."""
+    kinds = ("fcfs", "shortest_first", "longest_first", "task_affine", "priority")
+    return st.one_of(
+        *(st.just({"kind": kind}) for kind in kinds), st.just({"kind": "shortest_first", "by": "predicted"})
+    )
+
+
 @st.composite
 def documents(draw: st.DrawFn) -> dict[str, Any]:
     """Draw the raw document of a scenario that the reference engine runs in milliseconds."""
@@ -165,9 +173,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         },
         "parallelism": {"tp": draw(st.sampled_from([1, 2])), "dp": draw(st.integers(1, 3))},
         "engine": {
-            "scheduler": {
-                "kind": draw(st.sampled_from(["fcfs", "shortest_first", "task_affine", "priority"]))
-            },
+            "scheduler": draw(schedulers()),
             "router": {"kind": draw(st.sampled_from(["round_robin", "least_loaded", "prefix_affine"]))},
             "latency": draw(latencies()),
             "kv": kv,
@@ -190,6 +196,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
             "outcomes": {"kind": "beta", "alpha": 0.6, "beta": 1.2, "zero_ratio": 0.1},
             "strategy": draw(test_time_strategies()),
             "max_tokens": draw(st.sampled_from([40, 200])),
+            "length_prediction": {"log_error": 0.3},
             "priorities": draw(st.sampled_from([[0], [0, 2, 1]])),
         },
         "report": {"horizon_s": draw(st.sampled_from([None, None, 0.002, 0.0301]))},

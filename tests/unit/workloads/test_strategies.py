@@ -98,6 +98,15 @@ def test_the_most_frequent_answer_wins_and_ties_go_to_the_earliest(answers: list
     assert strategy.solved(tree) is (majority == 0)
 
 
+def test_a_cancelled_trial_does_not_vote() -> None:
+    tree = started(SelfConsistency(trials=3))
+    finish(tree, 2, correct=True)
+    for node in tree.nodes[:2]:
+        node.answer = 1
+        tree.close(node, NodeState.CANCELLED)
+    assert majority_answer(tree) == 0
+
+
 def test_beam_search_expands_the_best_scores_of_a_round_when_all_have_ended() -> None:
     strategy = BeamSearch(beams=2, expansion=2, rounds=2)
     tree = started(strategy)

@@ -5,7 +5,7 @@ from math import ceil
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -168,5 +168,6 @@ def test_the_longest_context_is_bounded_by_cap_and_length(
 
 
 @given(tokens=st.integers(1, 10**7), parts=st.integers(1, 1000))
+@example(tokens=525, parts=75)  # 525 * (1 / 75) is a little above 7 in floating point
 def test_a_share_is_rounded_up_once(tokens: int, parts: int) -> None:
     assert share_of_tokens(tokens, 1.0 / parts) == ceil(tokens / parts)

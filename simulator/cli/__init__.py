@@ -1,0 +1,70 @@
+"""The command line: the only part that prints, writes progress or exits.
+
+Results go to stdout and nothing else does.  Exit codes: 0 answered, 1 an invariant or limit does not
+hold, 2 bad input, 3 infeasible plan, 130 interrupted.  What a command needs is imported when it runs,
+so ``kinesim --help`` loads neither numpy nor pydantic.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from simulator.cli import catalogs, describing, running
+
+app = typer.Typer(
+    name="kinesim",
+    help="Simulate LLM inference for test-time scaling: solved tasks per second, dollar and joule.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+model = typer.Typer(help="Model presets.", no_args_is_help=True, rich_markup_mode=None)
+
+app.command("run")(running.run)
+app.command("describe")(describing.describe)
+app.command("list")(catalogs.list_topic)
+app.command("schema")(catalogs.schema)
+app.command("new")(catalogs.new)
+model.command("import")(catalogs.import_model)
+app.add_typer(model, name="model")
+
+
+def _show_version(value: bool) -> None:  # noqa: FBT001 - typer's callback
+    if value:
+        from simulator import __version__  # noqa: PLC0415 - only asked for here
+
+        typer.echo(f"kinesim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit.
+
+    Parameters
+    ----------
+    arguments : what stands after the command's name; None takes it from the process.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")  # a terminal without Unicode gets escapes, not a crash
+    try:
+        app(args=None if arguments is None else list(arguments), prog_name="kinesim")
+    except KeyboardInterrupt:
+        sys.exit(130)

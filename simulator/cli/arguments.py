@@ -1,0 +1,35 @@
+"""Arguments that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def _scenario_names(incomplete: str) -> list[str]:
+    """Return the shipped scenarios that a shell may complete `incomplete` to."""
+    from simulator.scenario.catalog import names_in  # noqa: PLC0415 - only a completing shell asks
+
+    names = [name for name in names_in("scenario") if name.startswith(incomplete)]
+    files = [str(path) for path in sorted(Path().glob(f"{incomplete}*"))] if "/" not in incomplete else []
+    return [*names, *files]
+
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE|NAME",
+        help="A scenario file, a run's manifest.json, or a name from `kinesim list scenarios`.",
+        autocompletion=_scenario_names,
+    ),
+]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="PATH=VALUE", help="Change a value, for example --set parallelism.dp=4; repeatable."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is already there.")]

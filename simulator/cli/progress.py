@@ -1,0 +1,50 @@
+"""A progress bar on stderr, for runs that take longer than a second."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+PATIENCE_S: Final = 1.0
+"""Time after which a bar appears."""
+
+
+class ProgressBar:
+    """Called with (tasks ended, tasks in all); shows nothing where stderr is not a terminal."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._silent = quiet or not sys.stderr.isatty()
+        self._started_s = time.monotonic()
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, ended: int, total: int) -> None:
+        """Show that `ended` of `total` tasks have ended."""
+        if self._silent or time.monotonic() - self._started_s < PATIENCE_S:
+            return
+        if self._bar is None:
+            self._bar, self._task = self._started(total)
+        if self._task is not None:
+            self._bar.update(self._task, completed=ended, total=total)
+
+    def _started(self, total: int) -> tuple[Progress, TaskID]:
+        from rich.console import Console  # noqa: PLC0415 - only a run of over a second pays for it
+        from rich.progress import Progress  # noqa: PLC0415 - as above
+
+        bar = Progress(console=Console(stderr=True), transient=True)
+        bar.start()
+        return bar, bar.add_task("tasks", total=total)

@@ -1,0 +1,111 @@
+"""``kinesim run``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simulator.cli.answering import answering, refuse_existing, say
+from simulator.cli.arguments import AsJson, Overwrite, Sets, Source
+from simulator.cli.progress import ProgressBar
+
+if TYPE_CHECKING:
+    from simulator.api import Comparison
+
+
+class Engine(StrEnum):
+    """Which engine runs."""
+
+    FAST = "fast"
+    REFERENCE = "reference"
+
+
+@answering
+def run(
+    source: Source,
+    *,
+    sets: Sets = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Root of the random numbers.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write records, summary and manifest to this folder.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a report page to this file.")] = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Print errors only, and with --json the summary.")
+    ] = False,
+    check: Annotated[bool, typer.Option("--check", help="Check the invariants on the records.")] = False,
+    engine: Annotated[
+        Engine, typer.Option(help="The fast engine, or the slow one with the same results.")
+    ] = Engine.FAST,
+) -> None:
+    """Run a scenario and print its answer."""
+    refuse_existing(out, overwrite=overwrite)
+    refuse_existing(html, overwrite=overwrite)
+    if html is not None:
+        _require_plotly()
+    from simulator.api import compare  # noqa: PLC0415 - help and completion load no simulator
+    from simulator.scenario.loader import load_scenario  # noqa: PLC0415 - as above
+
+    seeds = [] if seed is None else [f"seed={seed}"]
+    scenario = load_scenario(source, overrides=[*(sets or []), *seeds])
+    with ProgressBar(quiet=quiet) as progress:
+        comparison = compare(scenario, engine=engine.value, check=check, progress=progress)
+    if check and not quiet:
+        say(_checked(comparison))
+    _write(comparison, out=out, html=html, overwrite=overwrite, quiet=quiet)
+    _print(comparison, as_json=as_json, quiet=quiet)
+
+
+def _require_plotly() -> None:
+    from importlib.util import find_spec  # noqa: PLC0415 - only a report page asks
+
+    from simulator.errors import SimulatorError  # noqa: PLC0415 - as above
+
+    if find_spec("plotly") is None:
+        message = "--html needs plotly: pip install 'kinesim[plot]'"
+        raise SimulatorError(message)
+
+
+def _write(
+    comparison: Comparison, *, out: Path | None, html: Path | None, overwrite: bool, quiet: bool
+) -> None:
+    written = []
+    if out is not None:
+        written.append(comparison.to_dir(out, overwrite=overwrite))
+    if html is not None:
+        from simulator.report.html import write_page  # noqa: PLC0415 - loads plotly
+
+        write_page(comparison, html)
+        written.append(html)
+    if not quiet:
+        for path in written:
+            say(f"wrote {path}")
+
+
+def _print(comparison: Comparison, *, as_json: bool, quiet: bool) -> None:
+    if as_json:
+        import json  # noqa: PLC0415 - only asked for here
+
+        typer.echo(json.dumps(comparison.summary, indent=2, allow_nan=False))
+    elif not quiet:
+        from simulator.report.text import render  # noqa: PLC0415 - --json and --quiet do without
+
+        typer.echo(render(comparison).rstrip("\n"))
+
+
+def _checked(comparison: Comparison) -> str:
+    """Return which invariants were checked on every run, and which were not on some."""
+    held: dict[int, bool] = {}
+    notes: dict[str, None] = {}
+    for results in comparison.runs.values():
+        for check in (check for result in results for check in result.checks):
+            held[check.number] = held.get(check.number, True) and check.held
+            if not check.held:
+                notes[f"INV-{check.number} not checked: {check.note or check.title}"] = None
+    done = ", ".join(f"INV-{number}" for number in sorted(held) if held[number])
+    return "\n".join([f"checked on every run: {done}", *notes])
