@@ -51,7 +51,7 @@ def times(ratio: float) -> str:
     >>> times(3.14159), times(0.5), times(26.2), times(123.4)
     ('3.14', '0.500', '26.2', '123')
     """
-    return f"{ratio:.0f}" if ratio >= 100 else f"{ratio:#.3g}"  # noqa: PLR2004 - three digits
+    return f"{ratio:.0f}" if ratio >= 99.95 else f"{ratio:#.3g}"  # noqa: PLR2004 - three digits
 
 
 def phrase(part: str, bound: str) -> str:
@@ -114,12 +114,14 @@ def _variant(comparison: Mapping[str, object], name: str) -> Mapping[str, Any]:
 
 
 def _speed_reason(comparison: Mapping[str, object], first: str, second: str) -> str:
-    """Name the part of the step time whose time per output token changed most."""
+    """Name the part whose time per output token changed most the way the sum did; empty if none did."""
     tables = [_variant(comparison, name)["parts"] for name in (first, second)]
     per_token = [{n: part["seconds_per_output_token"] for n, part in table.items()} for table in tables]
     saved = {n: per_token[0].get(n, 0.0) - per_token[1].get(n, 0.0) for n in {**tables[0], **tables[1]}}
     direction = 1.0 if sum(saved.values()) > 0.0 else -1.0
-    name = max(saved, key=lambda n: direction * saved[n])
+    name = max(saved, key=lambda n: direction * saved[n], default="")
+    if not direction * saved.get(name, 0.0) > 0.0:
+        return ""
     bound = (tables[0].get(name) or tables[1][name])["bound_by"]
     shares = [table[name]["share_ratio"] if name in table else 0.0 for table in tables]
     return (
@@ -155,10 +157,11 @@ def _reason(
         )
     if main == "thrift":
         return (
-            f", because a solved task takes {1 / after['thrift']:.3g} output tokens instead of "
-            f"{1 / before['thrift']:.3g}"
+            f", because a solved task takes {1 / after['thrift']:,.0f} output tokens instead of "
+            f"{1 / before['thrift']:,.0f}"
         )
-    return f", because {_speed_reason(comparison, first, second)}"
+    why = _speed_reason(comparison, first, second)
+    return f", because {why}" if why else ""
 
 
 def _single(name: str, runs: Mapping[str, Sequence[Summary]], comparison: Mapping[str, object]) -> str:
@@ -208,16 +211,16 @@ def _keeping_up(
     if is_open:
         return f"{start}; no difference in task time can be told: {best} takes {time}{_labels(runs)}."
     why = _speed_reason(comparison, reference, best)
-    return f"{start}; {best} answers a task in {time}, as {why}{_labels(runs)}."
+    return f"{start}; {best} answers a task in {time}{', as ' if why else ''}{why}{_labels(runs)}."
 
 
 def _undefined(runs: Mapping[str, Sequence[Summary]], reference: str, other: str) -> str:
     rates = {name: _mean(runs[name], HEADLINE.path) for name in (reference, other)}
-    none = [name for name, rate in rates.items() if not rate]
+    none = [name for name, rate in rates.items() if rate == 0.0]
+    if len(none) > 1:
+        return f"Neither {reference} nor {other} solves a task in the window: no ratio can be told"
     if none:
-        who = " nor ".join(none) if len(none) > 1 else none[0]
-        start = "Neither " if len(none) > 1 else ""
-        return f"{start}{who} solves any task in the window: no ratio can be told"
+        return f"{none[0]} solves no task in the window: no ratio can be told"
     return f"{reference} and {other} cannot be compared: some seed solves no task in the window"
 
 

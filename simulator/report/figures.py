@@ -1,22 +1,28 @@
-"""All figures of all reports: one look, one colour per variant, units on every axis.
-
-plotly is an optional package, imported when a figure is asked for.
-"""
+"""The figures of a comparison, units on every axis; `simulator.report.look` gives all reports one look."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from simulator.api import Comparison, Result
 from simulator.attention.work import FloatVector, IntVector
-from simulator.errors import SimulatorError
 from simulator.metrics.distributions import ecdf
 from simulator.metrics.measures import look_up
 from simulator.metrics.tables import RunTables
+from simulator.report.look import (
+    DASHES,
+    INK,
+    LIGHT_COLOURS,
+    OTHER_COLOUR,
+    PART_COLOURS,
+    colour_of,
+    line_of,
+    plotly_modules,
+    styled,
+)
 from simulator.report.quantities import digits, scale_of
 from simulator.report.rows import SMALL_PART_RATIO, variant
 from simulator.report.timeline import timeline
@@ -25,98 +31,21 @@ from simulator.units import NS_PER_S
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-VARIANT_COLOURS: Final = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#7F7F7F",
-    "#000000",
-)
-"""Okabe and Ito's colours, told apart by colour-blind readers; used again from the start beyond eight."""
-
-PART_COLOURS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "attention": "#4477AA",
-        "selection": "#66CCEE",
-        "prefill_attention": "#88CCAA",
-        "gate_up": "#228833",
-        "down": "#999933",
-        "experts": "#117733",
-        "router": "#DDCC77",
-        "qkv": "#AA3377",
-        "o": "#CC6677",
-        "lm_head": "#DDAA77",
-        "norms": "#882255",
-        "allreduce": "#CCBB44",
-        "overhead": "#EE6677",
-        "constant": "#777777",
-    }
-)
-"""Paul Tol's qualitative colours, one for each part of a step in all reports; others are grey."""
-
-OTHER_COLOUR: Final = "#BBBBBB"
-
-LIGHT_COLOURS: Final = frozenset({"#CCBB44", "#66CCEE", "#DDAA77", "#88CCAA", "#DDCC77", OTHER_COLOUR})
-"""Colours of parts that need dark text."""
-
-FONT: Final = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
-INK: Final = "#1b1f24"
-GRID: Final = "#e3e6ea"
-
-DASHES: Final = ("solid", "dash", "dot", "dashdot")
-"""Line styles; a second round of colours gets the second style."""
-
-
-def plotly_modules() -> tuple[Any, Any]:
-    """Return plotly's ``graph_objects`` and ``subplots``.
-
-    Raises
-    ------
-    SimulatorError
-        If plotly is not installed; says how to install it.
-    """
-    try:
-        from plotly import graph_objects, subplots  # noqa: PLC0415 - an optional package
-    except ImportError as missing:
-        message = "figures and HTML pages need plotly: pip install kinesim[plot]"
-        raise SimulatorError(message) from missing
-    return graph_objects, subplots
-
-
-def colour_of(position: int) -> str:
-    """Return the colour of the variant at `position`."""
-    return VARIANT_COLOURS[position % len(VARIANT_COLOURS)]
-
-
-def _line(position: int) -> dict[str, object]:
-    dash = DASHES[position // len(VARIANT_COLOURS) % len(DASHES)]
-    return {"color": colour_of(position), "width": 2, "dash": dash}
-
-
-def _styled(figure: Figure, *, height: int) -> Figure:
-    """Give a figure the common look."""
-    figure.update_layout(
-        template="none",
-        height=height,
-        font={"family": FONT, "size": 13, "color": INK},
-        paper_bgcolor="white",
-        plot_bgcolor="white",
-        margin={"l": 80, "r": 50, "t": 60, "b": 60},
-        modebar={"orientation": "v", "bgcolor": "rgba(0,0,0,0)"},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "xanchor": "left", "x": 0.0},
-        hoverlabel={"font": {"family": FONT}},
-    )
-    axis = {"gridcolor": GRID, "linecolor": INK, "ticks": "outside", "zeroline": False, "automargin": True}
-    figure.update_xaxes(showline=True, **axis)
-    figure.update_yaxes(showline=True, **axis)
-    return figure
-
 
 def _first_seeds(comparison: Comparison) -> list[tuple[str, Result]]:
     return [(name, comparison.runs[name][0]) for name in comparison.names]
+
+
+def _panels(*, is_limited: bool) -> tuple[tuple[str, float, str, str], ...]:
+    """Return (field of a timeline, factor, title, unit) of each panel over time."""
+    kv = "KV held by a busy replica"
+    return (
+        ("running", 1.0, "trials running", "trials"),
+        ("waiting", 1.0, "trials waiting", "trials"),
+        ("batch", 1.0, "batch of a busy replica", "sequences"),
+        ("kv_ratio", 100.0, kv, "% of capacity") if is_limited else ("kv_tokens", 1.0, kv, "tokens"),
+        ("output_tokens_per_s", 1.0, "output tokens of the node", "tokens/s"),
+    )
 
 
 def over_time(comparison: Comparison) -> Figure:
@@ -125,48 +54,30 @@ def over_time(comparison: Comparison) -> Figure:
     Every point is the mean over one of `BINS` equal bins of that variant's run.
     """
     graph, subplots = plotly_modules()
-    lines = [
-        (name, timeline(RunTables.of(result.records), result.capacity))
-        for name, result in _first_seeds(comparison)
-    ]
-    is_limited = all(result.capacity.limited for _, result in _first_seeds(comparison))
-    panels = (
-        ("running", 1.0, "trials running", "trials"),
-        ("waiting", 1.0, "trials waiting", "trials"),
-        ("batch", 1.0, "batch of a busy replica", "sequences"),
-        ("kv_ratio", 100.0, "KV held by a busy replica", "% of capacity")
-        if is_limited
-        else ("kv_tokens", 1.0, "KV held by a busy replica", "tokens"),
-        ("output_tokens_per_s", 1.0, "output tokens of the node", "tokens/s"),
-    )
+    results = _first_seeds(comparison)
+    lines = [(name, timeline(RunTables.of(result.records), result.capacity)) for name, result in results]
+    panels = _panels(is_limited=all(result.capacity.limited for _, result in results))
+    titles = [title for _, _, title, _ in panels]
     figure = subplots.make_subplots(
-        rows=len(panels),
-        cols=1,
-        shared_xaxes=True,
-        vertical_spacing=0.045,
-        subplot_titles=[title for _, _, title, _ in panels],
+        rows=len(panels), cols=1, shared_xaxes=True, vertical_spacing=0.045, subplot_titles=titles
     )
     for row, (field, factor, _, unit) in enumerate(panels, start=1):
         for position, (name, line) in enumerate(lines):
-            values = [None if np.isnan(v) else float(v) for v in factor * getattr(line, field)]
-            figure.add_trace(
-                graph.Scatter(
-                    x=line.middle_s.tolist(),
-                    y=values,
-                    name=name,
-                    legendgroup=name,
-                    showlegend=row == 1,
-                    mode="lines",
-                    line=_line(position),
-                    hovertemplate=f"%{{y:.4g}} {unit} at %{{x:.4g}} s<extra>{name}</extra>",
-                ),
-                row=row,
-                col=1,
+            trace = graph.Scatter(
+                x=line.middle_s.tolist(),
+                y=[None if np.isnan(v) else float(v) for v in factor * getattr(line, field)],
+                name=name,
+                legendgroup=name,
+                showlegend=row == 1,
+                mode="lines",
+                line=line_of(position),
+                hovertemplate=f"%{{y:.4g}} {unit} at %{{x:.4g}} s<extra>{name}</extra>",
             )
+            figure.add_trace(trace, row=row, col=1)
         figure.update_yaxes(title_text=unit, rangemode="tozero", row=row, col=1)
     figure.update_xaxes(rangemode="tozero")
     figure.update_xaxes(title_text="simulated time, s", row=len(panels), col=1)
-    _styled(figure, height=1000)
+    styled(figure, height=1000)
     figure.update_layout(legend={"y": 1.03})
     return figure
 
@@ -210,7 +121,7 @@ def distributions(comparison: Comparison) -> Figure:
                     legendgroup=name,
                     showlegend=panel == 0,
                     mode="lines",
-                    line={**_line(position), "shape": "hv"},
+                    line={**line_of(position), "shape": "hv"},
                     hovertemplate=f"%{{y:.4g}} % within %{{x:.4g}} {scale.unit}<extra>{name}</extra>",
                 ),
                 row=row + 1,
@@ -219,7 +130,7 @@ def distributions(comparison: Comparison) -> Figure:
         shown = [0.0, 1.04 * max(*largest, 1e-9) / scale.divisor]
         figure.update_xaxes(title_text=f"{title}, {scale.unit}", range=shown, row=row + 1, col=col + 1)
         figure.update_yaxes(title_text="% at or below", range=[0, 101], row=row + 1, col=col + 1)
-    _styled(figure, height=720)
+    styled(figure, height=720)
     figure.update_layout(legend={"y": 1.06})
     return figure
 
@@ -269,7 +180,7 @@ def time_by_part(comparison: Comparison) -> Figure:
         )
     figure.update_layout(barmode="stack")
     figure.update_xaxes(title_text=f"replica time per output token, {scale.unit}")
-    _styled(figure, height=190 + 60 * len(comparison.names))
+    styled(figure, height=190 + 60 * len(comparison.names))
     figure.update_yaxes(autorange="reversed", ticks="", showline=False)
     figure.update_layout(legend={"traceorder": "normal"}, bargap=0.35)
     return figure
@@ -308,6 +219,44 @@ def _roof(peak: float, bandwidth: float, intensities: FloatVector) -> list[float
     return [float(min(peak, bandwidth * i)) / 1e12 for i in intensities]
 
 
+def _roof_traces(graph: Any, results: Sequence[tuple[str, Result]], low: float, high: float) -> list[Any]:  # noqa: ANN401 - plotly is untyped
+    """Return a line for each roof, from intensity `low` to `high`."""
+    traces = []
+    for position, (label, peak, bandwidth) in enumerate(_roofs(results)):
+        line = np.array([low, peak / bandwidth, high])
+        traces.append(
+            graph.Scatter(
+                x=line.tolist(),
+                y=_roof(peak, bandwidth, line),
+                name=f"roof: {label}, {digits(peak / 1e12)} TFLOP/s, {digits(bandwidth / 1e12)} TB/s",
+                mode="lines",
+                line={"color": INK, "width": 2, "dash": DASHES[position % len(DASHES)]},
+                hoverinfo="skip",
+            )
+        )
+    return traces
+
+
+def _point_trace(graph: Any, name: str, position: int, points: Sequence[Mapping[str, Any]]) -> Any:  # noqa: ANN401 - plotly is untyped
+    """Return the operating points of one variant."""
+    return graph.Scatter(
+        x=[p["intensity"] for p in points],
+        y=[p["flops_per_s"] / 1e12 for p in points],
+        name=name,
+        mode="markers",
+        marker={
+            "color": colour_of(position),
+            "size": [8.0 + 40.0 * p["share_ratio"] ** 0.5 for p in points],
+            "opacity": 0.65,
+            "line": {"color": "white", "width": 1},
+        },
+        text=[p["name"] for p in points],
+        customdata=[100.0 * p["share_ratio"] for p in points],
+        hovertemplate="%{text}: %{x:.4g} FLOP/byte, %{y:.4g} TFLOP/s, "
+        f"%{{customdata:.3g}} % of the step time<extra>{name}</extra>",
+    )
+
+
 def roofline(comparison: Comparison) -> Figure:
     """Return the roofs of the GPUs and where the parts of the steps operate under them, per GPU.
 
@@ -320,44 +269,15 @@ def roofline(comparison: Comparison) -> Figure:
     seen = [p["intensity"] for _, found in points for p in found]
     ridges = [peak / bandwidth for _, peak, bandwidth in _roofs(results)]
     low, high = min([*seen, *ridges]) / 3.0, max([*seen, *ridges]) * 6.0
-    figure = graph.Figure()
-    for position, (label, peak, bandwidth) in enumerate(_roofs(results)):
-        line = np.array([low, peak / bandwidth, high])
-        figure.add_trace(
-            graph.Scatter(
-                x=line.tolist(),
-                y=_roof(peak, bandwidth, line),
-                name=f"roof: {label}, {digits(peak / 1e12)} TFLOP/s, {digits(bandwidth / 1e12)} TB/s",
-                mode="lines",
-                line={"color": INK, "width": 2, "dash": DASHES[position % len(DASHES)]},
-                hoverinfo="skip",
-            )
-        )
+    figure = graph.Figure(_roof_traces(graph, results, low, high))
     for position, (name, found) in enumerate(points):
-        figure.add_trace(
-            graph.Scatter(
-                x=[p["intensity"] for p in found],
-                y=[p["flops_per_s"] / 1e12 for p in found],
-                name=name,
-                mode="markers",
-                marker={
-                    "color": colour_of(position),
-                    "size": [8.0 + 40.0 * p["share_ratio"] ** 0.5 for p in found],
-                    "opacity": 0.65,
-                    "line": {"color": "white", "width": 1},
-                },
-                text=[p["name"] for p in found],
-                customdata=[100.0 * p["share_ratio"] for p in found],
-                hovertemplate="%{text}: %{x:.4g} FLOP/byte, %{y:.4g} TFLOP/s, "
-                f"%{{customdata:.3g}} % of the step time<extra>{name}</extra>",
-            )
-        )
+        figure.add_trace(_point_trace(graph, name, position, found))
     for annotation in _point_labels(points):
         figure.add_annotation(**annotation)
     log = {"type": "log", "dtick": 1, "minor": {"ticks": "outside", "ticklen": 3}, "exponentformat": "power"}
     figure.update_xaxes(title_text="arithmetic intensity, FLOP per HBM byte", **log)
     figure.update_yaxes(title_text="reached on one GPU, TFLOP/s", **log)
-    _styled(figure, height=620)
+    styled(figure, height=620)
     figure.update_layout(legend={"y": 1.03, "itemsizing": "constant"})
     return figure
 

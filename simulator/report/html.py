@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simulator.api import Comparison
 from simulator.report import figures
+from simulator.report.look import plotly_modules
 from simulator.report.rows import (
     Row,
     conservation_lines,
@@ -48,7 +49,8 @@ div.scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: 3px 14px 3px 0; text-align: right; white-space: nowrap; border-bottom: 1px solid #e3e6ea; }
 th:first-child, td:first-child { text-align: left; }
-th.group { padding-top: 16px; color: #57606a; font-weight: 600; text-align: left; }
+th { white-space: normal; max-width: 210px; overflow-wrap: anywhere; vertical-align: bottom; }
+th.group { max-width: none; padding-top: 16px; color: #57606a; font-weight: 600; text-align: left; }
 details { margin-top: 14px; }
 summary { cursor: pointer; font-weight: 600; }
 pre { background: #f6f8fa; padding: 12px; overflow-x: auto; font-size: 12.5px; line-height: 1.4; }
@@ -191,7 +193,7 @@ def page(comparison: Comparison) -> str:
     SimulatorError
         If plotly is not installed.
     """
-    figures.plotly_modules()
+    plotly_modules()
     from plotly.offline import get_plotlyjs  # noqa: PLC0415 - an optional package
 
     scenario = comparison.scenario

@@ -83,5 +83,7 @@ def written(value: float | None, unit: str) -> str:
     >>> written(0.0066, "s"), written(1.5e9, "bytes"), written(0.5, "ratio")
     ('6.600 ms', '1.500 GB', '50 %')
     """
+    if value is None:
+        return MISSING
     scale = scale_of([value], unit)
-    return f"{digits(None if value is None else value / scale.divisor)} {scale.unit}".rstrip()
+    return f"{digits(value / scale.divisor)} {scale.unit}".rstrip()

@@ -260,7 +260,7 @@ class _GraphReader:
         if id(node) in self._open:
             return self._refuse(path, line, "an anchor that contains itself")
         if len(self._open) >= MOST_DEPTH:
-            return self._refuse(path, line, f"nested more than {MOST_DEPTH} deep")
+            return self._refuse(path[:3], line, f"nested more than {MOST_DEPTH} deep")
         self._open.append(id(node))
         if node.id == "mapping":
             found = Located(self._table(node, path), self._origin(line))

@@ -17,7 +17,8 @@ from pydantic.fields import FieldInfo
 from simulator.errors import suggest
 from simulator.scenario import shape
 from simulator.scenario.document import shown
-from simulator.scenario.located import Fault, Keys, Located, Unreadable
+from simulator.scenario.located import Fault, Keys, Located, Unreadable, dotted
+from simulator.scenario.schema import Scenario
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -150,10 +151,13 @@ def _kind_fault(place: _Place) -> Fault:
 
 
 def _unknown_key(_: object, __: Mapping[str, Any], place: _Place) -> str:
-    allowed = shape.fields(place.model)
+    name, allowed = str(place.path[-1]), shape.fields(place.model)
     kind = shape.kind_of(place.model)
-    where = f" of {kind}" if kind and len(kind) else ""
-    return f"unknown key{where}; {suggest(str(place.path[-1]), allowed)}"
+    words = f"unknown key of {kind}" if kind else "unknown key"
+    homes = [f"in {dotted(path)}" if path else "at the top" for path in shape.homes(name, Scenario)]
+    if homes and not get_close_matches(name, allowed):
+        return f"{words}; it belongs {' or '.join(homes)} (allowed here: {', '.join(sorted(allowed))})"
+    return f"{words}; {suggest(name, allowed)}"
 
 
 def _missing(_: object, __: Mapping[str, Any], place: _Place) -> str:

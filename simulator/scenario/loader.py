@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from simulator.errors import InfeasiblePlanError, ScenarioError, UnknownNameError
 from simulator.frozen import FrozenModel
-from simulator.scenario.catalog import find, is_path, label_of
+from simulator.scenario.catalog import find, label_of
 from simulator.scenario.checks import capacity_of, mistakes_in
 from simulator.scenario.faults import addressed, faults_of
 from simulator.scenario.located import Fault, Keys, Located, Origin, Source, Unreadable, locate, ordered
@@ -135,13 +135,12 @@ def _path_of(source: str | Path) -> Path:
     text = str(source)
     if path.is_file() or not isinstance(source, str) or text.endswith((".yaml", ".yml", ".json")):
         return path
-    if path.is_dir() and is_path(text):
-        message = f"{source}: is a directory, not a scenario; a run's directory holds a manifest.json"
-        raise ScenarioError(message)
     try:
         return find("scenario", text)
     except UnknownNameError as error:
-        message = f"{text}: no such file and no shipped scenario; {str(error).partition('; ')[2]}"
+        what = "a directory" if text and path.is_dir() else "no such file"
+        choices = str(error).partition("; ")[2]
+        message = f"{text or '(empty name)'}: {what} and no shipped scenario; {choices}"
         raise UnknownNameError(message) from error
 
 
@@ -204,7 +203,8 @@ class _Loader:
         try:
             capacity_of(scenario)
         except InfeasiblePlanError as error:
-            origin = document.deepest(("parallelism", "tp")).origin
+            changed = document.changed if keys else None  # a variant's own line, where it has one
+            origin = changed or document.deepest(("parallelism", "tp")).origin
             self._infeasible.append(Fault(origin, keys, str(error)))
 
     def _add(self, faults: list[Fault], keys: Keys) -> None:

@@ -43,7 +43,7 @@ class References:
 
     exact: bool = False
     faults: list[Fault] = field(default_factory=list)
-    _trail: list[Path] = field(default_factory=list)
+    _trail: dict[Path, str] = field(default_factory=dict)
 
     def document(self, path: Path, label: str) -> Located:
         """Return the table in the file `path`, names and paths in it not yet replaced."""
@@ -70,11 +70,11 @@ class References:
         at : keys that lead to `root`, for messages.
         base : the table that it will be merged over, which says the kinds that it leaves out.
         """
-        if path is not None:
-            self._trail.append(path.resolve())
+        if path is None:
+            return self._entries(root, model, at, base)
+        self._trail[path.resolve()] = root.origin.source.label
         resolved = self._entries(root, model, at, base)
-        if path is not None:
-            self._trail.pop()
+        del self._trail[path.resolve()]
         return resolved
 
     def resolve(self, node: Located, info: FieldInfo, path: Keys, base: Located | None = None) -> Located:
@@ -161,13 +161,12 @@ class References:
             return self._refuse(node, path, f"file {label} is {what}")
         target = where.resolve()
         if target in self._trail:
-            circle = [*self._trail[self._trail.index(target) :], target]
-            names = " -> ".join(member.name for member in circle)
-            return self._refuse(node, path, f"files include each other in a circle: {names}")
+            circle = [*list(self._trail.values())[list(self._trail).index(target) :], label]
+            return self._refuse(node, path, f"files include each other in a circle: {' -> '.join(circle)}")
         found = self.document(where, label)
-        self._trail.append(target)
+        self._trail[target] = label
         resolved = self.resolve(found, info, path)
-        self._trail.pop()
+        del self._trail[target]
         return Located(resolved.value, resolved.origin, whole=True)
 
     def _kind(self, by_kind: Mapping[str, shape.Model], node: Located, path: Keys) -> Located:

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, Union, get_args, g
 from pydantic.fields import FieldInfo
 
 from simulator.frozen import FrozenModel
-from simulator.scenario.located import Located
+from simulator.scenario.located import Keys, Located
 
 Model: TypeAlias = type[FrozenModel]
 UNIT: Final = re.compile(r"\[([^\]]*)\] *(.*)", re.DOTALL)
@@ -112,6 +112,25 @@ def default_kind(info: FieldInfo) -> str:
 def required(model: Model) -> list[str]:
     """Return the keys of `model` that have no default."""
     return [key for key, info in fields(model).items() if info.is_required()]
+
+
+def homes(key: str, model: Model, path: Keys = ()) -> list[Keys]:
+    """Return the tables of `model` that always have an entry `key`, by their paths.
+
+    Tables that are told apart by ``kind`` are not looked into.
+
+    Examples
+    --------
+    >>> from simulator.scenario.schema import Scenario
+    >>> homes("tp", Scenario)
+    [('parallelism',)]
+    """
+    found = [path] if key in fields(model) else []
+    for name, info in fields(model).items():
+        inner = models(info.annotation)
+        if len(inner) == 1:
+            found += homes(key, inner[0], (*path, name))
+    return found
 
 
 def unit_and_text(info: FieldInfo) -> tuple[str, str]:

@@ -65,10 +65,11 @@ def variant_documents(
             faults += wrong
         else:
             faults += _refuse_shared(steps[0], keys)
-            document = merge(bases.changed, resolve(steps[0], keys, bases.changed))
+            change = _without_variants(steps[0])
+            document = merge(bases.changed, resolve(change, keys, bases.changed))
         for step in steps[1:]:
             faults += _refuse_shared(step, keys)
-            document = merge(document, resolve(step, keys, document))
+            document = merge(document, resolve(_without_variants(step), keys, document))
         documents[name] = document
     return documents, faults
 
@@ -105,7 +106,8 @@ def _add(setting: Setting, changes: dict[str, list[Located]]) -> list[Fault]:
             return []
         return [Fault(node.origin, keys, "variants can be set to null (none of them) or one by one")]
     if keys[1] not in changes:
-        return [Fault(node.origin, keys, f"unknown variant {keys[1]!r}; {suggest(keys[1], changes)}")]
+        known = suggest(keys[1], changes) if changes else "the scenario has none"
+        return [Fault(node.origin, keys, f"unknown variant {keys[1]!r}; {known}")]
     change = Setting(keys[2:], node).change()
     if not isinstance(change.value, dict):
         return [Fault(node.origin, keys, f"expected a table of changes, got {shown(node.value)}")]
@@ -115,8 +117,7 @@ def _add(setting: Setting, changes: dict[str, list[Located]]) -> list[Fault]:
 
 def _complete(table: Located, keys: Keys, bases: Bases, resolve: Resolve) -> tuple[Located, list[Fault]]:
     """Return a variant that states a whole scenario, with the overrides of the base."""
-    entries = {key: node for key, node in table.table.items() if key != "variants"}
-    document = resolve(table.with_table(entries), keys, None)
+    document = resolve(_without_variants(table), keys, None)
     for setting in bases.settings:
         if _plain(document, setting.keys) == _plain(bases.written, setting.keys):
             change = setting.change()
@@ -142,6 +143,10 @@ def _refuse_shared(change: Located, keys: Keys) -> list[Fault]:
     if inner is not None:
         found.append(Fault(inner.origin, (*keys, "variants"), "a variant has no variants of its own"))
     return found
+
+
+def _without_variants(table: Located) -> Located:
+    return table.with_table({key: node for key, node in table.table.items() if key != "variants"})
 
 
 def _plain(document: Located, keys: Keys) -> object:

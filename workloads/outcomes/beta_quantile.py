@@ -94,11 +94,14 @@ def _table_logits(a: float, b: float) -> FloatArray:
 
 
 def _tail_logit(a: float, b: float) -> float:
-    """Return a logit of p below which Beta(a, b) holds no more than the smallest probability."""
+    """Return a logit of p below which Beta(a, b) holds no more than the smallest probability.
+
+    Not the largest such logit, only close enough to it that no nodes of the table are wasted.
+    """
     low, high = -1.0, 40.0
     while _log_below(low, a, b) > LOG_SMALLEST:
         low *= 2.0
-    for _ in range(50):
+    for _ in range(10):
         middle = (low + high) / 2.0
         low, high = (middle, high) if _log_below(middle, a, b) <= LOG_SMALLEST else (low, middle)
     return low

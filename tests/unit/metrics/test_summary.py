@@ -25,8 +25,10 @@ from made_records import (
     with_arrivals,
 )
 
+from simulator.metrics.hardware import bound_by
 from simulator.metrics.tables import RunTables
 from simulator.metrics.throughput import meets
+from simulator.metrics.window import Window
 from simulator.scenario.schema import ServiceLevel
 
 
@@ -161,6 +163,15 @@ def test_goodput_asks_every_trial_and_the_task() -> None:
     assert (goodput["tasks_per_s"], goodput["met_ratio"], goodput["solved_tasks_per_s"]) == (0.1, 0.5, 0.1)
 
 
+def test_a_trial_that_was_cancelled_before_it_was_late_breaks_no_limit() -> None:
+    made = Made()
+    made.trial(0, 0.0, 0.0, 1.0, 2.0, correct=1)
+    made.trial(0, 0.0, 1.5, -1, 2.0, state=3)
+    made.trial(0, 0.0, 1.5, 1.9, 2.0, state=3)
+    made.task(0.0, 2.0, solved=1)
+    assert meets(RunTables.of(made.records()), ServiceLevel(ttft_s=1.0)).tolist() == [True]
+
+
 def test_goodput_is_not_defined_without_limits(two: dict[str, Any]) -> None:
     assert two["goodput"] is None
 
@@ -210,14 +221,6 @@ def test_energy_is_idle_power_and_the_busier_of_compute_and_memory(two: dict[str
     assert energy["assumption"].startswith("assumed")
 
 
-def test_all_gpus_of_a_tensor_parallel_replica_draw_power() -> None:
-    records = two_tasks().records()
-    one = summary(scenario(parallelism={"tp": 1, "dp": 2}), records)["energy"]["joules"]
-    two = summary(scenario(parallelism={"tp": 2, "dp": 2}), records)["energy"]["joules"]
-    assert two > 4 * IDLE * 10.0
-    assert two - 4 * IDLE * 10.0 == pytest.approx(one - 2 * IDLE * 10.0, rel=0.5)
-
-
 def test_a_step_cannot_be_more_than_fully_busy() -> None:
     made = Made()
     huge = 10**15
@@ -225,6 +228,16 @@ def test_a_step_cannot_be_more_than_fully_busy() -> None:
     made.trial(0, 0.0, 0.0, 0.5, 1.0).task(0.0, 1.0, solved=1)
     energy = summary(scenario(parallelism={"tp": 1, "dp": 1}), made.records())["energy"]
     assert energy["joules"] == pytest.approx(TDP)
+
+
+def test_all_gpus_of_a_tensor_parallel_replica_draw_power() -> None:
+    made = Made()
+    made.step(0.0, 1.0, replica=0, decode_sequences=1, attended_tokens=10**15, read_tokens=10**15)
+    made.trial(0, 0.0, 0.0, 0.5, 1.0).task(0.0, 1.0, solved=1)
+    energy = summary(scenario(parallelism={"tp": 2, "dp": 2}), made.records())["energy"]
+    # One replica of two GPUs is fully busy, the other idle.
+    assert energy["joules"] == pytest.approx(2 * TDP + 2 * IDLE)
+    assert energy["mean_watts_per_gpu"] == pytest.approx((TDP + IDLE) / 2)
 
 
 def test_rent_is_paid_busy_or_not(two: dict[str, Any]) -> None:
@@ -261,6 +274,30 @@ def test_a_run_that_solves_nothing_has_no_figures_per_solved_task() -> None:
     assert found["cost"]["usd_per_solved_task"] is None
     assert found["quality"]["output_tokens_per_solved_task"] is None
     assert any("No task was solved" in note for note in found["notes"])
+
+
+@pytest.mark.parametrize(
+    ("compute_s", "memory_s", "bound_name"),
+    [(2.0, 1.0, "compute"), (1.0, 2.0, "memory"), (0.0, 0.0, "latency")],
+)
+def test_the_longer_of_compute_and_memory_bounds_a_part(
+    compute_s: float, memory_s: float, bound_name: str
+) -> None:
+    assert bound_by(compute_s, memory_s) == bound_name
+
+
+def test_ends_count_once_in_windows_that_meet() -> None:
+    ends = np.array([-1, 10, 20, 30])
+    first, second = Window("whole", 0, 20), Window("whole", 20, 30)
+    assert first.ends_inside(ends).tolist() == [False, True, True, False]
+    assert second.ends_inside(ends).tolist() == [False, False, False, True]
+
+
+def test_parts_of_a_record_in_windows_that_meet_make_up_the_whole() -> None:
+    start, end = np.array([0, 15, 25, 7]), np.array([10, 25, 30, 7])
+    shares = [Window("whole", a, b).shares(start, end) for a, b in ((0, 20), (20, 30))]
+    assert shares[0].tolist() == [1.0, 0.5, 0.0, 1.0]
+    assert (shares[0] + shares[1]).tolist() == [1.0] * 4
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,9 @@ from simulator.rng import Streams
 from workloads import NodeOutcome, NodeState, RequestNode, RequestTree, Task, Workload
 from workloads.strategies import Decision
 
+MOST_NODES = 2000
+"""More than any strategy of these tests may ask of a task; what never ends has failed."""
+
 
 @dataclass
 class Played:
@@ -55,6 +58,8 @@ def _play(
         for request in wanted:
             node = tree.add(request, max_tokens=workload.max_tokens)
             hidden[node.index] = workload.outcome(streams, tree, node)
+        if len(tree.nodes) > MOST_NODES:
+            pytest.fail(f"a strategy asked for more than {MOST_NODES} nodes of one task")
         running = [node for node in tree.nodes if node.state is NodeState.SUBMITTED]
         if not running:
             break

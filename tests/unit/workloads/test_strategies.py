@@ -172,7 +172,7 @@ def test_adaptive_adds_waves_until_the_trials_are_spent() -> None:
     strategy = Adaptive(first_wave=1, wave=2, max_trials=4)
     tree = started(strategy)
     sizes = []
-    while tree.open_nodes:
+    while tree.open_nodes and len(sizes) < 9:
         node = next(n for n in tree.nodes if n.state is NodeState.SUBMITTED)
         decision = strategy.on_finish(tree, finish(tree, node.index))
         sizes.append(len(decision.requests))

@@ -1,0 +1,65 @@
+"""Every shipped scenario resolves, the quick ones run, and scenarios/README.md says what they answer.
+
+``pytest tests/scenarios -m "slow or not slow" --update-golden`` rewrites the table of answers.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from simulator import compare, load_scenario
+from simulator.api import Comparison
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "scenarios"
+README = FOLDER / "README.md"
+FILES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.yaml"))
+# Run whole in every CI; the other Kinetics cells only differ from these in the model.
+WITNESSES = [
+    name for name in FILES if not name.startswith("kinetics/") or name.endswith("qwen3-0.6b.yaml")
+]
+
+
+def row(name: str, comparison: Comparison) -> str:
+    return f"| [{name}]({name}) | {comparison.scenario.question} | {comparison.summary['answer']} |"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_shipped_scenario_resolves(name: str) -> None:
+    scenario = load_scenario(FOLDER / name)
+    assert scenario.question.endswith("?")
+    assert len(scenario.variants) >= 2
+
+
+def test_every_shipped_scenario_is_listed_with_its_question() -> None:
+    text = README.read_text(encoding="utf-8")
+    for name in FILES:
+        assert f"| [{name}]({name}) | {load_scenario(FOLDER / name).question} |" in text
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name.startswith(("quick", "serving", "rollout"))])
+def test_a_quick_scenario_runs_and_keeps_the_invariants(name: str) -> None:
+    cut = {"report.seeds": 1, "report.horizon_s": 60.0}
+    comparison = compare(load_scenario(FOLDER / name, overrides=cut), check=True)
+    for results in comparison.runs.values():
+        assert results[0].summary["throughput"]["output_tokens"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WITNESSES)
+def test_the_readme_says_what_a_scenario_answers(name: str, request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--update-golden"):
+        pytest.skip("the whole table is being written")
+    assert row(name, compare(load_scenario(FOLDER / name))) in README.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_the_table_of_answers_can_be_written(request: pytest.FixtureRequest) -> None:
+    if not request.config.getoption("--update-golden"):
+        pytest.skip("writes scenarios/README.md under --update-golden only")
+    rows = [row(name, compare(load_scenario(FOLDER / name))) for name in FILES]
+    head = README.read_text(encoding="utf-8").split("| file |")[0]
+    table = ["| file | question | answer |", "| --- | --- | --- |", *rows]
+    README.write_text(head + "\n".join(table) + "\n", encoding="utf-8")

@@ -1,0 +1,122 @@
+"""The parts of recorded steps add up to the steps."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "property"))
+
+from deployments import DENSE, contexts_of_a_batch, decode_load, deployment, prefills, rows_of
+
+from simulator.attention import (
+    Attention,
+    BlockTopKAttention,
+    ContextArray,
+    DenseAttention,
+    SlidingWindowAttention,
+)
+from simulator.latency import Part, RooflineLatency, StepLoad
+from simulator.latency.roofline import Combine
+
+ATTENTIONS = (DENSE, BlockTopKAttention(kv_budget_tokens=512), SlidingWindowAttention(window_tokens=300))
+combines = pytest.mark.parametrize("combine", ["sum_of_max", "max_of_sum", "additive"])
+attentions = pytest.mark.parametrize("attention", ATTENTIONS, ids=lambda a: a.kind)
+
+
+def total(parts: dict[str, Part]) -> list[float]:
+    """Return the seconds of each row, summed over its parts."""
+    return [float(row) for row in np.sum([part.seconds for part in parts.values()], axis=0)]
+
+
+@combines
+@attentions
+@pytest.mark.parametrize(("model", "tp"), [("qwen3-8b", 1), ("qwen3-30b-a3b", 8)])
+@settings(max_examples=10)
+@given(batches=st.lists(st.tuples(contexts_of_a_batch, prefills()), min_size=1, max_size=3))
+def test_single_steps_are_the_sum_of_their_parts(
+    combine: Combine,
+    attention: Attention,
+    model: str,
+    tp: int,
+    batches: list[tuple[list[int], dict[str, int]]],
+) -> None:
+    latency = RooflineLatency(combine=combine, sequence_overhead_s=1e-6).bind(
+        deployment(model, tp=tp, attention=attention)
+    )
+    loads = [decode_load(attention, contexts, **prefill) for contexts, prefill in batches]
+    seconds = [latency.step_seconds(load) for load in loads]
+    assert total(latency.parts(rows_of(loads))) == pytest.approx(seconds, rel=1e-9)
+
+
+@pytest.mark.parametrize("combine", ["sum_of_max", "additive"])
+@attentions
+@settings(max_examples=15)
+@given(contexts=contexts_of_a_batch, steps=st.integers(2, 60))
+def test_rows_of_many_steps_are_the_sum_of_their_parts(
+    combine: Combine, attention: Attention, contexts: list[int], steps: int
+) -> None:
+    latency = RooflineLatency(combine=combine, step_overhead_s=1e-4).bind(
+        deployment(tp=2, attention=attention)
+    )
+    load = decode_load(attention, contexts, steps)
+    seconds = float(np.sum(latency.step_seconds(load)))
+    assert total(latency.parts(rows_of([load]))) == pytest.approx([seconds], rel=1e-9)
+
+
+@settings(max_examples=15)
+@given(contexts=contexts_of_a_batch, steps=st.integers(2, 60))
+def test_rows_bound_by_one_resource_throughout_add_up_under_perfect_overlap_too(
+    contexts: list[int], steps: int
+) -> None:
+    # Twelve sequences at most: memory bounds all their steps.
+    latency = RooflineLatency(combine="max_of_sum").bind(deployment())
+    load = decode_load(DENSE, contexts, steps)
+    seconds = float(np.sum(latency.step_seconds(load)))
+    assert total(latency.parts(rows_of([load]))) == pytest.approx([seconds], rel=1e-9)
+
+
+def switching(combine: Combine) -> tuple[float, float]:
+    """Return (seconds of the steps, of the parts) of a row whose bound changes inside it.
+
+    Many trials read one long prompt: attention is bound by compute at first, and by the traffic of what
+    each of them has written later on (r = 1 here makes the ridge near).
+    """
+    attention = DenseAttention(prefix_reads="once_per_family")
+    d = deployment("qwen3-8b", attention=attention)
+    latency = RooflineLatency(combine=combine).bind(d)
+    trials, prompt, steps = 400, 8000, 4000
+    contexts = ContextArray([prompt + 1] * trials, [(("p", prompt),)] * trials)
+    load = StepLoad(steps, trials, attention.step_work(contexts, steps))
+    return float(np.sum(latency.step_seconds(load))), total(latency.parts(rows_of([load])))[0]
+
+
+@pytest.mark.parametrize("combine", ["sum_of_max", "max_of_sum"])
+def test_a_row_whose_bound_changes_inside_it_is_bounded_from_below(combine: Combine) -> None:
+    steps, parts = switching(combine)
+    assert parts < steps * (1 - 1e-6)
+
+
+def test_a_row_whose_bound_changes_inside_it_still_adds_up_where_nothing_overlaps() -> None:
+    steps, parts = switching("additive")
+    assert parts == pytest.approx(steps, rel=1e-9)
+
+
+def test_no_rows_have_no_parts_to_add() -> None:
+    parts = RooflineLatency().bind(deployment()).parts(rows_of([]))
+    assert all(len(part.seconds) == 0 for part in parts.values())
+
+
+def test_under_perfect_overlap_a_part_that_does_not_bound_takes_no_time() -> None:
+    parts = RooflineLatency(combine="max_of_sum").bind(deployment()).parts(rows_of([decode_load(DENSE, [9])]))
+    assert parts["norms"].seconds[0] > 0.0
+    load = decode_load(
+        DENSE, [], prefill_tokens=8192, prefill_attended_tokens=1 << 25, prefill_read_tokens=8192
+    )
+    parts = RooflineLatency(combine="max_of_sum").bind(deployment()).parts(rows_of([load]))
+    assert parts["norms"].seconds[0] == 0.0

@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import copy
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from made_records import capacity, scenario, summary, two_tasks, with_arrivals
+
+from simulator.metrics import compare_runs
+from simulator.metrics.headline import times
+from simulator.metrics.measures import number
+
+LOADED = scenario(engine={"latency": {"kind": "roofline", "layer_overhead_s": 0.0}})
+
+
+def made(**changes: float) -> dict[str, Any]:
+    """Return the summary of the made run with figures replaced, dots written as two underscores."""
+    found = copy.deepcopy(summary(LOADED, two_tasks().records()))
+    for path, value in changes.items():
+        section, key = path.split("__")
+        found[section][key] = value
+    return found
+
+
+def rates(*values: float) -> list[dict[str, Any]]:
+    """Return one summary per seed that solves `values` tasks per second, faster by faster steps."""
+    return [made(throughput__solved_tasks_per_s=v, throughput__output_tokens_per_s=84.0 * v) for v in values]
+
+
+def parts(**seconds: float) -> dict[str, Any]:
+    total = sum(seconds.values())
+    return {
+        name: {
+            "seconds": value,
+            "share_ratio": value / total,
+            "bound_ratio": 1.0,
+            "bound_by": "memory",
+            "flops": 1.0,
+            "hbm_bytes": 1.0,
+            "peak_flops_per_s": 1.0,
+        }
+        for name, value in seconds.items()
+    }
+
+
+def with_parts(summaries: list[dict[str, Any]], **seconds: float) -> list[dict[str, Any]]:
+    for found in summaries:
+        found["hardware"]["parts"] = parts(**seconds)
+    return summaries
+
+
+def answer(runs: dict[str, list[dict[str, Any]]]) -> str:
+    return str(compare_runs(runs, 0.95)["answer"])
+
+
+def test_a_clear_winner_is_named_with_its_ratio_its_interval_and_the_reason() -> None:
+    runs = {
+        "dense": with_parts(rates(0.1, 0.2), attention=71.0, gate_up=29.0),
+        "block_topk": with_parts(rates(0.3, 0.63), attention=4.0, gate_up=29.0),
+    }
+    assert answer(runs) == (
+        "block_topk solves 3.07 times as many tasks per second as dense (2.25 to 4.19) on 2 x round, because "
+        "reading KV takes 12% of the step time of block_topk and 71% of that of dense (optimistic bound: "
+        "roofline step times)."
+    )
+
+
+def test_an_interval_that_includes_one_tells_no_difference() -> None:
+    found = answer({"a": rates(0.1, 0.2, 0.3), "b": rates(0.2, 0.1, 0.35)})
+    assert found.startswith("No difference can be told between b and a on 2 x round")
+    assert "because" not in found
+
+
+def test_one_seed_says_that_it_has_no_interval() -> None:
+    found = answer({"a": rates(0.1), "b": rates(0.2)})
+    assert "b solves 2.00 times as many tasks per second as a (one seed, no interval)" in found
+
+
+def test_equal_runs_solve_exactly_as_many() -> None:
+    assert answer({"a": rates(0.1), "b": rates(0.1)}).startswith("b solves exactly as many tasks per second")
+
+
+def test_a_loser_is_said_to_lose() -> None:
+    found = answer({"a": rates(0.2, 0.4), "b": rates(0.1, 0.2)})
+    assert "b solves 0.500 times as many tasks per second as a (0.500 to 0.500)" in found
+
+
+def test_the_best_of_several_variants_is_compared_with_the_first() -> None:
+    found = answer({"a": rates(0.1), "b": rates(0.2), "c": rates(0.4), "d": rates(0.3)})
+    assert found.startswith("c solves 4.00 times")
+
+
+def test_a_win_by_fewer_tokens_is_explained_by_tokens() -> None:
+    slow = [made(throughput__solved_tasks_per_s=0.1, throughput__output_tokens_per_s=1000.0)]
+    thrifty = [made(throughput__solved_tasks_per_s=0.4, throughput__output_tokens_per_s=1000.0)]
+    assert "because a solved task takes 2,500 output tokens instead of 10,000" in answer(
+        {"all": slow, "early_stop": thrifty}
+    )
+
+
+def test_a_win_by_busier_replicas_is_explained_by_busy_time() -> None:
+    idle = [made(throughput__solved_tasks_per_s=0.1, load__busy_ratio=0.3)]
+    busy = [made(throughput__solved_tasks_per_s=0.3, load__busy_ratio=0.9)]
+    busy[0]["throughput"]["output_tokens_per_s"] *= 3.0
+    assert "its replicas are busy 90% of the time instead of 30%" in answer({"idle": idle, "busy": busy})
+
+
+def test_no_part_is_blamed_that_did_not_change() -> None:
+    runs = {"a": with_parts(rates(0.1), attention=1.0), "b": with_parts(rates(0.1), attention=1.0)}
+    for found in runs["b"]:
+        found["throughput"]["solved_tasks_per_s"] = 0.2
+        found["throughput"]["output_tokens_per_s"] = 1e6
+    assert "because" not in answer(runs)
+
+
+def test_nothing_solved_gives_no_ratio() -> None:
+    assert answer({"a": rates(0.1), "b": rates(0.0)}).startswith("b solves no task in the window: no ratio")
+    assert answer({"a": rates(0.0), "b": rates(0.0)}).startswith("Neither a nor b solves a task")
+
+
+def test_a_seed_that_solves_nothing_leaves_the_ratio_undefined() -> None:
+    found = answer({"a": rates(0.1, 0.0), "b": rates(0.2, 0.1)})
+    assert "cannot be compared: some seed solves no task" in found
+
+
+def test_a_single_variant_is_told_by_its_rate_and_its_largest_part() -> None:
+    found = answer({"dense": with_parts(rates(0.1, 0.2), attention=3.0, down=1.0)})
+    assert found.startswith("dense solves 0.15 tasks per second (0 to 0.7853) on 2 x round")
+    assert "most of the step time, 75%, goes to reading KV" in found
+
+
+def test_unlimited_capacity_is_part_of_the_answer() -> None:
+    unlimited = summary(LOADED, two_tasks().records(), capacity(limited=False))
+    assert "KV capacity unlimited" in answer({"a": [unlimited]})
+    assert "KV capacity unlimited for b" in answer({"a": rates(0.1), "b": [unlimited]})
+
+
+def test_different_plans_are_not_said_to_be_one() -> None:
+    wide = summary(scenario(parallelism={"tp": 2, "dp": 2}), two_tasks().records())
+    assert "round" not in answer({"a": rates(0.1), "b": [wide]})
+
+
+def test_open_arrivals_that_all_keep_up_with_are_told_by_task_time() -> None:
+    def served(task_s: float) -> list[dict[str, Any]]:
+        chosen = with_arrivals({"kind": "poisson", "rate_per_s": 1.0})
+        found = copy.deepcopy(summary(chosen, two_tasks().records()))
+        found["window"] |= {"kind": "steady", "tasks_arrived": 100}
+        found["throughput"]["tasks_ended"] = 98
+        found["latency"]["task_s"]["mean"] = task_s
+        return [found]
+
+    found = answer({"a": served(4.0), "b": served(2.0)})
+    assert found.startswith(
+        "All variants keep up with the arrivals on 2 x round, so their rates say nothing; "
+    )
+    assert "b answers a task in 0.500 times the time that a takes" in found
+
+
+def test_the_intervals_of_one_run_are_kept() -> None:
+    metrics = compare_runs({"a": rates(0.1)}, 0.95)["variants"]
+    assert isinstance(metrics, dict)
+    rate = metrics["a"]["metrics"]["quality.solving_rate.estimate"]
+    assert rate["method"] == "wilson"
+    assert rate["samples"] == 2
+
+
+def test_proportions_of_several_seeds_are_pooled() -> None:
+    metrics = compare_runs({"a": rates(0.1, 0.2, 0.3)}, 0.95)["variants"]
+    assert isinstance(metrics, dict)
+    rate = metrics["a"]["metrics"]["quality.solving_rate.estimate"]
+    assert (rate["samples"], rate["estimate"], rate["method"]) == (6, 0.5, "wilson")
+
+
+def test_a_figure_that_a_seed_lacks_is_not_averaged_over_the_others() -> None:
+    lacking = rates(0.1, 0.2)
+    lacking[1]["cost"]["usd_per_solved_task"] = None
+    compared = compare_runs({"a": rates(0.1, 0.2), "b": lacking}, 0.95)
+    variants, against = compared["variants"], compared["against_reference"]
+    assert isinstance(variants, dict)
+    assert isinstance(against, dict)
+    assert variants["a"]["metrics"]["cost.usd_per_solved_task"] is not None
+    assert variants["b"]["metrics"]["cost.usd_per_solved_task"] is None
+    assert against["b"]["cost.usd_per_solved_task"] is None
+
+
+def test_bounds_stay_where_the_figure_can_be() -> None:
+    metrics = compare_runs({"a": rates(0.01, 0.9)}, 0.95)["variants"]
+    assert isinstance(metrics, dict)
+    for row in metrics["a"]["metrics"].values():
+        assert row is None or row["low"] is None or row["low"] >= 0.0
+    busy = [made(load__busy_ratio=0.9), made(load__busy_ratio=1.0)]
+    variants = compare_runs({"a": busy}, 0.95)["variants"]
+    assert isinstance(variants, dict)
+    assert variants["a"]["metrics"]["load.busy_ratio"]["high"] == 1.0
+
+
+def test_differences_and_ratios_are_paired_by_seed() -> None:
+    against = compare_runs({"a": rates(0.1, 0.2), "b": rates(0.2, 0.3)}, 0.95)["against_reference"]
+    assert isinstance(against, dict)
+    row = against["b"]["throughput.solved_tasks_per_s"]
+    assert row["difference"]["low"] == pytest.approx(0.1)
+    assert row["difference"]["high"] == pytest.approx(0.1)
+    assert row["ratio"]["estimate"] == pytest.approx(3.0**0.5)
+
+
+def test_parts_are_averaged_over_seeds_and_absent_ones_took_no_time() -> None:
+    runs = [*with_parts(rates(0.1), attention=1.0, selection=1.0), *with_parts(rates(0.1), attention=2.0)]
+    variants = compare_runs({"a": runs}, 0.95)["variants"]
+    assert isinstance(variants, dict)
+    table = variants["a"]["parts"]
+    assert {name: part["share_ratio"] for name, part in table.items()} == {
+        "attention": 0.75,
+        "selection": 0.25,
+    }
+    assert table["attention"]["seconds_per_output_token"] == pytest.approx(1.5 / 84)
+
+
+def test_notes_say_which_variants_they_are_about() -> None:
+    unlimited = summary(LOADED, two_tasks().records(), capacity(limited=False))
+    notes = compare_runs({"a": rates(0.1), "b": [unlimited]}, 0.95)["notes"]
+    assert isinstance(notes, list)
+    assert {n["note"][:9]: n["variants"] for n in notes} == {
+        "Optimisti": ["a", "b"],
+        "The parts": ["a", "b"],
+        "KV capaci": ["b"],
+    }
+
+
+@pytest.mark.parametrize("runs", [{"a": []}, {"a": rates(0.1), "b": rates(0.1, 0.2)}])
+def test_variants_need_equally_many_runs(runs: dict[str, list[dict[str, Any]]]) -> None:
+    with pytest.raises(ValueError, match="the same number of runs, at least one; got"):
+        compare_runs(runs, 0.95)
+
+
+def test_a_comparison_is_json_without_nan() -> None:
+    json.dumps(compare_runs({"a": rates(0.1, 0.0), "b": rates(0.2, 0.3)}, 0.95), allow_nan=False)
+
+
+def test_a_figure_that_no_summary_has_is_an_error() -> None:
+    with pytest.raises(KeyError, match=r"load\.nothing"):
+        number({"load": 1.0}, "load.nothing")
+
+
+def test_a_figure_of_a_section_that_is_undefined_is_undefined() -> None:
+    assert number(made(), "goodput.met_ratio") is None
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"), [(1.0, "1.00"), (0.0123, "0.0123"), (99.96, "100"), (250.0, "250"), (12.345, "12.3")]
+)
+def test_ratios_have_three_digits(ratio: float, text: str) -> None:
+    assert times(ratio) == text
