@@ -9,12 +9,14 @@ quantisation, overlap of communication with compute, host time beyond the fields
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
-from simulator.attention.work import AttentionWork, FloatVector, Seconds
+from simulator.attention.work import AttentionWork, FloatVector, IntVector, Seconds
 from simulator.deployment import Deployment
 from simulator.frozen import FrozenModel
 from simulator.latency.breakdown import Part, StepRows
@@ -182,8 +184,8 @@ class BoundRoofline:
         tokens = rows.decode_sequences + rows.prefill_tokens
         sequences = rows.decode_sequences + rows.prefill_ends
         steps = rows.steps.astype(np.float64)
-        reduce_s = np.array([self._allreduce_s(int(t)) for t in tokens]) * steps
-        overhead_s = np.array([self._overhead_s(int(s)) for s in sequences]) * steps
+        reduce_s = _by_value(tokens, self._allreduce_s) * steps
+        overhead_s = _by_value(sequences, self._overhead_s) * steps
         nothing: FloatVector = np.zeros(len(rows.steps))
         return {
             name: Part(seconds, nothing, nothing, self.peak_flops_per_s, self.bytes_per_s)
@@ -195,16 +197,17 @@ class BoundRoofline:
         tokens = rows.decode_sequences + rows.prefill_tokens
         sampled = rows.decode_sequences + rows.prefill_ends
         d, c = self.deployment, self.costs
-        tables = {int(t): layer_operations(d, int(t)) for t in np.unique(tokens)}
-        heads = {int(s): [head_operation(d, int(s))] for s in np.unique(sampled)}
         steps = rows.steps.astype(np.float64)
         work: dict[str, tuple[FloatVector, FloatVector, float]] = {}
-        for table, keys in ((tables, tokens), (heads, sampled)):
-            first = next(iter(table.values()), [])
-            for position, operation in enumerate(first):
-                flops = np.array([table[int(k)][position].flops for k in keys]) * steps
-                hbm = np.array([table[int(k)][position].hbm_bytes for k in keys]) * steps
-                work[operation.name] = (flops, hbm, self.peak_flops_per_s)
+        of_layers = partial(layer_operations, d)
+        of_head = partial(_head_operations, d)
+        for keys, operations in ((tokens, of_layers), (sampled, of_head)):
+            values, rows_of = np.unique(keys, return_inverse=True)
+            tables = [operations(int(value)) for value in values]
+            for same in zip(*tables, strict=True):
+                flops = np.array([operation.flops for operation in same])[rows_of] * steps
+                hbm_bytes = np.array([operation.hbm_bytes for operation in same])[rows_of] * steps
+                work[same[0].name] = (flops, hbm_bytes, self.peak_flops_per_s)
         peak = self.attention_flops_per_s
         work["attention"] = (rows.attended_tokens * c.attended_flops, rows.read_tokens * c.read_bytes, peak)
         if c.index_bytes:
@@ -215,3 +218,14 @@ class BoundRoofline:
             peak,
         )
         return work
+
+
+def _head_operations(d: Deployment, sampled: int) -> list[Operation]:
+    return [head_operation(d, sampled)]
+
+
+def _by_value(keys: IntVector, function: Callable[[int], float]) -> FloatVector:
+    """Return `function` of every key, worked out once per distinct one."""
+    values, rows_of = np.unique(keys, return_inverse=True)
+    results: FloatVector = np.array([function(int(value)) for value in values])[rows_of]
+    return results

@@ -28,7 +28,7 @@ def busy_node(strategy: str) -> Scenario:
     return scenario(
         workload(
             tasks=tasks(60, prompt_tokens=100),
-            arrivals={"kind": "poisson", "rate_per_s": 30.0},
+            arrivals={"kind": "poisson", "rate_per_s": 60.0},
             lengths={"kind": "lognormal", "median_tokens": 200.0, "log_sigma": 0.6},
             outcomes={"kind": "fixed", "solve_probability": 0.4},
             strategy=STRATEGIES[strategy],

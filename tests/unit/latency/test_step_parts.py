@@ -84,8 +84,8 @@ def test_rows_bound_by_one_resource_throughout_add_up_under_perfect_overlap_too(
 def switching(combine: Combine) -> tuple[float, float]:
     """Return (seconds of the steps, of the parts) of a row whose bound changes inside it.
 
-    Many trials read one long prompt: attention is bound by compute at first, and by the traffic of what
-    each of them has written later on (r = 1 here makes the ridge near).
+    Many trials read one long prompt once: attention is bound by compute at first, and later by the traffic
+    of what each trial has written.
     """
     attention = DenseAttention(prefix_reads="once_per_family")
     d = deployment("qwen3-8b", attention=attention)

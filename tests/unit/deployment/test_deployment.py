@@ -1,0 +1,156 @@
+"""One GPU's share of a model: what is split, what is replicated, what is refused."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "property"))
+
+from deployments import PRESETS, architecture, deployment
+
+from simulator.attention import BlockTopKAttention, SlidingWindowAttention, TopKAttention
+from simulator.deployment import Deployment
+from simulator.errors import ScenarioError
+
+KV_TOKEN_BYTES = {
+    "qwen3-0.6b": 114_688,
+    "qwen3-1.7b": 114_688,
+    "qwen3-4b": 147_456,
+    "qwen3-8b": 147_456,
+    "qwen3-14b": 163_840,
+    "qwen3-32b": 262_144,
+    "qwen3-30b-a3b": 98_304,
+    "qwen3-235b-a22b": 192_512,
+    "r1-distill-qwen-1.5b": 28_672,
+    "r1-distill-qwen-7b": 57_344,
+    "r1-distill-qwen-14b": 196_608,
+    "r1-distill-qwen-32b": 262_144,
+}
+"""Bytes of KV a token in bf16, worked out from the published shapes."""
+
+
+def norms_and_biases(name: str) -> int:
+    a = architecture(name)
+    biases = (a.query_heads + 2 * a.kv_heads) * a.head_dim * a.qkv_bias
+    per_head = 2 * a.head_dim * a.qk_norm
+    return a.layers * (biases + per_head + 2 * a.hidden_size) + a.hidden_size
+
+
+def weights(d: Deployment) -> int:
+    return d.architecture.layers * (d.attention_weights + d.ffn_weights) + d.embedding_weights
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_one_gpu_holds_every_matrix_of_the_model(name: str) -> None:
+    assert weights(deployment(name)) == architecture(name).parameters - norms_and_biases(name)
+
+
+@pytest.mark.parametrize("tp", [2, 4, 8])
+@pytest.mark.parametrize("name", ["qwen3-0.6b", "qwen3-8b", "qwen3-14b", "qwen3-32b", "r1-distill-qwen-32b"])
+def test_shares_up_to_the_kv_heads_make_up_the_model(name: str, tp: int) -> None:
+    assert weights(deployment(name, tp=tp)) * tp == architecture(name).parameters - norms_and_biases(name)
+
+
+@pytest.mark.parametrize("tp", [8, 16])
+def test_beyond_the_kv_heads_their_projections_are_replicated(tp: int) -> None:
+    # Qwen3-30B-A3B has 4 KV heads: each of tp ranks holds one; the router is on every rank.
+    a = architecture("qwen3-30b-a3b")
+    assert a.kv_heads == 4
+    assert a.experts is not None
+    extra = a.layers * a.hidden_size * ((tp - 4) * 2 * a.head_dim + (tp - 1) * a.experts.count)
+    held = weights(deployment(a.name, tp=tp)) * tp
+    assert held == a.parameters - norms_and_biases(a.name) + extra
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("tp", [1, 2, 4])
+def test_bytes_follow_the_precision(name: str, tp: int) -> None:
+    count = weights(deployment(name, tp=tp))
+    assert deployment(name, tp=tp).weight_bytes == 2.0 * count
+    assert deployment(name, tp=tp, weight_dtype="fp8").weight_bytes == 1.0 * count
+    assert deployment(name, tp=tp, weight_dtype="fp4").weight_bytes == 0.5 * count
+
+
+@pytest.mark.parametrize(("name", "expected"), KV_TOKEN_BYTES.items())
+def test_a_token_leaves_the_published_bytes_of_kv(name: str, expected: int) -> None:
+    assert deployment(name).kv_token_bytes == expected
+
+
+@pytest.mark.parametrize("name", ["qwen3-0.6b", "qwen3-8b", "qwen3-14b", "qwen3-32b"])
+def test_eight_gpus_share_eight_kv_heads(name: str) -> None:
+    assert deployment(name, tp=8).kv_token_bytes * 8 == KV_TOKEN_BYTES[name]
+
+
+@pytest.mark.parametrize(("tp", "copies"), [(4, 1), (8, 2), (16, 4)])
+def test_kv_is_replicated_beyond_the_kv_heads(tp: int, copies: int) -> None:
+    d = deployment("qwen3-30b-a3b", tp=tp)
+    assert d.kv_heads == 1
+    assert d.kv_token_bytes * tp == copies * KV_TOKEN_BYTES["qwen3-30b-a3b"]
+
+
+def test_kv_in_fp8_takes_half() -> None:
+    assert deployment(kv_dtype="fp8").kv_token_bytes == 147_456 / 2
+
+
+def test_selection_keys_are_one_bf16_key_a_block_and_head() -> None:
+    # Half of a token's keys and values, for every block: 147,456 / 2 = 73,728.
+    kind = BlockTopKAttention(kv_budget_tokens=256, block_tokens=32)
+    for kv in ("bf16", "fp8"):
+        d = deployment(attention=kind, kv_dtype=kv)
+        assert (d.index_entry_bytes, d.index_token_bytes) == (73_728.0, 73_728.0 / 32)
+    assert deployment(attention=kind, tp=8).index_entry_bytes == 73_728.0 / 8
+
+
+@pytest.mark.parametrize(
+    "kind", [TopKAttention(kv_budget_tokens=64), SlidingWindowAttention(window_tokens=64)], ids=lambda a: a.kind
+)
+def test_what_selects_nothing_keeps_no_keys(kind: TopKAttention | SlidingWindowAttention) -> None:
+    d = deployment(attention=kind)
+    assert (d.index_entry_bytes, d.index_token_bytes) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "tp", "heads", "allowed"),
+    [
+        ("qwen3-8b", 3, "32 query heads and 8 KV heads", "1, 2, 4, 8, 16, 32"),
+        ("qwen3-8b", 64, "32 query heads and 8 KV heads", "1, 2, 4, 8, 16, 32"),
+        ("qwen3-14b", 16, "40 query heads and 8 KV heads", "1, 2, 4, 8, 40"),
+        ("qwen3-14b", 5, "40 query heads and 8 KV heads", "1, 2, 4, 8, 40"),
+        ("r1-distill-qwen-7b", 8, "28 query heads and 4 KV heads", "1, 2, 4, 28"),
+    ],
+)
+def test_a_split_that_is_not_even_is_refused_with_those_that_are(
+    name: str, tp: int, heads: str, allowed: str
+) -> None:
+    message = (
+        f"parallelism.tp: {tp} ranks cannot share the {heads} of {name} evenly; "
+        f"allowed: {allowed}"
+    )
+    with pytest.raises(ScenarioError, match=f"^{re.escape(message)}$"):
+        deployment(name, tp=tp)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_split_that_is_named_as_allowed_is_accepted(name: str) -> None:
+    with pytest.raises(ScenarioError) as refusal:
+        deployment(name, tp=1009)
+    allowed = [int(tp) for tp in str(refusal.value).rpartition("allowed: ")[2].split(", ")]
+    assert allowed[0] == 1
+    for tp in allowed:
+        d = deployment(name, tp=tp)
+        assert d.query_heads * tp == architecture(name).query_heads
+        assert d.query_heads % d.kv_heads == 0
+
+
+@pytest.mark.xfail(
+    reason="heads alone are checked: 6 ranks truncate the 8960 columns of the feed-forward to 1493 each",
+    raises=pytest.fail.Exception,
+)
+def test_a_feed_forward_that_cannot_be_split_evenly_is_refused() -> None:
+    assert architecture("r1-distill-qwen-1.5b").ffn_size % 6 == 2
+    with pytest.raises(ScenarioError, match="8960"):
+        deployment("r1-distill-qwen-1.5b", tp=6)
