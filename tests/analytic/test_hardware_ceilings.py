@@ -71,7 +71,7 @@ def test_no_replica_produces_tokens_faster_than_its_peaks_allow(document: dict[s
         rows = steps["replica"] == replica
         busy_s = float((steps["end_ns"] - steps["start_ns"])[rows].sum()) / 1e9
         rounding_s = 0.5e-9 * float(steps["steps"][rows].sum())
-        # The step in flight when a run is cut has given its prompts' tokens to nobody yet.
+        # Of a run that is cut, the step in flight is in no row and its tokens are in no trial.
         assert busy_s + rounding_s >= least_seconds(result, replica) * (1 - 1e-9)
 
 

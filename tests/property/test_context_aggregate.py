@@ -14,7 +14,7 @@ from simulator.attention.aggregate import MAX_WINDOW_STEPS, CapCounts, ContextAg
 from simulator.attention.contexts import Prefix
 
 GRANULES = (1, 2, 3, 7, 16)
-CAPS = (1, 2, 5, 24, 60, 1000)
+CAPS = (1, 2, 24, 60, 120)
 MOST_STEPS = 40
 """More than two of the largest granules."""
 
@@ -69,7 +69,7 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def totals_are_the_literal_sums(self) -> None:
-        for steps in (1, 2, MOST_STEPS):
+        for steps in (1, MOST_STEPS):
             assert listed(self.batch.total(steps)) == listed(self.oracle.total(steps))
             for granule in GRANULES:
                 got = self.batch.total_rounded(granule, steps)
@@ -77,7 +77,7 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def capped_totals_are_the_literal_sums_while_they_are_linear(self) -> None:
-        longest = min(self.batch.linear_steps(), 1100)
+        longest = min(self.batch.linear_steps(), 130)
         for steps in {1, min(2, longest), longest}:
             for cap in CAPS:
                 got = self.batch.total_capped(cap, steps)
@@ -111,7 +111,7 @@ def listed(totals: object) -> list[int]:
 
 
 TestHistories = Histories.TestCase
-TestHistories.settings = settings(max_examples=30, stateful_step_count=25)
+TestHistories.settings = settings(max_examples=25, stateful_step_count=25)
 
 
 @given(
@@ -171,7 +171,7 @@ def test_a_context_beyond_the_cap_at_joining_counts_as_the_cap() -> None:
     batch = ContextAggregate(granules=(), caps=(10,))
     offset = batch.join(10_000)
     assert batch.linear_steps() == MAX_WINDOW_STEPS
-    assert batch.total_capped(10, 3) .tolist() == [10, 10, 10]
+    assert batch.total_capped(10, 3).tolist() == [10, 10, 10]
     batch.leave(offset)
     assert batch.total_capped(10, 1) == 0
 

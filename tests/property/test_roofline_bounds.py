@@ -56,7 +56,7 @@ def seconds(d: Deployment, load: StepLoad, combine: Combine, **overheads: float)
 
 @combines
 @attentions
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(replica=replicas, contexts=contexts_of_a_batch, prefill=prefills())
 def test_no_step_is_faster_than_its_flops_or_its_bytes(
     combine: Combine,
@@ -76,7 +76,7 @@ def test_no_step_is_faster_than_its_flops_or_its_bytes(
     )
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(replica=replicas, contexts=contexts_of_a_batch, prefill=prefills())
 def test_the_less_overlaps_the_longer_a_step(
     replica: tuple[str, int], contexts: list[int], prefill: dict[str, int]
@@ -91,7 +91,7 @@ def test_the_less_overlaps_the_longer_a_step(
 
 @combines
 @attentions
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(replica=replicas, contexts=contexts_of_a_batch, more=st.integers(1, 5000), data=st.data())
 def test_more_context_is_never_faster(
     combine: Combine,
@@ -110,7 +110,7 @@ def test_more_context_is_never_faster(
 
 
 @combines
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(replica=replicas, contexts=contexts_of_a_batch, another=st.integers(1, 9000), new=st.integers(1, 4000))
 def test_more_sequences_or_prefill_tokens_are_never_faster(
     combine: Combine, replica: tuple[str, int], contexts: list[int], another: int, new: int
@@ -133,8 +133,10 @@ def test_more_sequences_or_prefill_tokens_are_never_faster(
 
 
 @combines
-@settings(max_examples=15)
-@given(contexts=contexts_of_a_batch, prefill=prefills(), ratio=st.floats(0.05, 1.0), tp=st.sampled_from([1, 8]))
+@settings(max_examples=8)
+@given(
+    contexts=contexts_of_a_batch, prefill=prefills(), ratio=st.floats(0.05, 1.0), tp=st.sampled_from([1, 8])
+)
 def test_slower_hardware_is_never_faster(
     combine: Combine, contexts: list[int], prefill: dict[str, int], ratio: float, tp: int
 ) -> None:
@@ -152,7 +154,7 @@ def test_slower_hardware_is_never_faster(
 
 
 @combines
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(replica=replicas, contexts=contexts_of_a_batch, prefill=prefills(), halvings=st.integers(1, 3))
 def test_twice_the_rates_and_half_the_floors_halve_a_step(
     combine: Combine,
@@ -173,7 +175,7 @@ def test_twice_the_rates_and_half_the_floors_halve_a_step(
 @pytest.mark.parametrize(
     "attention", [*ATTENTIONS, DenseAttention(prefix_reads="once_per_family")], ids=lambda a: repr(a)[:24]
 )
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(
     replica=replicas,
     contexts=contexts_of_a_batch,
@@ -204,9 +206,11 @@ def test_many_steps_are_the_single_steps_bit_for_bit(
 
 
 @attentions
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(contexts=contexts_of_a_batch)
-def test_an_answer_does_not_depend_on_what_was_asked_before(attention: Attention, contexts: list[int]) -> None:
+def test_an_answer_does_not_depend_on_what_was_asked_before(
+    attention: Attention, contexts: list[int]
+) -> None:
     load = decode_load(attention, contexts)
     used = RooflineLatency().bind(deployment(attention=attention))
     for other in ([1], [7, 7], contexts + contexts):

@@ -29,8 +29,7 @@ from simulator.attention import (
 )
 from simulator.latency.operations import AttentionCosts
 
-MODELS = ("qwen3-0.6b", "qwen3-8b", "qwen3-14b", "qwen3-30b-a3b")
-models = pytest.mark.parametrize("model", MODELS)
+models = st.sampled_from(["qwen3-0.6b", "qwen3-8b", "qwen3-14b", "qwen3-30b-a3b"])
 trials = st.integers(1, 5)
 prompts = st.integers(1, 300)
 outputs = st.integers(1, 120)
@@ -47,8 +46,7 @@ def shape(model: str) -> tuple[int, int]:
     return a.query_heads // a.kv_heads, a.kv_elements_per_token
 
 
-@models
-@given(n=trials, l_in=prompts, l_out=outputs)
+@given(model=models, n=trials, l_in=prompts, l_out=outputs)
 def test_dense_flops_are_equation_2_and_one_discrete_term(model: str, n: int, l_in: int, l_out: int) -> None:
     r, d = shape(model)
     costs = AttentionCosts.of(deployment(model))
@@ -56,8 +54,7 @@ def test_dense_flops_are_equation_2_and_one_discrete_term(model: str, n: int, l_
     assert flops == r * n * d * l_out**2 + 2 * r * n * l_in * d * l_out + r * n * d * l_out
 
 
-@models
-@given(n=trials, l_in=prompts, l_out=outputs)
+@given(model=models, n=trials, l_in=prompts, l_out=outputs)
 def test_dense_bytes_with_a_prompt_read_once_are_equation_3_and_one_discrete_term(
     model: str, n: int, l_in: int, l_out: int
 ) -> None:
@@ -68,8 +65,7 @@ def test_dense_bytes_with_a_prompt_read_once_are_equation_3_and_one_discrete_ter
     assert read == 2 * l_in * d * l_out + n * d * l_out**2 + n * d * l_out
 
 
-@models
-@given(n=trials, l_in=prompts, l_out=outputs)
+@given(model=models, n=trials, l_in=prompts, l_out=outputs)
 def test_ordinary_kernels_read_the_prompt_in_each_trial(model: str, n: int, l_in: int, l_out: int) -> None:
     _, d = shape(model)
     costs = AttentionCosts.of(deployment(model))
@@ -77,8 +73,7 @@ def test_ordinary_kernels_read_the_prompt_in_each_trial(model: str, n: int, l_in
     assert read == 2 * n * l_in * d * l_out + n * d * l_out**2 + n * d * l_out
 
 
-@models
-@given(n=trials, budget=st.integers(1, 200), more=st.integers(0, 50), l_out=outputs)
+@given(model=models, n=trials, budget=st.integers(1, 200), more=st.integers(0, 50), l_out=outputs)
 def test_topk_from_a_prompt_no_shorter_than_the_budget_is_equation_8_without_a_rest(
     model: str, n: int, budget: int, more: int, l_out: int
 ) -> None:
@@ -99,8 +94,13 @@ def test_topk_ramps_up_from_a_shorter_prompt(budget: int, l_in: int, l_out: int)
     assert summed(work.attended_tokens) == budget * l_out - missing
 
 
-@models
-@given(n=trials, size=st.sampled_from([1, 4, 16]), prompt_blocks=st.integers(0, 9), blocks=st.integers(1, 9))
+@given(
+    model=models,
+    n=trials,
+    size=st.sampled_from([1, 4, 16]),
+    prompt_blocks=st.integers(0, 9),
+    blocks=st.integers(1, 9),
+)
 def test_block_search_in_whole_blocks_is_equation_9_and_one_discrete_term(
     model: str, n: int, size: int, prompt_blocks: int, blocks: int
 ) -> None:

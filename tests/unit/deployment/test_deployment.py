@@ -106,7 +106,9 @@ def test_selection_keys_are_one_bf16_key_a_block_and_head() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [TopKAttention(kv_budget_tokens=64), SlidingWindowAttention(window_tokens=64)], ids=lambda a: a.kind
+    "kind",
+    [TopKAttention(kv_budget_tokens=64), SlidingWindowAttention(window_tokens=64)],
+    ids=lambda a: a.kind,
 )
 def test_what_selects_nothing_keeps_no_keys(kind: TopKAttention | SlidingWindowAttention) -> None:
     d = deployment(attention=kind)
@@ -126,10 +128,7 @@ def test_what_selects_nothing_keeps_no_keys(kind: TopKAttention | SlidingWindowA
 def test_a_split_that_is_not_even_is_refused_with_those_that_are(
     name: str, tp: int, heads: str, allowed: str
 ) -> None:
-    message = (
-        f"parallelism.tp: {tp} ranks cannot share the {heads} of {name} evenly; "
-        f"allowed: {allowed}"
-    )
+    message = f"parallelism.tp: {tp} ranks cannot share the {heads} of {name} evenly; allowed: {allowed}"
     with pytest.raises(ScenarioError, match=f"^{re.escape(message)}$"):
         deployment(name, tp=tp)
 

@@ -104,7 +104,7 @@ def combined(combine: str, work: dict[str, tuple[float, float, float]], bandwidt
 
 @cases
 @pytest.mark.parametrize("combine", ["sum_of_max", "max_of_sum", "additive"])
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(contexts=st.one_of(st.just([]), contexts_of_a_batch), prefill=prefills(), data=st.data())
 def test_a_step_takes_what_its_operations_take(
     model: str,
@@ -131,7 +131,7 @@ def test_a_step_takes_what_its_operations_take(
 
 
 @cases
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(contexts=contexts_of_a_batch, prefill=prefills())
 def test_each_part_has_the_work_of_its_operation(
     model: str,
@@ -171,5 +171,7 @@ def test_a_given_layer_overhead_replaces_the_profiles() -> None:
 def test_a_chunk_that_ends_no_prompt_runs_no_output_head() -> None:
     latency = RooflineLatency().bind(deployment())
     inner, last = ({"prefill_tokens": 64, "prefill_read_tokens": 64, "prefill_ends": n} for n in (0, 1))
-    heads = latency.parts(rows_of([decode_load(DENSE, [], **inner), decode_load(DENSE, [], **last)]))["lm_head"]
+    heads = latency.parts(rows_of([decode_load(DENSE, [], **inner), decode_load(DENSE, [], **last)]))[
+        "lm_head"
+    ]
     assert heads.hbm_bytes.tolist() == [0.0, 2.0 * (4096 * 151_936 + 4096 + 151_936)]

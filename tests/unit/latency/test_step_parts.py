@@ -37,7 +37,7 @@ def total(parts: dict[str, Part]) -> list[float]:
 @combines
 @attentions
 @pytest.mark.parametrize(("model", "tp"), [("qwen3-8b", 1), ("qwen3-30b-a3b", 8)])
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(batches=st.lists(st.tuples(contexts_of_a_batch, prefills()), min_size=1, max_size=3))
 def test_single_steps_are_the_sum_of_their_parts(
     combine: Combine,
@@ -56,7 +56,7 @@ def test_single_steps_are_the_sum_of_their_parts(
 
 @pytest.mark.parametrize("combine", ["sum_of_max", "additive"])
 @attentions
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(contexts=contexts_of_a_batch, steps=st.integers(2, 60))
 def test_rows_of_many_steps_are_the_sum_of_their_parts(
     combine: Combine, attention: Attention, contexts: list[int], steps: int
@@ -69,7 +69,7 @@ def test_rows_of_many_steps_are_the_sum_of_their_parts(
     assert total(latency.parts(rows_of([load]))) == pytest.approx([seconds], rel=1e-9)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(contexts=contexts_of_a_batch, steps=st.integers(2, 60))
 def test_rows_bound_by_one_resource_throughout_add_up_under_perfect_overlap_too(
     contexts: list[int], steps: int
@@ -90,7 +90,7 @@ def switching(combine: Combine) -> tuple[float, float]:
     attention = DenseAttention(prefix_reads="once_per_family")
     d = deployment("qwen3-8b", attention=attention)
     latency = RooflineLatency(combine=combine).bind(d)
-    trials, prompt, steps = 400, 8000, 4000
+    trials, prompt, steps = 400, 2000, 600
     contexts = ContextArray([prompt + 1] * trials, [(("p", prompt),)] * trials)
     load = StepLoad(steps, trials, attention.step_work(contexts, steps))
     return float(np.sum(latency.step_seconds(load))), total(latency.parts(rows_of([load])))[0]
