@@ -13,8 +13,10 @@ def _scenario_names(incomplete: str) -> list[str]:
     from simulator.scenario.catalog import names_in  # noqa: PLC0415 - only a completing shell asks
 
     names = [name for name in names_in("scenario") if name.startswith(incomplete)]
-    files = [str(path) for path in sorted(Path().glob(f"{incomplete}*"))] if "/" not in incomplete else []
-    return [*names, *files]
+    before, slash, start = incomplete.rpartition("/")
+    folder = Path(before + slash or ".")
+    files = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    return [*names, *(f"{before}{slash}{file}" for file in files if file.startswith(start))]
 
 
 Source = Annotated[

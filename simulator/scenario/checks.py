@@ -10,24 +10,17 @@ from simulator.scenario.schema import Scenario
 def mistakes_in(scenario: Scenario) -> list[str]:
     """Return what cannot be: each text starts with the path of what it is about.
 
-    Covers heads that do not split over the ranks, formats that the GPU has no peak for, and traces
-    shorter than the run.
+    Covers heads that do not split over the ranks and formats that the GPU has no peak for.
     """
-    found = []
-    trace = getattr(scenario.workload.arrivals, "arrivals_s", None)
-    if trace is not None and len(trace) < scenario.workload.count:
-        found.append(
-            f"workload.arrivals: {scenario.workload.count} tasks, but the trace has {len(trace)} arrivals"
-        )
     try:
         deployment = scenario.deployment()
     except SimulatorError as error:
-        return [*found, str(error)]
+        return [str(error)]
     try:
         scenario.engine.latency.bind(deployment)
     except SimulatorError as error:
-        found.append(f"model.weight_dtype: {error}")
-    return found
+        return [f"model.weight_dtype: {error}"]
+    return []
 
 
 def capacity_of(scenario: Scenario) -> KvCapacity:

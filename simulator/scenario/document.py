@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -31,19 +32,20 @@ from simulator.scenario.located import (
 GraphNode: TypeAlias = Any
 """A node of ruamel.yaml's graph; its types do not tell the three kinds apart."""
 
-MOST_BYTES: Final = 64 * 2**20
-"""Largest file that is read, bytes."""
+MOST_YAML_BYTES: Final = 4 * 2**20
+"""Largest YAML file that is read, bytes; it takes half a minute."""
 
-MOST_VALUES: Final = 500_000
+MOST_JSON_BYTES: Final = 256 * 2**20
+"""Largest JSON file that is read, bytes; the manifest of a long trace."""
+
+MOST_VALUES: Final = 100_000
 """Most values of a document, aliases counted as often as they are used."""
 
 MOST_DEPTH: Final = 40
 """Deepest nesting of tables and lists; a scenario needs 10."""
 
 CORE: Final = "tag:yaml.org,2002:"
-IMPLICIT: Final = frozenset(
-    CORE + name for name in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp", "value")
-)
+TAGS: Final = frozenset(CORE + name for name in ("map", "seq", "str", "int", "float", "bool", "null"))
 NULL: Final = frozenset({"", "~", "null", "Null", "NULL"})
 BOOL: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 INT: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
@@ -89,8 +91,9 @@ def read_document(path: Path, label: str, *, exact: bool = False) -> tuple[Locat
     """
     source = Source(label, path.parent)
     try:
-        text = _text_of(path)
-        if path.suffix == ".json" and not exact:
+        is_json = path.suffix == ".json"
+        text = _text_of(path, MOST_JSON_BYTES if is_json else MOST_YAML_BYTES)
+        if is_json and (not exact or len(text) > MOST_YAML_BYTES):
             return _from_json(text, source)
         return parse_document(text, source)
     except _Refused as refused:
@@ -164,12 +167,12 @@ def _refusal(refused: _Refused, source: Source) -> tuple[Located, list[Fault]]:
     return Located(UNREADABLE, origin), [Fault(origin, (), refused.message)]
 
 
-def _text_of(path: Path) -> str:
+def _text_of(path: Path, most_bytes: int) -> str:
     try:
         if not path.is_file():
             raise _Refused(None, "is a directory, not a file" if path.is_dir() else "no such file")
-        if path.stat().st_size > MOST_BYTES:
-            raise _Refused(None, f"larger than {MOST_BYTES >> 20} MiB; a scenario is a small text file")
+        if path.stat().st_size > most_bytes:
+            raise _Refused(None, f"larger than {most_bytes >> 20} MiB; long traces belong in a CSV file")
         data = path.read_bytes()
     except (OSError, ValueError) as error:
         raise _Refused(None, f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
@@ -212,7 +215,9 @@ def _parse(text: str, source: Source) -> tuple[Located | None, list[Fault]]:
     from ruamel.yaml.reader import ReaderError  # noqa: PLC0415 - as above
 
     try:
-        graph = YAML(typ="safe", pure=True).compose(text)
+        yaml = YAML(typ="safe", pure=True)
+        yaml.Resolver = _no_implicit_tags()
+        graph = yaml.compose(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise _Refused(line, _syntax_message(error.problem, error.context)) from error
@@ -221,12 +226,24 @@ def _parse(text: str, source: Source) -> tuple[Located | None, list[Fault]]:
         raise _Refused(line, f"not plain text: character #x{ord(text[error.position]):02x}") from error
     except RecursionError as error:
         raise _Refused(None, "nested too deeply") from error
-    except (YAMLError, ValueError, IndexError, AttributeError) as error:
+    except (YAMLError, ValueError, LookupError, AttributeError, AssertionError) as error:
+        # Odd directives and escapes end in whatever the parser runs into.
         raise _Refused(None, f"not valid YAML: {error}") from error
     if graph is None:
         return None, []
     reader = _GraphReader(source)
     return reader.read(graph, (), graph.start_mark.line + 1), reader.faults
+
+
+@cache
+def _no_implicit_tags() -> Any:  # noqa: ANN401 - a class of a package without useful types
+    """Return a resolver that leaves the type of untagged scalars to us."""
+    from ruamel.yaml.resolver import VersionedResolver  # noqa: PLC0415 - as in `_parse`
+
+    class NoImplicitTags(VersionedResolver):
+        versioned_resolver = property(lambda _: {})
+
+    return NoImplicitTags
 
 
 def _syntax_message(problem: str | None, context: str | None) -> str:
@@ -243,6 +260,7 @@ class _GraphReader:
     def __init__(self, source: Source) -> None:
         self.faults: list[Fault] = []
         self._source = source
+        self._untagged = _no_implicit_tags().DEFAULT_SCALAR_TAG
         self._values = 0
         self._open: list[int] = []
 
@@ -251,7 +269,7 @@ class _GraphReader:
         self._values += 1
         if self._values > MOST_VALUES:
             raise _Refused(line, f"more than {MOST_VALUES} values, counting every use of an alias")
-        if node.tag not in IMPLICIT:
+        if node.tag not in TAGS:
             return self._refuse(
                 path, line, f"tag {_short(node.tag)} is not allowed: a scenario is plain data"
             )
@@ -290,7 +308,7 @@ class _GraphReader:
     def _key(self, node: GraphNode, path: Keys, line: int) -> str | None:
         if node.id != "scalar":
             self._refuse(path, line, "a key must be text, not a table or list")
-        elif node.tag == CORE + "merge":
+        elif node.value == "<<" and node.style is None:
             self._refuse(path, line, "merge keys (<<) are not part of YAML 1.2; write the entries out")
         elif node.value == "" and node.style is None:
             self._refuse(path, line, "a key is missing before the colon")
@@ -300,14 +318,22 @@ class _GraphReader:
 
     def _scalar(self, node: GraphNode, path: Keys, line: int) -> Any:  # noqa: ANN401 - a scalar or UNREADABLE
         text: str = node.value
-        if node.tag == CORE + "str":  # quoted, a block, tagged so, or plain text
-            return text
+        is_tagged = node.ctag is not self._untagged
+        if (node.tag == CORE + "str" and is_tagged) or (node.style is not None and not is_tagged):
+            return self._text(text, path, line)
         if len(text) > MOST_DIGITS and INT.fullmatch(text):
             return self._refuse(path, line, f"a number of {len(text)} digits").value
         value = scalar(text)
         if node.tag == CORE + "float" and isinstance(value, int) and not isinstance(value, bool):
             return float(value)
-        return value
+        return self._text(value, path, line) if isinstance(value, str) else value
+
+    def _text(self, text: str, path: Keys, line: int) -> Any:  # noqa: ANN401 - a text or UNREADABLE
+        r"""Return `text` with the pairs of ``\u`` escapes that JSON writes joined to one character."""
+        try:
+            return text.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            return self._refuse(path, line, "holds half of a surrogate pair, which is no character").value
 
     def _refuse(self, path: Keys, line: int, message: str) -> Located:
         origin = self._origin(line)

@@ -35,6 +35,7 @@ class _Place:
     ----------
     path : keys of the document on the way.
     model : the table in which the last key stands.
+    annotation : what is allowed at the last key.
     info : the field that the last key means, if it is one.
     node : the value there, or the innermost table on the way that exists.
     exists : whether `node` is the value itself.
@@ -42,6 +43,7 @@ class _Place:
 
     path: Keys
     model: shape.Model
+    annotation: object
     info: FieldInfo | None
     node: Located
     exists: bool
@@ -104,7 +106,7 @@ def _place(loc: tuple[int | str, ...], root: Located, model: shape.Model) -> _Pl
         if shape.kinds(annotation):
             annotation = shape.kinds(annotation).get(str(part))
         elif members and shape.scalars(annotation):
-            is_table_branch = part == members[0].__name__
+            is_table_branch = members[0].__name__ in str(part)  # pydantic names validators too
             if is_table_branch != isinstance(node.value, dict):
                 return None
             annotation = members[0] if is_table_branch else shape.scalars(annotation)[0]
@@ -120,13 +122,13 @@ def _place(loc: tuple[int | str, ...], root: Located, model: shape.Model) -> _Pl
             path.append(part)
             inner = node.get(part) if exists else None
             node, exists = (inner, True) if inner is not None else (node, False)
-    return _Place(tuple(path), model, info, node, exists)
+    return _Place(tuple(path), model, annotation, info, node, exists)
 
 
 def _fault(detail: ErrorDetails, place: _Place) -> Fault:
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "value_error":
-        members = shape.models(place.info.annotation) if place.info else (place.model,)
+        members = shape.models(place.annotation)
         return addressed(str(context["error"]), place.node, *members, path=place.path)
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         return _kind_fault(place)

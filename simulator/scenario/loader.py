@@ -144,6 +144,14 @@ def _path_of(source: str | Path) -> Path:
         raise UnknownNameError(message) from error
 
 
+def _origin_of_plan(document: Located, keys: Keys) -> Origin:
+    """Return what to name when a plan does not fit: its variant, else the last change of it, else its line."""
+    if keys and document.changed is not None:
+        return document.changed
+    parts = [node for key in ("parallelism", "model", "hardware") if (node := document.get(key))]
+    return next((node.changed for node in parts if node.changed), parts[0].origin)
+
+
 class _Loader:
     """One document on its way to a scenario; collects faults until all of them are known."""
 
@@ -170,7 +178,7 @@ class _Loader:
             self._check(variant, documents[name], ("variants", name))
         self._raise()
         if scenario is None:
-            message = "internal: a scenario without faults is invalid"
+            message = "the scenario is refused, but no fault can be named: please report this file"
             raise ScenarioError(message)
         return Resolved(scenario.model_copy(update={"variants": variants}), bases.changed, documents)
 
@@ -203,9 +211,7 @@ class _Loader:
         try:
             capacity_of(scenario)
         except InfeasiblePlanError as error:
-            changed = document.changed if keys else None  # a variant's own line, where it has one
-            origin = changed or document.deepest(("parallelism", "tp")).origin
-            self._infeasible.append(Fault(origin, keys, str(error)))
+            self._infeasible.append(Fault(_origin_of_plan(document, keys), keys, str(error)))
 
     def _add(self, faults: list[Fault], keys: Keys) -> None:
         """Keep the `faults` of the base, or of the variant that `keys` lead to."""

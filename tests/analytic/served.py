@@ -61,7 +61,12 @@ def scenario(
             "hardware": node(),
             "model": {"preset": LONG_MODEL, "attention": attention or {"kind": "dense"}},
             "parallelism": {"tp": tp, "dp": dp},
-            "engine": {"latency": constant_steps(), "kv": kv, "max_batched_tokens": 100_000, **(engine or {})},
+            "engine": {
+                "latency": constant_steps(),
+                "kv": kv,
+                "max_batched_tokens": 100_000,
+                **(engine or {}),
+            },
             "workload": load,
             **parts,
         }

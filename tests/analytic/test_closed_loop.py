@@ -19,11 +19,11 @@ SERVICE_NS = 10 * MILLISECOND
 """Ten tokens at a millisecond a step."""
 
 
-def loop(concurrency: int, think_time_s: float, *, slots: int = 1, count: int = 40, **parts: object) -> Scenario:
+def loop(
+    concurrency: int, think_time_s: float, *, slots: int = 1, count: int = 40, **parts: object
+) -> Scenario:
     arrivals = {"kind": "closed_loop", "concurrency": concurrency, "think_time_s": think_time_s}
-    return scenario(
-        workload(tasks=tasks(count), arrivals=arrivals, **parts), engine={"max_sequences": slots}
-    )
+    return scenario(workload(tasks=tasks(count), arrivals=arrivals, **parts), engine={"max_sequences": slots})
 
 
 def last_end_ns(served: Scenario) -> int:

@@ -29,9 +29,13 @@ BF16_BYTES = 2
 
 
 def result_of(document: dict[str, Any], combine: str = "sum_of_max") -> Result:
-    """Run a random scenario on bare hardware: no overhead, no all-reduce."""
+    """Run a random scenario of equally hard tasks on bare hardware: no overhead, no all-reduce."""
     bare = {"kind": "roofline", "combine": combine, "layer_overhead_s": 0.0, "collectives": False}
-    served = Scenario.model_validate(document | {"engine": document["engine"] | {"latency": bare}})
+    changes = {
+        "engine": document["engine"] | {"latency": bare},
+        "workload": document["workload"] | {"outcomes": {"kind": "fixed", "solve_probability": 0.3}},
+    }
+    served = Scenario.model_validate(document | changes)
     try:
         return simulate(served)
     except InfeasiblePlanError:

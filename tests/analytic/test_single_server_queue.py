@@ -36,9 +36,7 @@ LENGTHS: dict[str, tuple[dict[str, Any], list[int]]] = {
 
 def single_server(lengths: dict[str, Any], rate_per_s: float, count: int) -> Scenario:
     return scenario(
-        workload(
-            tasks=tasks(count), lengths=lengths, arrivals={"kind": "poisson", "rate_per_s": rate_per_s}
-        ),
+        workload(tasks=tasks(count), lengths=lengths, arrivals={"kind": "poisson", "rate_per_s": rate_per_s}),
         engine={"latency": constant_steps(STEP_S), "max_sequences": 1},
     )
 

@@ -116,6 +116,37 @@ def test_a_mutated_scenario_never_gives_a_traceback(
         assert str(error).strip()  # noqa: PT017 - both outcomes are right, silence is not
 
 
+TOKENS = st.sampled_from(
+    [
+        *(
+            "%YAML 1.2",
+            "%YAML 1.21",
+            "%YAML 1",
+            "%TAG ! x",
+            "%TAG !! tag:x:",
+            "---",
+            "...",
+            "\n",
+            " ",
+            "a",
+            ": ",
+        ),
+        *("- ", "? ", "&x", "*x", "!", "!!", "!<x>", "!x!y", "|", "|2", ">-", "'", '"', "\\x", "\\ud800"),
+        *("{", "}", "[", "]", ",", "#", "\t", "%", "@", "`", "\r", "\x85", "\ufeff", "1", "~", "<<"),
+    ]
+)
+
+
+@given(tokens=st.lists(TOKENS, max_size=9))
+def test_no_puzzle_of_yaml_tokens_gives_a_traceback(
+    tokens: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "tokens.yaml"
+    path.write_text("".join(tokens), encoding="utf-8", newline="")
+    with pytest.raises(SimulatorError, match=r"tokens\.yaml"):
+        load_scenario(path)
+
+
 @given(data=st.binary(max_size=200))
 def test_random_bytes_never_give_a_traceback(data: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.getbasetemp() / "random.yaml"

@@ -14,13 +14,13 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "property"))
 
-from deployments import DENSE, contexts_of_a_batch, decode_load, deployment, prefills, rows_of
+from deployments import DENSE, FEW, contexts_of_a_batch, decode_load, deployment, prefills, rows_of
 
 from simulator.attention import Attention, ContextArray
 from simulator.attention.aggregate import ContextAggregate
@@ -202,7 +202,7 @@ def test_attention_asks_only_for_the_statistics_it_announces(member: Attention) 
 
 
 @each("attention")
-@settings(max_examples=8)
+@FEW
 @given(contexts=contexts_of_a_batch, steps=st.integers(2, 12))
 def test_attention_never_attends_beyond_the_context_nor_shrinks(
     member: Attention, contexts: list[int], steps: int
@@ -227,7 +227,7 @@ def test_a_single_step_of_attention_is_plain_whole_numbers(member: Attention) ->
 
 
 @each("attention")
-@settings(max_examples=8)
+@FEW
 @given(past=st.integers(0, 900), new=st.integers(0, 900), cut=st.integers(0, 900))
 def test_prefill_costs_the_same_in_any_chunks(member: Attention, past: int, new: int, cut: int) -> None:
     first = min(cut, new)
@@ -253,7 +253,7 @@ IDLE = AttentionWork(0, 0)
 
 
 @each("latency")
-@settings(max_examples=8)
+@FEW
 @given(contexts=contexts_of_a_batch, prefill=prefills(), steps=st.integers(2, 9))
 def test_a_latency_answers_one_step_with_a_float_and_many_with_as_many(
     member: Latency, contexts: list[int], prefill: dict[str, int], steps: int
@@ -271,7 +271,7 @@ def test_a_latency_answers_one_step_with_a_float_and_many_with_as_many(
 
 
 @each("latency")
-@settings(max_examples=8)
+@FEW
 @given(batches=st.lists(st.tuples(contexts_of_a_batch, prefills()), min_size=1, max_size=3))
 def test_parts_add_up_to_single_steps(
     member: Latency, batches: list[tuple[list[int], dict[str, int]]]
@@ -280,14 +280,14 @@ def test_parts_add_up_to_single_steps(
     loads = [decode_load(DENSE, contexts, **prefill) for contexts, prefill in batches]
     parts = latency.parts(rows_of(loads))
     added = np.sum([part.seconds for part in parts.values()], axis=0)
-    np.testing.assert_allclose(added, [latency.step_seconds(load) for load in loads], rtol=1e-9)
+    np.testing.assert_allclose(added, [float(latency.step_seconds(load)) for load in loads], rtol=1e-9)
     for part in parts.values():
         assert part.seconds.shape == part.flops.shape == part.hbm_bytes.shape == (len(loads),)
         assert part.bound_seconds.shape == (len(loads),)
 
 
 @each("latency")
-@settings(max_examples=8)
+@FEW
 @given(contexts=contexts_of_a_batch, more=st.integers(1, 9000), new=st.integers(1, 4000))
 def test_more_work_is_never_faster(member: Latency, contexts: list[int], more: int, new: int) -> None:
     latency = member.bind(deployment(tp=2))

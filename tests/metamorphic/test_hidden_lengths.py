@@ -22,6 +22,8 @@ BLIND = documents_with(
         "report.horizon_s": None,
     }
 )
+CONSTANT = {"kind": "constant", "tokens": 17}
+SPREAD = {"kind": "empirical", "values": [1, 3, 40, 90]}
 
 
 def cut(document: Document, horizon_ns: int) -> Document:
@@ -39,15 +41,21 @@ def test_lengths_change_nothing_until_a_trial_reaches_the_shorter_one(document: 
     reached = trials["ended_ns"][(trials["output_tokens"] == 120) & (trials["ended_ns"] >= 0)]
     assume(len(reached))
     first_difference_ns = int(reached.min())
-    assert same(
-        records_of(cut(shorter, first_difference_ns)), records_of(cut(longer, first_difference_ns))
-    )
+    assert same(records_of(cut(shorter, first_difference_ns)), records_of(cut(longer, first_difference_ns)))
 
 
-@given(document=BLIND)
-def test_correctness_changes_nothing_until_a_trial_has_finished(document: Document) -> None:
+@given(document=BLIND, lengths=st.sampled_from([CONSTANT, SPREAD]))
+def test_correctness_changes_nothing_until_a_trial_has_finished(
+    document: Document, lengths: Document
+) -> None:
     wrong, right = (
-        changed(document, {"workload.outcomes": {"kind": "fixed", "solve_probability": chance}})
+        changed(
+            document,
+            {
+                "workload.lengths": lengths,
+                "workload.outcomes": {"kind": "fixed", "solve_probability": chance},
+            },
+        )
         for chance in (0.0, 1.0)
     )
     ends = tables_of(wrong).trials["ended_ns"]

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from hypothesis import settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -109,6 +110,9 @@ def rows_of(loads: list[StepLoad]) -> StepRows:
     ]
     return StepRows(*np.array(columns, dtype=np.int64).reshape(-1, 9).T)
 
+
+FEW = settings(max_examples=settings().max_examples // 6)
+"""For tests that are costly or run over many parameters; more examples in the nightly profile."""
 
 contexts_of_a_batch = st.lists(st.integers(1, 60_000), min_size=1, max_size=12)
 

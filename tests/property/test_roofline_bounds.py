@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from deployments import (
     DENSE,
+    FEW,
     contexts_of_a_batch,
     decode_load,
     deployment,
@@ -48,15 +49,15 @@ attentions = pytest.mark.parametrize("attention", ATTENTIONS, ids=lambda a: a.ki
 replicas = st.sampled_from([("qwen3-8b", 1), ("qwen3-8b", 8), ("qwen3-30b-a3b", 4), ("qwen3-0.6b", 2)])
 
 
-def seconds(d: Deployment, load: StepLoad, combine: Combine, **overheads: float) -> float:
-    got = RooflineLatency(combine=combine, **overheads).bind(d).step_seconds(load)
+def seconds(d: Deployment, load: StepLoad, combine: Combine) -> float:
+    got = RooflineLatency(combine=combine).bind(d).step_seconds(load)
     assert isinstance(got, float)
     return got
 
 
 @combines
 @attentions
-@settings(max_examples=8)
+@FEW
 @given(replica=replicas, contexts=contexts_of_a_batch, prefill=prefills())
 def test_no_step_is_faster_than_its_flops_or_its_bytes(
     combine: Combine,
@@ -76,7 +77,7 @@ def test_no_step_is_faster_than_its_flops_or_its_bytes(
     )
 
 
-@settings(max_examples=20)
+@FEW
 @given(replica=replicas, contexts=contexts_of_a_batch, prefill=prefills())
 def test_the_less_overlaps_the_longer_a_step(
     replica: tuple[str, int], contexts: list[int], prefill: dict[str, int]
@@ -91,9 +92,10 @@ def test_the_less_overlaps_the_longer_a_step(
 
 @combines
 @attentions
-@settings(max_examples=8)
+@FEW
 @given(replica=replicas, contexts=contexts_of_a_batch, more=st.integers(1, 5000), data=st.data())
 def test_more_context_is_never_faster(
+    *,
     combine: Combine,
     attention: Attention,
     replica: tuple[str, int],
@@ -110,7 +112,7 @@ def test_more_context_is_never_faster(
 
 
 @combines
-@settings(max_examples=12)
+@FEW
 @given(replica=replicas, contexts=contexts_of_a_batch, another=st.integers(1, 9000), new=st.integers(1, 4000))
 def test_more_sequences_or_prefill_tokens_are_never_faster(
     combine: Combine, replica: tuple[str, int], contexts: list[int], another: int, new: int
@@ -133,7 +135,7 @@ def test_more_sequences_or_prefill_tokens_are_never_faster(
 
 
 @combines
-@settings(max_examples=8)
+@FEW
 @given(
     contexts=contexts_of_a_batch, prefill=prefills(), ratio=st.floats(0.05, 1.0), tp=st.sampled_from([1, 8])
 )
@@ -154,7 +156,7 @@ def test_slower_hardware_is_never_faster(
 
 
 @combines
-@settings(max_examples=8)
+@FEW
 @given(replica=replicas, contexts=contexts_of_a_batch, prefill=prefills(), halvings=st.integers(1, 3))
 def test_twice_the_rates_and_half_the_floors_halve_a_step(
     combine: Combine,
@@ -175,7 +177,7 @@ def test_twice_the_rates_and_half_the_floors_halve_a_step(
 @pytest.mark.parametrize(
     "attention", [*ATTENTIONS, DenseAttention(prefix_reads="once_per_family")], ids=lambda a: repr(a)[:24]
 )
-@settings(max_examples=8)
+@FEW
 @given(
     replica=replicas,
     contexts=contexts_of_a_batch,
@@ -183,6 +185,7 @@ def test_twice_the_rates_and_half_the_floors_halve_a_step(
     prompt=st.integers(0, 500),
 )
 def test_many_steps_are_the_single_steps_bit_for_bit(
+    *,
     combine: Combine,
     attention: Attention,
     replica: tuple[str, int],
@@ -206,7 +209,7 @@ def test_many_steps_are_the_single_steps_bit_for_bit(
 
 
 @attentions
-@settings(max_examples=12)
+@FEW
 @given(contexts=contexts_of_a_batch)
 def test_an_answer_does_not_depend_on_what_was_asked_before(
     attention: Attention, contexts: list[int]

@@ -109,8 +109,7 @@ class NaivePool:
     def release(self, sequence: NaiveSequence, keep: PartKey | None) -> None:
         own = list(sequence.blocks)
         if keep is not None:
-            start = sequence.chain[-1][1] if sequence.chain else 0
-            kept = len(self.owned_places(start, sequence.tokens))
+            kept = len(self.owned_places(end_of(sequence.chain), sequence.tokens))
             self.parts[keep] = NaivePart(sequence.tokens, own[:kept], computed=True)
             self.unheld.append(keep)
             own = own[kept:]
@@ -124,11 +123,15 @@ class NaivePool:
                 self.drop(key)
 
 
+def end_of(chain: Chain) -> int:
+    return chain[-1][1] if chain else 0
+
+
 class KvCaches(RuleBasedStateMachine):
     """Drives both as an engine does: admit, compute, grow, release, keep for children, forget."""
 
     @initialize(
-        blocks=st.integers(4, 40),
+        blocks=st.integers(3, 16),
         size=st.sampled_from([1, 3, 4, 16]),
         watermark=st.integers(0, 4),
         prompts=st.lists(st.integers(1, 40), min_size=TASKS, max_size=TASKS),
@@ -145,7 +148,17 @@ class KvCaches(RuleBasedStateMachine):
     @rule(data=st.data(), more=st.integers(0, 30), alone=st.booleans())
     def admit(self, data: st.DataObject, more: int, *, alone: bool) -> None:
         task, chain = data.draw(st.sampled_from(self.chains))
-        tokens = max(1, (chain[-1][1] if chain else 0) + more)
+        self.try_to_admit(task, chain, max(1, end_of(chain) + more), alone=alone)
+
+    @rule(data=st.data(), over=st.integers(-1, 1))
+    def admit_to_the_brim(self, data: st.DataObject, over: int) -> None:
+        task, chain = data.draw(st.sampled_from(self.chains))
+        shortest = max(1, end_of(chain))
+        spare = self.naive.room(chain) + over - self.naive.need(chain, shortest)
+        if spare >= 0:
+            self.try_to_admit(task, chain, shortest + spare * self.naive.size, alone=True)
+
+    def try_to_admit(self, task: int, chain: Chain, tokens: int, *, alone: bool) -> None:
         reserve = 0 if alone else self.watermark
         fits = self.naive.need(chain, tokens) + reserve <= self.naive.room(chain)
         expected = self.naive.cached(chain) if fits else None
@@ -245,4 +258,4 @@ class KvCaches(RuleBasedStateMachine):
 
 
 TestKvCaches = KvCaches.TestCase
-TestKvCaches.settings = settings(max_examples=40, stateful_step_count=40)
+TestKvCaches.settings = settings(stateful_step_count=40)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from simulator.attention import (
     SlidingWindowAttention,
     TopKAttention,
 )
+from simulator.attention.work import IntTotals
 
 batches = st.lists(st.integers(1, 120), min_size=1, max_size=6)
 budgets = st.integers(1, 70)
@@ -27,8 +29,8 @@ steps_asked = st.integers(1, 20)
 def per_step(work: AttentionWork) -> list[tuple[int, int, int | None]]:
     """Return (attended, read, index entries) of each step."""
 
-    def column(totals: object) -> list[int]:
-        return [totals] if isinstance(totals, int) else totals.tolist()  # type: ignore[attr-defined] # an array
+    def column(totals: IntTotals) -> list[int]:
+        return [int(total) for total in np.atleast_1d(totals)]
 
     attended, read = column(work.attended_tokens), column(work.read_tokens)
     entries = [None] * len(read) if work.index_entries is None else column(work.index_entries)

@@ -89,8 +89,8 @@ def test_kv_in_fp8_fits_twice() -> None:
 def test_a_plan_that_does_not_fit_shows_the_sum() -> None:
     message = (
         "qwen3-235b-a22b on tp 1 x b200-sxm does not fit: 162.0 GB claimed per GPU - 470.2 GB weights - "
-        "1.0 GB activations = -309.2 GB for KV, 3.080 MB a block of 16 tokens; raise parallelism.tp, choose a "
-        "smaller model or precision, or a GPU with more HBM"
+        "1.0 GB activations = -309.2 GB for KV, 3.080 MB a block of 16 tokens; raise parallelism.tp, choose "
+        "a smaller model or precision, or a GPU with more HBM"
     )
     plan = deployment("qwen3-235b-a22b", on=USABLE_180_GB)
     with pytest.raises(InfeasiblePlanError, match=f"^{re.escape(message)}$"):

@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "property"))
 
-from deployments import DENSE, contexts_of_a_batch, decode_load, deployment, gpu, prefills, rows_of
+from deployments import DENSE, FEW, contexts_of_a_batch, decode_load, deployment, gpu, prefills, rows_of
 
 from simulator.attention import Attention, BlockTopKAttention, DenseAttention
 from simulator.deployment import Deployment
@@ -104,9 +104,10 @@ def combined(combine: str, work: dict[str, tuple[float, float, float]], bandwidt
 
 @cases
 @pytest.mark.parametrize("combine", ["sum_of_max", "max_of_sum", "additive"])
-@settings(max_examples=8)
+@FEW
 @given(contexts=st.one_of(st.just([]), contexts_of_a_batch), prefill=prefills(), data=st.data())
 def test_a_step_takes_what_its_operations_take(
+    *,
     model: str,
     tp: int,
     attention: Attention,
@@ -131,9 +132,10 @@ def test_a_step_takes_what_its_operations_take(
 
 
 @cases
-@settings(max_examples=6)
+@FEW
 @given(contexts=contexts_of_a_batch, prefill=prefills())
 def test_each_part_has_the_work_of_its_operation(
+    *,
     model: str,
     tp: int,
     attention: Attention,

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "property"))
 
-from deployments import DENSE, contexts_of_a_batch, decode_load, deployment, prefills, rows_of
+from deployments import DENSE, FEW, contexts_of_a_batch, decode_load, deployment, prefills, rows_of
 
 from simulator.attention import (
     Attention,
@@ -37,7 +37,7 @@ def total(parts: dict[str, Part]) -> list[float]:
 @combines
 @attentions
 @pytest.mark.parametrize(("model", "tp"), [("qwen3-8b", 1), ("qwen3-30b-a3b", 8)])
-@settings(max_examples=6)
+@FEW
 @given(batches=st.lists(st.tuples(contexts_of_a_batch, prefills()), min_size=1, max_size=3))
 def test_single_steps_are_the_sum_of_their_parts(
     combine: Combine,
@@ -56,7 +56,7 @@ def test_single_steps_are_the_sum_of_their_parts(
 
 @pytest.mark.parametrize("combine", ["sum_of_max", "additive"])
 @attentions
-@settings(max_examples=8)
+@FEW
 @given(contexts=contexts_of_a_batch, steps=st.integers(2, 60))
 def test_rows_of_many_steps_are_the_sum_of_their_parts(
     combine: Combine, attention: Attention, contexts: list[int], steps: int
@@ -69,7 +69,7 @@ def test_rows_of_many_steps_are_the_sum_of_their_parts(
     assert total(latency.parts(rows_of([load]))) == pytest.approx([seconds], rel=1e-9)
 
 
-@settings(max_examples=8)
+@FEW
 @given(contexts=contexts_of_a_batch, steps=st.integers(2, 60))
 def test_rows_bound_by_one_resource_throughout_add_up_under_perfect_overlap_too(
     contexts: list[int], steps: int
