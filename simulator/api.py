@@ -78,7 +78,8 @@ class Result:
     @property
     def manifest(self) -> dict[str, Any]:
         """What is needed to run this again to the same bytes; ``kinesim run manifest.json`` takes it."""
-        return manifest(self.scenario, seed=self.seed, engine=self.engine)
+        alone = self.scenario.model_copy(update={"variants": {}})
+        return manifest(alone, seed=self.seed, engine=self.engine)
 
     def to_dir(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write summary, records and manifest into a new folder and return it.

@@ -77,6 +77,7 @@ def suggest(name: str, allowed: Iterable[str]) -> str:
     'allowed: a'
     """
     names = sorted(allowed)
-    nearest = get_close_matches(name, names, n=1)
+    nearest = [known for known in names if name and known.startswith(name)][:1]
+    nearest = nearest or get_close_matches(name, names, n=1)
     choices = f"allowed: {', '.join(names)}"
     return f"did you mean {nearest[0]}? ({choices})" if nearest else choices

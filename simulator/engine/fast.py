@@ -9,7 +9,7 @@ are those of `simulator.engine.reference`, byte for byte (``docs/decisions/0003-
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from simpy import Event
@@ -121,8 +121,8 @@ class FastReplica:
         if self._planned <= 1:
             return
         now = self._env.now
-        side = "left" if self.index > self._node.turn else "right"
-        steps = int(np.searchsorted(self._ends[: self._planned], now, side=side)) + 1  # type: ignore[call-overload]
+        side: Literal["left", "right"] = "left" if self.index > self._node.turn else "right"
+        steps = int(np.searchsorted(self._ends[: self._planned], now, side=side)) + 1
         if steps < self._planned:
             self._planned, self._end_ns = steps, int(self._ends[steps - 1])
             self._schedule(self._end_ns - int(now))

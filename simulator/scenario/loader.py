@@ -145,7 +145,7 @@ def _path_of(source: str | Path) -> Path:
 
 
 def _origin_of_plan(document: Located, keys: Keys) -> Origin:
-    """Return what to name when a plan does not fit: its variant, else the last change of it, else its line."""
+    """Return what to name when a plan does not fit: its variant, its last change, or its own line."""
     if keys and document.changed is not None:
         return document.changed
     parts = [node for key in ("parallelism", "model", "hardware") if (node := document.get(key))]

@@ -17,9 +17,7 @@ FOLDER = ROOT / "scenarios"
 README = FOLDER / "README.md"
 FILES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.yaml"))
 # Run whole in every CI; the other Kinetics cells only differ from these in the model.
-WITNESSES = [
-    name for name in FILES if not name.startswith("kinetics/") or name.endswith("qwen3-0.6b.yaml")
-]
+WITNESSES = [name for name in FILES if not name.startswith("kinetics/") or name.endswith("qwen3-0.6b.yaml")]
 
 
 def row(name: str, comparison: Comparison) -> str:

@@ -1,0 +1,108 @@
+"""Whole processes, timed from outside: wall time, CPU time and peak memory of a child."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+MIB = 1024.0 * 1024.0
+MAXRSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
+"""Unit of `ru_maxrss`: KiB on Linux, bytes on macOS."""
+
+
+class ChildError(Exception):
+    """A timed process did not end with exit code 0; carries the end of what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One process from start to end.
+
+    Parameters
+    ----------
+    wall_s, cpu_s : elapsed time; user plus system time of the process and its children.
+    peak_bytes : largest resident set.
+    """
+
+    wall_s: float
+    cpu_s: float
+    peak_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Median, minimum and maximum of several runs."""
+
+    median: float
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """Return the spread of at least one value."""
+        return cls(statistics.median(values), min(values), max(values))
+
+    def to_dict(self) -> dict[str, float]:
+        """Return the fields by name."""
+        return asdict(self)
+
+
+def run_process(
+    command: Sequence[str], *, log: Path, cwd: Path, environment: Mapping[str, str] | None = None
+) -> Sample:
+    """Run `command` to its end and return what it took.
+
+    Parameters
+    ----------
+    command : program and arguments.
+    log : file that takes stdout; stderr goes beside it, to ``<log>.err``.
+    cwd : folder in which it runs.
+    environment : replaces the parent's, if given.
+
+    Raises
+    ------
+    ChildError
+        If the exit code is not 0.
+    """
+    errors = log.with_name(log.name + ".err")
+    with log.open("wb") as out, errors.open("wb") as err:
+        start = time.perf_counter()
+        child = subprocess.Popen(command, stdout=out, stderr=err, cwd=cwd, env=environment)
+        _, status, usage = os.wait4(child.pid, 0)
+        wall_s = time.perf_counter() - start
+    child.returncode = os.waitstatus_to_exitcode(status)  # wait4 took the status that Popen would ask for
+    if child.returncode != 0:
+        said = errors.read_text(encoding="utf-8", errors="replace").strip()[-400:]
+        message = f"exit code {child.returncode}: {said}"
+        raise ChildError(message)
+    return Sample(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * MAXRSS_UNIT_BYTES)
+
+
+def calibration_s() -> float:
+    """Return the time of a fixed loop of plain Python: how fast this machine is at this moment, s.
+
+    On a quiet core of a 2023 server it takes about 0.13 s; what else runs shows as a larger figure.
+    """
+    start = time.perf_counter()
+    total = 0
+    for number in range(3_000_000):
+        total += number & 7
+    return time.perf_counter() - start
+
+
+def machine() -> dict[str, object]:
+    """Return what is known of the machine, to stand beside the figures."""
+    return {
+        "system": platform.system(),
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "load_1min": round(os.getloadavg()[0], 2),
+    }
