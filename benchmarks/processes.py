@@ -88,7 +88,7 @@ def run_process(
 def calibration_s() -> float:
     """Return the time of a fixed loop of plain Python: how fast this machine is at this moment, s.
 
-    On a quiet core of a 2023 server it takes about 0.13 s; what else runs shows as a larger figure.
+    What else runs on the machine shows as a larger figure; ``README.md`` gives the least seen.
     """
     start = time.perf_counter()
     total = 0

@@ -1,9 +1,9 @@
 """One replica's share of the model: how tensor parallelism splits heads, weights and KV.
 
 Attention heads are split over the ranks; KV heads are replicated when there are more ranks than
-heads; matrices are split by columns or rows; experts are split inside each expert (tensor parallel,
-not expert parallel).  Norms are replicated.  Everything here is per GPU.  Not modelled: pipeline and
-sequence parallelism, uneven splits.
+heads; matrices are split by columns or rows, the vocabulary by rows, padded; experts are split inside
+each expert (tensor parallel, not expert parallel).  Norms are replicated.  Everything here is per GPU.
+Not modelled: pipeline and sequence parallelism, uneven splits.
 """
 
 from __future__ import annotations
@@ -18,6 +18,16 @@ from simulator.model import Architecture
 
 ACTIVATION_BYTES = 2.0
 """Bytes of one activation element, bytes: engines keep activations and the selection keys in bf16."""
+
+
+def _ffn_size(a: Architecture) -> int:
+    return a.ffn_size if a.experts is None else a.experts.ffn_size
+
+
+def _splits(a: Architecture, tp: int) -> bool:
+    """Say whether heads and feed-forward columns split evenly over `tp` ranks."""
+    kv_heads = tp % a.kv_heads == 0 or a.kv_heads % tp == 0
+    return a.query_heads % tp == 0 and kv_heads and _ffn_size(a) % tp == 0
 
 
 @dataclass(frozen=True)
@@ -36,7 +46,7 @@ class Deployment:
     Raises
     ------
     ScenarioError
-        If the heads cannot be split evenly over `tp` ranks.
+        If heads or feed-forward columns cannot be split evenly over `tp` ranks.
     """
 
     architecture: Architecture
@@ -49,16 +59,12 @@ class Deployment:
 
     def __post_init__(self) -> None:
         a = self.architecture
-        divides = self.tp % a.kv_heads == 0 or a.kv_heads % self.tp == 0
-        if a.query_heads % self.tp or not divides:
-            allowed = [
-                tp
-                for tp in range(1, a.query_heads + 1)
-                if a.query_heads % tp == 0 and (tp % a.kv_heads == 0 or a.kv_heads % tp == 0)
-            ]
+        if not _splits(a, self.tp):
+            allowed = [tp for tp in range(1, a.query_heads + 1) if _splits(a, tp)]
             message = (
-                f"parallelism.tp: {self.tp} ranks cannot share the {a.query_heads} query heads and "
-                f"{a.kv_heads} KV heads of {a.name} evenly; allowed: {', '.join(map(str, allowed))}"
+                f"parallelism.tp: {self.tp} ranks cannot share the {a.query_heads} query heads, "
+                f"{a.kv_heads} KV heads and {_ffn_size(a)} feed-forward columns of {a.name} evenly; "
+                f"allowed: {', '.join(map(str, allowed))}"
             )
             raise ScenarioError(message)
 
@@ -118,10 +124,15 @@ class Deployment:
         """Weights of the embedding and, unless tied, the output head on one GPU."""
         a = self.architecture
         tables = 1 if a.tied_embeddings else 2
-        return tables * a.vocab_size * a.hidden_size // self.tp
+        return tables * self.vocabulary * a.hidden_size
+
+    @cached_property
+    def vocabulary(self) -> int:
+        """Rows of the embedding table on one GPU; the last rank is padded."""
+        return -(-self.architecture.vocab_size // self.tp)
 
     @cached_property
     def weight_bytes(self) -> float:
-        """Bytes of all weights on one GPU (norms and biases, under 0.01 %, are left out)."""
+        """Bytes of all weights on one GPU (norms and biases, under 0.1 %, are left out)."""
         layers = self.architecture.layers * (self.attention_weights + self.ffn_weights)
         return (layers + self.embedding_weights) * self.weight_element_bytes

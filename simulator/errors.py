@@ -63,7 +63,12 @@ class InvariantViolation(SimulatorError):  # noqa: N818 - the field's word; it i
 
     def __init__(self, number: int, message: str) -> None:
         self.number = number
+        self.message = message
         super().__init__(f"INV-{number}: {message}")
+
+    def __reduce__(self) -> tuple[type[InvariantViolation], tuple[int, str]]:
+        """Let the error cross process boundaries: it is made of two values, not of its text."""
+        return type(self), (self.number, self.message)
 
 
 def suggest(name: str, allowed: Iterable[str]) -> str:

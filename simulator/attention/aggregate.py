@@ -220,7 +220,7 @@ class ContextAggregate:
 
     def linear_steps(self) -> int:
         """Return the longest window that may be asked for."""
-        return min((cap.linear_steps() for cap in self._caps.values()), default=MAX_WINDOW_STEPS)
+        return min([MAX_WINDOW_STEPS, *(cap.linear_steps() for cap in self._caps.values())])
 
     def granules(self, granule_tokens: int) -> GranuleCounts:
         """Return the statistics behind one of the granule sizes."""

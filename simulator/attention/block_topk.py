@@ -1,7 +1,8 @@
 """Block top-k attention: score one mean key per KV block, attend to the best blocks.
 
-Each step scans the mean key of every block of the context (read and scored once per KV head group),
-then gathers the selected blocks.  Not modelled: the sort that picks the blocks, updating a block's
+Each step scans the mean key of every attention block of the context (read once per KV head, scored for
+each of its query heads), then gathers the selected blocks.  These blocks need not be the blocks of the
+paged cache.  Not modelled: the sort that picks the blocks, updating a block's
 mean key as it fills, and a floor under very short gathers.
 """
 
@@ -17,15 +18,15 @@ from simulator.frozen import FrozenModel, Tokens
 
 
 class BlockTopKAttention(FrozenModel):
-    """Attend to the highest-scoring KV blocks (Kinetics, arXiv 2506.05333, Eq. 8-9).
+    """Attend to the highest-scoring blocks of keys (Kinetics, arXiv 2506.05333, Eq. 8-9).
 
     Notes
     -----
-    Every KV block keeps a mean key, which takes memory beside the KV cache: one key per block of
+    Every block keeps a mean key, which takes memory beside the KV cache: one key per block of
     `block_tokens`, KV head and layer.  Prefill is dense, as in the paper.
     """
 
-    kind: Literal["block_topk"] = "block_topk"
+    kind: Literal["block_topk"] = Field(default="block_topk", description="[-] Selects this attention.")
     kv_budget_tokens: Tokens = Field(description="[tokens] keys attended to per query and KV head")
     block_tokens: Tokens = Field(default=16, description="[tokens] keys behind one mean key")
 
@@ -68,3 +69,7 @@ class BlockTopKAttention(FrozenModel):
     def prefill_attended_tokens(self, past: int, new: int) -> int:
         """Return the query-key pairs of a causal chunk of `new` tokens after `past` cached ones."""
         return new * past + new * (new + 1) // 2
+
+    def prefill_read_tokens(self, past: int, new: int) -> int:
+        """Return the tokens whose keys and values a prefill chunk reads, each once."""
+        return past + new

@@ -27,7 +27,7 @@ class DenseAttention(FrozenModel):
     [150, 152]
     """
 
-    kind: Literal["dense"] = "dense"
+    kind: Literal["dense"] = Field(default="dense", description="[-] Selects this attention.")
     prefix_reads: Literal["per_sequence", "once_per_family"] = Field(
         default="per_sequence",
         description="[-] how often a prompt that trials share is read per step",
@@ -63,3 +63,7 @@ class DenseAttention(FrozenModel):
     def prefill_attended_tokens(self, past: int, new: int) -> int:
         """Return the query-key pairs of a causal chunk of `new` tokens after `past` cached ones."""
         return new * past + new * (new + 1) // 2
+
+    def prefill_read_tokens(self, past: int, new: int) -> int:
+        """Return the tokens whose keys and values a prefill chunk reads, each once."""
+        return past + new

@@ -19,7 +19,9 @@ class SlidingWindowAttention(FrozenModel):
     Not modelled: freeing KV blocks that have left the window; the whole context stays held.
     """
 
-    kind: Literal["sliding_window"] = "sliding_window"
+    kind: Literal["sliding_window"] = Field(
+        default="sliding_window", description="[-] Selects this attention."
+    )
     window_tokens: Tokens = Field(description="[tokens] most recent keys attended to")
     sink_tokens: TokensOrZero = Field(default=0, description="[tokens] first keys always attended to")
 
@@ -56,3 +58,7 @@ class SlidingWindowAttention(FrozenModel):
         cap = self.window_tokens + self.sink_tokens
         growing = min(new, max(0, cap - past))
         return growing * past + growing * (growing + 1) // 2 + (new - growing) * cap
+
+    def prefill_read_tokens(self, past: int, new: int) -> int:
+        """Return the tokens whose keys and values a prefill chunk reads, each once."""
+        return min(past, self.window_tokens + self.sink_tokens) + new

@@ -17,7 +17,7 @@ class TopKAttention(FrozenModel):
     An upper bound on sparse attention, not an algorithm: Eq. 8 has no search term.  Prefill is dense.
     """
 
-    kind: Literal["topk"] = "topk"
+    kind: Literal["topk"] = Field(default="topk", description="[-] Selects this attention.")
     kv_budget_tokens: Tokens = Field(description="[tokens] keys attended to per query and KV head")
 
     @property
@@ -48,3 +48,7 @@ class TopKAttention(FrozenModel):
     def prefill_attended_tokens(self, past: int, new: int) -> int:
         """Return the query-key pairs of a causal chunk of `new` tokens after `past` cached ones."""
         return new * past + new * (new + 1) // 2
+
+    def prefill_read_tokens(self, past: int, new: int) -> int:
+        """Return the tokens whose keys and values a prefill chunk reads, each once."""
+        return past + new

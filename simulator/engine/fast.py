@@ -14,7 +14,7 @@ from typing import Final, Literal
 import numpy as np
 from simpy import Event
 
-from simulator.attention.aggregate import MAX_WINDOW_STEPS, ContextAggregate
+from simulator.attention.aggregate import ContextAggregate
 from simulator.attention.work import AttentionWork, IntTotals, IntVector
 from simulator.engine.batch import Batch
 from simulator.engine.clock import Boundary
@@ -292,7 +292,7 @@ class FastReplica:
             past = sequence.known_tokens - sequence.remaining_prefill
             tokens += new
             attended += self._attention.prefill_attended_tokens(past, new)
-            read += past + new
+            read += self._attention.prefill_read_tokens(past, new)
             ends += new == sequence.remaining_prefill
         work = self._attention.step_work(self._contexts, 1) if decoding else _NO_WORK
         return StepLoad(1, decoding, work, tokens, attended, read, ends)
@@ -305,7 +305,7 @@ class FastReplica:
         """Return how many steps pass before the batch can change of itself."""
         batch, contexts, available = self._batch, self._contexts, self._cache.available
         finish = batch.steps_to_finish()
-        steps = min(MAX_WINDOW_STEPS, contexts.linear_steps())
+        steps = contexts.linear_steps()
         if finish is not None:
             steps = min(steps, finish)
         most = -(-steps // self._cache.block_tokens) * contexts.count()

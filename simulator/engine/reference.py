@@ -178,7 +178,7 @@ class ReferenceReplica:
                 past = sequence.known_tokens - sequence.remaining_prefill
                 tokens += new
                 attended += self._attention.prefill_attended_tokens(past, new)
-                read += past + new
+                read += self._attention.prefill_read_tokens(past, new)
                 ends += new == sequence.remaining_prefill
         work = self._attention.step_work(contexts, 1)
         return StepLoad(1, len(decoding), work, tokens, attended, read, ends)

@@ -32,13 +32,15 @@ class Part:
     end_tokens : tokens from the beginning of the context to the end of the part.
     blocks : full blocks that end inside the part.
     holders : running sequences whose chain contains it.
-    computed : its keys and values are (or will be, when the running step ends) in memory.
+    computed : its full blocks are (or will be, when the running step ends) in memory.
+    tail_computed : so is the block that its end cuts, in the copy of one holder at least.
     """
 
     end_tokens: int
     blocks: int
     holders: int = 0
     computed: bool = False
+    tail_computed: bool = False
 
 
 class KvCache:
@@ -89,8 +91,8 @@ class KvCache:
             part = self._parts.get(key)
             if part is None or not part.computed:
                 break
-            # Without a holder the block cut by the part's end is gone: only full blocks stayed.
-            cached = end_tokens if part.holders else end_tokens // self.block_tokens * self.block_tokens
+            # Once nobody held the part, the block cut by its end was gone: only full blocks stayed.
+            cached = end_tokens if part.tail_computed else end_tokens // self.block_tokens * self.block_tokens
         return cached
 
     def admit(self, chain: Chain, tokens: int, *, alone: bool) -> int | None:
@@ -145,7 +147,8 @@ class KvCache:
     def mark_computed(self, chain: Chain) -> None:
         """Say that all parts of `chain` are in memory when the step now scheduled ends."""
         for key, _ in chain:
-            self._parts[key].computed = True
+            part = self._parts[key]
+            part.computed = part.tail_computed = True
 
     def grow(self, blocks: int) -> None:
         """Hold `blocks` more private blocks.
@@ -197,6 +200,7 @@ class KvCache:
             part.holders -= 1
             if part.holders:
                 continue
+            part.tail_computed = False
             if part.computed:
                 self._cache(key, part)
             else:

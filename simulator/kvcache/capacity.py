@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from simulator.deployment import ACTIVATION_BYTES, Deployment
 from simulator.errors import InfeasiblePlanError
@@ -38,6 +38,13 @@ class KvConfig(FrozenModel):
     prefix_sharing: bool = Field(
         default=True, description="[-] whether trials of a task hold their prompt's full blocks once"
     )
+
+    @model_validator(mode="after")
+    def _one_source_of_blocks(self) -> Self:
+        if self.capacity == "unlimited" and self.blocks is not None:
+            message = f"capacity unlimited and blocks {self.blocks} exclude each other; give one of them"
+            raise ValueError(message)
+        return self
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from simulator.latency.load import StepLoad
 class ConstantLatency(FrozenModel):
     """Every step takes ``step_s + sequence_s * decoding + prefill_token_s * prefill tokens``."""
 
-    kind: Literal["constant"] = "constant"
+    kind: Literal["constant"] = Field(default="constant", description="[-] Selects this latency model.")
     step_s: float = Field(ge=1e-9, le=1e3, description="[s] time of any step")
     sequence_s: float = Field(default=0.0, ge=0.0, le=1e3, description="[s] added per decoding sequence")
     prefill_token_s: float = Field(default=0.0, ge=0.0, le=1e3, description="[s] added per prefill token")

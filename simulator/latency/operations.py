@@ -51,7 +51,7 @@ def _feed_forward(d: Deployment, tokens: int) -> list[Operation]:
 
 
 def layer_operations(d: Deployment, tokens: int) -> list[Operation]:
-    """Return the operations of all decoder layers, attention itself excepted, for `tokens` tokens.
+    """Return the matrix products of all decoder layers for `tokens` tokens.
 
     The qkv operation includes writing the new keys and values.
     """
@@ -62,9 +62,13 @@ def layer_operations(d: Deployment, tokens: int) -> list[Operation]:
     output = _linear(
         "o", d, tokens=tokens, size_in=a.head_dim * d.query_heads, size_out=a.hidden_size, repeats=a.layers
     )
-    # Two norms a layer, each reading and writing the hidden state and the residual.
-    norms = Operation("norms", 0.0, a.layers * 2 * 4.0 * tokens * a.hidden_size * ACTIVATION_BYTES)
-    return [qkv, output, *_feed_forward(d, tokens), norms]
+    return [qkv, output, *_feed_forward(d, tokens)]
+
+
+def norms_operation(d: Deployment, tokens: int) -> Operation:
+    """Return the two norms of every layer, each reading and writing the hidden state and the residual."""
+    a = d.architecture
+    return Operation("norms", 0.0, a.layers * 2 * 4.0 * tokens * a.hidden_size * ACTIVATION_BYTES)
 
 
 def head_operation(d: Deployment, sampled: int) -> Operation:
@@ -72,8 +76,7 @@ def head_operation(d: Deployment, sampled: int) -> Operation:
     a = d.architecture
     if not sampled:
         return Operation("lm_head", 0.0, 0.0)
-    vocabulary = a.vocab_size // d.tp
-    return _linear("lm_head", d, tokens=sampled, size_in=a.hidden_size, size_out=vocabulary, repeats=1)
+    return _linear("lm_head", d, tokens=sampled, size_in=a.hidden_size, size_out=d.vocabulary, repeats=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """The roofline of a step: datasheet peaks, plus the latency floors that no roofline has.
 
 Every operation takes the longer of its FLOPs at the peak and its bytes at the HBM bandwidth, summed
-over operations (other combinations by choice), plus the all-reduces of tensor parallelism and a
-fixed overhead per layer.  An optimistic bound: measured serving steps take 1.2 to 6 times the
-roofline, worst for small models at short contexts.  Not modelled: kernel efficiency, tile and wave
+over operations (other combinations by choice), plus the all-reduces of tensor parallelism and, per
+layer, norms and launches: their traffic or a measured floor, whichever is longer.  An optimistic
+bound: measured serving steps take 1.2 to 6 times the roofline, worst for small models at short contexts.  Not modelled: kernel efficiency, tile and wave
 quantisation, overlap of communication with compute, host time beyond the fields below.
 """
 
@@ -22,7 +22,13 @@ from simulator.frozen import FrozenModel
 from simulator.latency.breakdown import Part, StepRows
 from simulator.latency.collectives import allreduce_seconds
 from simulator.latency.load import StepLoad
-from simulator.latency.operations import AttentionCosts, Operation, head_operation, layer_operations
+from simulator.latency.operations import (
+    AttentionCosts,
+    Operation,
+    head_operation,
+    layer_operations,
+    norms_operation,
+)
 
 Combine = Literal["sum_of_max", "max_of_sum", "additive"]
 
@@ -45,20 +51,20 @@ class RooflineLatency(FrozenModel):
     ``additive``: nothing overlaps (Kinetics, Eq. 1-4).
     """
 
-    kind: Literal["roofline"] = "roofline"
+    kind: Literal["roofline"] = Field(default="roofline", description="[-] Selects this latency model.")
     combine: Combine = Field(default="sum_of_max", description="[-] how compute and traffic combine")
     collectives: bool = Field(default=True, description="[-] whether all-reduces take time")
     layer_overhead_s: float | None = Field(
         default=None,
         ge=0.0,
         le=1.0,
-        description="[s] norms and launches per layer; null takes the profile's measured figure, else 0",
+        description="[s] least time of norms and launches per layer; null: the profile's measured one, or 0",
     )
     step_overhead_s: float = Field(
         default=0.0, ge=0.0, le=10.0, description="[s] host and scheduler time of a step"
     )
     sequence_overhead_s: float = Field(
-        default=0.0, ge=0.0, le=1.0, description="[s] host time of a step per running sequence"
+        default=0.0, ge=0.0, le=1.0, description="[s] host time of a step per sequence that gets a token"
     )
 
     def bind(self, deployment: Deployment) -> BoundRoofline:
@@ -88,6 +94,7 @@ class BoundRoofline:
         self._index_byte_s = c.index_bytes / bandwidth
         self._linear: dict[int, tuple[float, float]] = {}
         self._head: dict[int, tuple[float, float]] = {}
+        self._apart_by_tokens: dict[int, float] = {}
 
     def step_seconds(self, load: StepLoad) -> Seconds:
         """Return the latency of each step of `load`, s: shape (steps,), a plain float for one step."""
@@ -149,14 +156,28 @@ class BoundRoofline:
         """Return the time outside the roofline: all-reduces, layers' and host overheads, s."""
         tokens = load.decode_sequences + load.prefill_tokens
         sequences = load.decode_sequences + load.prefill_ends
-        return self._allreduce_s(tokens) + self._overhead_s(sequences)
+        return self._tokens_apart_s(tokens) + self._host_s(sequences)
 
     def _allreduce_s(self, tokens: int) -> float:
         return allreduce_seconds(self.deployment, tokens) if self.config.collectives else 0.0
 
-    def _overhead_s(self, sequences: int) -> float:
-        config = self.config
-        return self.layers_overhead_s + config.step_overhead_s + config.sequence_overhead_s * sequences
+    def _norms_s(self, tokens: int) -> float:
+        """Return the time of the norms' traffic, s."""
+        return norms_operation(self.deployment, tokens).hbm_bytes / self.bytes_per_s
+
+    def _launches_s(self, tokens: int) -> float:
+        """Return what the layers' measured overhead takes beyond the norms' traffic that is part of it, s."""
+        return max(0.0, self.layers_overhead_s - self._norms_s(tokens))
+
+    def _tokens_apart_s(self, tokens: int) -> float:
+        seconds = self._apart_by_tokens.get(tokens)
+        if seconds is None:
+            layers = max(self.layers_overhead_s, self._norms_s(tokens))
+            seconds = self._apart_by_tokens[tokens] = self._allreduce_s(tokens) + layers
+        return seconds
+
+    def _host_s(self, sequences: int) -> float:
+        return self.config.step_overhead_s + self.config.sequence_overhead_s * sequences
 
     def parts(self, rows: StepRows) -> dict[str, Part]:
         """Return where the time of recorded steps went, by operation; the seconds sum to the steps'.
@@ -185,11 +206,16 @@ class BoundRoofline:
         sequences = rows.decode_sequences + rows.prefill_ends
         steps = rows.steps.astype(np.float64)
         reduce_s = _by_value(tokens, self._allreduce_s) * steps
-        overhead_s = _by_value(sequences, self._overhead_s) * steps
+        overhead_s = (_by_value(tokens, self._launches_s) + _by_value(sequences, self._host_s)) * steps
+        norms_s = _by_value(tokens, self._norms_s) * steps
         nothing: FloatVector = np.zeros(len(rows.steps))
         return {
-            name: Part(seconds, nothing, nothing, self.peak_flops_per_s, self.bytes_per_s)
-            for name, seconds in (("allreduce", reduce_s), ("overhead", overhead_s))
+            name: Part(seconds, nothing, hbm_bytes, self.peak_flops_per_s, self.bytes_per_s)
+            for name, seconds, hbm_bytes in (
+                ("norms", norms_s, norms_s * self.bytes_per_s),
+                ("allreduce", reduce_s, nothing),
+                ("overhead", overhead_s, nothing),
+            )
         }
 
     def _work(self, rows: StepRows) -> dict[str, tuple[FloatVector, FloatVector, float]]:

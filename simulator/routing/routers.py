@@ -32,7 +32,7 @@ def _least_loaded(replicas: Sequence[ReplicaView]) -> int:
 class RoundRobin(FrozenModel):
     """Each replica in turn, whatever its load."""
 
-    kind: Literal["round_robin"] = "round_robin"
+    kind: Literal["round_robin"] = Field(default="round_robin", description="[-] Selects this router.")
 
     def route(self, *, number: int, task: int, replicas: Sequence[ReplicaView]) -> int:  # noqa: ARG002 - the seam's signature
         """Return the index of the replica for sequence `number` of `task`."""
@@ -42,7 +42,7 @@ class RoundRobin(FrozenModel):
 class LeastLoaded(FrozenModel):
     """The replica with the fewest sequences waiting or running; ties go to the lowest index."""
 
-    kind: Literal["least_loaded"] = "least_loaded"
+    kind: Literal["least_loaded"] = Field(default="least_loaded", description="[-] Selects this router.")
 
     def route(self, *, number: int, task: int, replicas: Sequence[ReplicaView]) -> int:  # noqa: ARG002 - the seam's signature
         """Return the index of the replica for sequence `number` of `task`."""
@@ -57,7 +57,7 @@ class PrefixAffine(FrozenModel):
     A replica that is more than `max_imbalance` sequences above the least loaded one is passed over.
     """
 
-    kind: Literal["prefix_affine"] = "prefix_affine"
+    kind: Literal["prefix_affine"] = Field(default="prefix_affine", description="[-] Selects this router.")
     max_imbalance: int = Field(
         default=64, ge=0, le=1_000_000, description="[-] sequences that affinity may cost in balance"
     )

@@ -4,7 +4,8 @@ A policy ranks a sequence when it enters the queue; the engine admits in the ord
 blocks run out, preempts the running sequence with the largest `victim_rank`.  Ranks do not change
 while a sequence waits, so the order can be kept in a heap and holds for a whole macro step
 (``docs/decisions/0006-policies-rank.md``).  A head that does not fit blocks those behind it, as in
-serving engines: nothing overtakes, nothing starves.
+serving engines, so a long prompt is not overtaken for ever; under a policy that is not first come first
+served a sequence can still wait as long as better-ranked ones keep coming.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ Rank: TypeAlias = tuple[int, ...]
 class Fcfs(FrozenModel):
     """First come, first served, by submission; the last admitted is preempted first (as in vLLM)."""
 
-    kind: Literal["fcfs"] = "fcfs"
+    kind: Literal["fcfs"] = Field(default="fcfs", description="[-] Selects this scheduler.")
 
     reads_prediction: ClassVar[bool] = False
 
@@ -42,7 +43,9 @@ class ShortestFirst(FrozenModel):
     prompt and the workload's `length_prediction`.  What a preempted sequence has generated is done.
     """
 
-    kind: Literal["shortest_first"] = "shortest_first"
+    kind: Literal["shortest_first"] = Field(
+        default="shortest_first", description="[-] Selects this scheduler."
+    )
     by: Literal["known", "predicted"] = Field(default="known", description="[-] which length counts")
 
     @property
@@ -64,7 +67,7 @@ class ShortestFirst(FrozenModel):
 class LongestFirst(FrozenModel):
     """The longest predicted output first, so that stragglers of a synchronous batch start early."""
 
-    kind: Literal["longest_first"] = "longest_first"
+    kind: Literal["longest_first"] = Field(default="longest_first", description="[-] Selects this scheduler.")
 
     reads_prediction: ClassVar[bool] = True
 
@@ -80,7 +83,7 @@ class LongestFirst(FrozenModel):
 class TaskAffine(FrozenModel):
     """Finish the oldest task first: its later trials and rounds overtake the tasks that came after it."""
 
-    kind: Literal["task_affine"] = "task_affine"
+    kind: Literal["task_affine"] = Field(default="task_affine", description="[-] Selects this scheduler.")
 
     reads_prediction: ClassVar[bool] = False
 
@@ -96,7 +99,7 @@ class TaskAffine(FrozenModel):
 class Priority(FrozenModel):
     """The most urgent first, by the task's priority, then order of submission."""
 
-    kind: Literal["priority"] = "priority"
+    kind: Literal["priority"] = Field(default="priority", description="[-] Selects this scheduler.")
 
     reads_prediction: ClassVar[bool] = False
 

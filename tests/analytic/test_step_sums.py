@@ -36,7 +36,6 @@ def linear_work(tokens: int, tp: int) -> list[tuple[float, float]]:
         product(tokens, queries, HIDDEN),
         product(tokens, HIDDEN, 2 * FFN // tp),
         product(tokens, FFN // tp, HIDDEN),
-        (0, 2 * 4 * tokens * HIDDEN * 2),  # two norms over hidden state and residual
     ]
     return [(LAYERS * flops, LAYERS * moved) for flops, moved in layer]
 
@@ -61,7 +60,8 @@ def duration_ns(combine: str, work: list[tuple[float, float]], tokens: int, tp: 
     }[combine]
     ring_s = 2 * (tp - 1) / tp * tokens * HIDDEN * 2 / LINK
     allreduce_s = 2 * LAYERS * (FLOOR_S + ring_s) if tp > 1 else 0.0
-    return round(1e9 * (busy_s + allreduce_s + LAYERS * LAYER_S))
+    norms_s = 2 * 4 * tokens * HIDDEN * 2 / BANDWIDTH  # two norms over hidden state and residual
+    return round(1e9 * (busy_s + allreduce_s + LAYERS * max(LAYER_S, norms_s)))
 
 
 @pytest.mark.parametrize("combine", ["sum_of_max", "max_of_sum", "additive"])

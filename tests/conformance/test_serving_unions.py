@@ -55,7 +55,6 @@ def test_every_parameter_says_its_unit_and_its_meaning(cls: type[FrozenModel]) -
             assert len(field.description.partition("] ")[2]) > 5, name
 
 
-@pytest.mark.xfail(reason="kind has no description in these unions, though it has one in the workload's")
 @every_class
 def test_every_kind_says_what_it_selects(cls: type[FrozenModel]) -> None:
     description = cls.model_fields["kind"].description

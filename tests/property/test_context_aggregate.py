@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import count
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -188,10 +187,6 @@ def test_a_prefix_is_repeated_until_one_holder_is_left() -> None:
     assert seen == [32, 16, 0, 0]
 
 
-@pytest.mark.xfail(
-    reason="linear_steps ignores MAX_WINDOW_STEPS where a cap is further away; totals then come out short",
-    raises=AssertionError,
-)
 def test_the_longest_window_that_may_be_asked_for_is_answered_in_full() -> None:
     batch = ContextAggregate(granules=(), caps=(100_000,))
     batch.join(1)

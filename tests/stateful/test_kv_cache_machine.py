@@ -27,6 +27,7 @@ class NaivePart:
     blocks: list[int]
     holders: int = 0
     computed: bool = False
+    tail: bool = False
 
 
 @dataclass
@@ -63,13 +64,13 @@ class NaivePool:
         return by_part, [i for i in range(-(-tokens // self.size)) if i not in shared]
 
     def cached(self, chain: Chain) -> int:
-        """Return the leading tokens in memory: of a part that nobody holds, the full blocks alone."""
+        """Return the leading tokens in memory; the block cut by a part's end goes with its last holder."""
         known = 0
         for key, end in chain:
             part = self.parts.get(key)
             if part is None or not part.computed:
                 break
-            known = end if part.holders else end - end % self.size
+            known = end if part.tail else end - end % self.size
         return known
 
     def need(self, chain: Chain, tokens: int) -> int:
@@ -117,6 +118,7 @@ class NaivePool:
         for key, _ in reversed(sequence.chain):
             part = self.parts[key]
             part.holders -= 1
+            part.tail = part.tail and part.holders > 0
             if not part.holders and part.computed:
                 self.unheld.append(key)
             elif not part.holders:
@@ -176,7 +178,7 @@ class KvCaches(RuleBasedStateMachine):
         self.cache.mark_computed(sequence.chain)
         sequence.computed = True
         for key, _ in sequence.chain:
-            self.naive.parts[key].computed = True
+            self.naive.parts[key].computed = self.naive.parts[key].tail = True
 
     @precondition(lambda self: self.running)
     @rule(data=st.data(), tokens=st.integers(1, 40))

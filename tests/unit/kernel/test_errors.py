@@ -59,9 +59,6 @@ def test_an_error_can_come_back_from_another_process(error: SimulatorError) -> N
     assert (type(back), str(back), vars(back)) == (type(error), str(error), vars(error))
 
 
-@pytest.mark.xfail(
-    reason="unpickling calls the class with the message alone; a process pool dies of it", raises=TypeError
-)
 def test_a_violation_can_come_back_from_another_process() -> None:
     error = InvariantViolation(4, "free + held != total")
     back = pickle.loads(pickle.dumps(error))  # noqa: S301 - written one call before

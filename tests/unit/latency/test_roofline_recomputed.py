@@ -56,7 +56,6 @@ def one_layer(d: Deployment, load: StepLoad) -> dict[str, tuple[float, float]]:
         work["router"] = product(t, h, e.count)
         # Gate and up read a hidden state and write two inner ones; down reads one and writes a hidden state.
         work["experts"] = (2 * rows * 3 * h * f, matrices + 2 * rows * (h + 2 * f + f + h))
-    work["norms"] = (0.0, 2 * t * h * 2 * 4.0)
     attended, read = int(load.decode.attended_tokens), int(load.decode.read_tokens)
     work["attention"] = (4 * q * attended, 2 * k * kv_byte * read)
     if load.decode.index_entries is not None:
@@ -86,7 +85,8 @@ def whole_step(d: Deployment, load: StepLoad) -> dict[str, tuple[float, float, f
 def outside(d: Deployment, load: StepLoad, step_s: float, sequence_s: float) -> float:
     """Return all-reduces and overheads, s."""
     layers, tokens = d.architecture.layers, load.decode_sequences + load.prefill_tokens
-    per_layer = d.gpu.layer_overhead_s.value if d.gpu.layer_overhead_s else 0.0
+    norms = 2 * tokens * d.architecture.hidden_size * 2 * 4.0 / d.gpu.hbm_bandwidth_bytes_per_s.value
+    per_layer = max(norms, d.gpu.layer_overhead_s.value if d.gpu.layer_overhead_s else 0.0)
     if d.tp > 1:
         message = tokens * d.architecture.hidden_size * 2.0
         ring = (d.tp - 1) * 2 * (message / d.tp) / d.gpu.link_bandwidth_bytes_per_s.value
@@ -148,7 +148,10 @@ def test_each_part_has_the_work_of_its_operation(
     load = decode_load(attention, contexts, **prefill)
     parts = RooflineLatency().bind(d).parts(rows_of([load]))
     expected = whole_step(d, load)
-    assert set(parts) == {*expected, "allreduce", "overhead"}
+    assert set(parts) == {*expected, "norms", "allreduce", "overhead"}
+    tokens = load.decode_sequences + load.prefill_tokens
+    norms = d.architecture.layers * 2 * tokens * d.architecture.hidden_size * 2 * 4.0
+    assert parts["norms"].hbm_bytes.tolist() == pytest.approx([norms], rel=1e-12)
     for name, (flops, moved, peak) in expected.items():
         part = parts[name]
         assert part.flops.tolist() == pytest.approx([flops], rel=1e-12), name
