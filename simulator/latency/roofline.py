@@ -3,8 +3,10 @@
 Every operation takes the longer of its FLOPs at the peak and its bytes at the HBM bandwidth, summed
 over operations (other combinations by choice), plus the all-reduces of tensor parallelism and, per
 layer, norms and launches: their traffic or a measured floor, whichever is longer.  An optimistic
-bound: measured serving steps take 1.2 to 6 times the roofline, worst for small models at short contexts.  Not modelled: kernel efficiency, tile and wave
-quantisation, overlap of communication with compute, host time beyond the fields below.
+bound: measured serving steps take 1.2 to 6 times the roofline, worst for small models at short contexts.
+
+Not modelled: kernel efficiency, tile and wave quantisation, overlap of communication with compute, host
+time beyond the fields below.
 """
 
 from __future__ import annotations

@@ -55,7 +55,8 @@ def test_all_reduces_are_a_quarter_of_that_step_and_can_be_left_out() -> None:
 def test_a_prompt_of_8192_tokens_is_bound_by_compute() -> None:
     # FLOPs of the matrix products: 2 * 8192 * 36 * 192,937,984; head 2 * 622,329,856 for one token.
     # Attention: 8192 * 8193 / 2 pairs of 4 * 32 * 128 * 36 FLOPs.  Norms (36 * 8 * 8192 * 4096 * 2 bytes,
-    # 67 us a layer, more than their floor of 34 us) and head (2 * (622,329,856 + 156,032) bytes) are bound by traffic.
+    # 67 us a layer, more than their floor of 34 us) and head (2 * (622,329,856 + 156,032) bytes) are bound
+    # by traffic.
     products = 2 * 8192 * 36 * 192_937_984 / 2.25e15
     attention = 8192 * 8193 // 2 * 4 * 32 * 128 * 36 / 2.25e15
     traffic = (36 * 8 * 8192 * 4096 * 2 + 2 * (622_329_856 + 156_032)) / 8e12
