@@ -84,6 +84,23 @@ class GranuleCounts:
         within = sum(1 for _ in takewhile(lambda total: total <= rest, entered))
         return 1 + periods * self._granule + within
 
+    def growth(self, steps: int) -> tuple[int, int]:
+        """Return how the granules grow over the coming `steps` steps, beyond those of the first.
+
+        Returns
+        -------
+        tuple of int
+            Granules entered until the last of the steps, and the sum over the steps of those entered by then.
+        """
+        periods, rest = divmod(steps - 1, self._granule)
+        start = self._step % self._granule
+        entered = list(accumulate(self._doubled[start : start + (self._granule if periods else rest)]))
+        partial = entered[:rest]
+        last = periods * self._members + (partial[-1] if partial else 0)
+        # Whole periods: the q-th adds its own course on top of q earlier ones.
+        whole = periods * sum(entered) + self._granule * self._members * (periods * (periods - 1) // 2)
+        return last, whole + rest * periods * self._members + sum(partial)
+
     def _entries(self, steps: int) -> IntVector:
         start = (self._step - 1) % self._granule
         period = np.array(self._doubled[start : start + min(steps, self._granule)], dtype=np.int64)

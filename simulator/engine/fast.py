@@ -59,7 +59,7 @@ class FastReplica:
         self._chunks: list[tuple[Sequence, int]] = []
         # The macro step in flight: when its steps end (of a single step only `_end_ns` is known), and
         # how many of them will be taken.
-        self._start_ns = self._end_ns = 0
+        self._start_ns = self._end_ns = self._first_step_ns = 0
         self._ends: IntVector = np.zeros(0, dtype=np.int64)
         self._planned = 0
         self._load = StepLoad(0, 0, _NO_WORK)
@@ -143,12 +143,14 @@ class FastReplica:
     def _advance(self) -> None:
         """Take account of the planned steps of the macro step in flight."""
         steps, load, work = self._planned, self._load, self._load.decode
+        held_steps = self._cache.held * steps
+        if steps > 1:
+            # The blocks of the first step were held when it started; those of the others come now.
+            growth, growth_steps = self._kv_growth.growth(steps)
+            held_steps += growth_steps
+            self._cache.grow(growth)
         if load.decode_sequences:
-            held = self._kv_growth.units
             self._contexts.advance(steps)
-            if steps > 1:
-                # Blocks of the first step were held when it started; the next step is not yet reached.
-                self._cache.grow(self._kv_growth.units - self._kv_growth.entering() - held)
         attended = _sum(work.attended_tokens, steps)
         same = work.read_tokens is work.attended_tokens
         self._recorder.add(
@@ -166,6 +168,9 @@ class FastReplica:
                 load.prefill_read_tokens,
                 load.prefill_ends,
                 self._cache.held,
+                held_steps,
+                self._first_step_ns,
+                self._end_ns - (int(self._ends[steps - 2]) if steps > 1 else self._start_ns),
             ]
         )
         self._planned = 0
@@ -242,10 +247,12 @@ class FastReplica:
         """Return when the steps of `load` end, each rounded to a nanosecond and at least one."""
         seconds = self._latency.step_seconds(load)
         if isinstance(seconds, float):
-            return now + max(round(seconds * NS_PER_S), 1)
+            self._first_step_ns = max(round(seconds * NS_PER_S), 1)
+            return now + self._first_step_ns
         durations = np.rint(seconds * NS_PER_S).astype(np.int64)
         if durations[0] < 1:  # contexts grow, so the first step is the shortest
             durations = np.maximum(durations, 1)
+        self._first_step_ns = int(durations[0])
         self._ends = durations.cumsum()
         self._ends += now
         return int(self._ends[-1])

@@ -96,6 +96,8 @@ class ServingNode:
         self._arrived = 0
         self._ended = 0
         self._open_runs: dict[int, TaskRun] = {}
+        # Cancelled sequences in the step they still have to finish; their task may have ended already.
+        self._leaving: dict[int, Sequence] = {}
         self._on_task_end = on_task_end
 
     def run(self, replicas: Iterable[Replica]) -> RunRecords:
@@ -104,6 +106,7 @@ class ServingNode:
         self._tasks = self._workload.tasks_iter(self.streams)
         self.env.process(self._arrivals())
         horizon_s = self.scenario.report.horizon_s
+        horizon_ns = None
         if horizon_s is None:
             self.env.run()
         else:
@@ -111,16 +114,19 @@ class ServingNode:
             self.env.run(until=horizon_ns)
             for replica in self.replicas:
                 replica.settle(horizon_ns)
-        return self._close(horizon_s)
+        return self._close(horizon_ns)
 
-    def _close(self, horizon_s: float | None) -> RunRecords:
+    def _close(self, horizon_ns: int | None) -> RunRecords:
         for run in self._open_runs.values():
             for sequence in run.sequences:
                 if sequence.state in (SequenceState.WAITING, SequenceState.RUNNING):
                     self.recorder.trial(sequence, -1)
             self.recorder.task(run, -1, solved=False)
+        for sequence in self._leaving.values():
+            if sequence.run.ended:
+                self.recorder.trial(sequence, -1)
         return self.recorder.finish(
-            horizon_ns=None if horizon_s is None else to_ns(horizon_s),
+            horizon_ns=horizon_ns,
             pending_tasks=self._workload.count - self._arrived,
         )
 
@@ -249,11 +255,13 @@ class ServingNode:
             return
         sequence.cancelled = True
         sequence.run.tree.close(sequence.node, NodeState.CANCELLED)
+        self._leaving[sequence.view.number] = sequence
         self.replicas[sequence.replica].cancel(sequence)
 
     def cancelled(self, sequence: Sequence) -> None:
         """Record that a cancelled sequence has left its replica."""
         sequence.state = SequenceState.CANCELLED
+        del self._leaving[sequence.view.number]
         sequence.node.generated_tokens = sequence.view.generated_tokens
         self.recorder.trial(sequence, int(self.env.now))
 

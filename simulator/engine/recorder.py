@@ -14,9 +14,14 @@ from simulator.engine.records import (
 )
 from simulator.engine.sequence import Sequence, TaskRun
 
-_START, _END, _STEPS, _DECODING, _PREFILL = 1, 2, 3, 4, 8
-_SUMMED = (3, 5, 6, 7)
-_KV = 12
+_START, _END, _DECODING, _PREFILL = (
+    STEP_COLUMNS.index(name) for name in ("start_ns", "end_ns", "decode_sequences", "prefill_tokens")
+)
+_SUMMED = tuple(
+    STEP_COLUMNS.index(name)
+    for name in ("steps", "attended_tokens", "read_tokens", "index_entries", "kv_block_steps")
+)
+_LATEST = tuple(STEP_COLUMNS.index(name) for name in ("end_ns", "kv_blocks", "last_step_ns"))
 _TOKENS = TRIAL_COLUMNS.index("output_tokens")
 
 
@@ -30,7 +35,10 @@ class StepRecorder:
         self._row: list[int] | None = None
 
     def add(self, row: list[int]) -> None:
-        """Record one step, or several with the same members, as a row of `STEP_COLUMNS`."""
+        """Record one step, or several with the same members, as a row of `STEP_COLUMNS`.
+
+        Without prefill nobody joins, so a batch of unchanged size has unchanged members.
+        """
         last = self._row
         if last is not None:
             if (
@@ -39,10 +47,10 @@ class StepRecorder:
                 and not row[_PREFILL]
                 and last[_END] == row[_START]
             ):
-                last[_END] = row[_END]
                 for position in _SUMMED:
                     last[position] += row[position]
-                last[_KV] = row[_KV]
+                for position in _LATEST:
+                    last[position] = row[position]
                 return
             self.table.append(tuple(last))
         self._row = row

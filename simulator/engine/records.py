@@ -31,8 +31,12 @@ STEP_COLUMNS: Final = (
     "prefill_read_tokens",
     "prefill_ends",
     "kv_blocks",
+    "kv_block_steps",
+    "first_step_ns",
+    "last_step_ns",
 )
-"""A row of consecutive equal steps; `kv_blocks` are those held when the row ends."""
+"""A row of consecutive equal steps; `kv_blocks` are those held when the row ends, `kv_block_steps` their
+sum over its steps; the durations of its first and last step bound those between, as contexts only grow."""
 
 TRIAL_COLUMNS: Final = (
     "task",

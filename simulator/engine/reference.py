@@ -200,6 +200,9 @@ class ReferenceReplica:
                 load.prefill_read_tokens,
                 load.prefill_ends,
                 self._cache.held,
+                self._cache.held,
+                int(self._env.now) - start_ns,
+                int(self._env.now) - start_ns,
             ]
         )
 
