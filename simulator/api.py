@@ -79,7 +79,7 @@ class Result:
     def manifest(self) -> dict[str, Any]:
         """What is needed to run this again to the same bytes; ``kinesim run manifest.json`` takes it."""
         alone = self.scenario.model_copy(update={"variants": {}})
-        return manifest(alone, seed=self.seed, engine=self.engine)
+        return manifest(alone, seed=self.seed)
 
     def to_dir(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write summary, records and manifest into a new folder and return it.
@@ -119,8 +119,7 @@ class Comparison:
     @property
     def manifest(self) -> dict[str, Any]:
         """What is needed to run this again to the same bytes."""
-        engine = next(iter(self.runs.values()))[0].engine
-        return manifest(self.scenario, seed=self.scenario.seed, engine=engine)
+        return manifest(self.scenario, seed=self.scenario.seed)
 
     def to_dir(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write the comparison and, in a folder per variant and seed, every run; return the folder.

@@ -6,7 +6,7 @@ A library user catches `SimulatorError`; the command line prints its message and
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -74,15 +74,21 @@ class InvariantViolation(SimulatorError):  # noqa: N818 - the field's word; it i
 def suggest(name: str, allowed: Iterable[str]) -> str:
     """Return the tail of a message about an unknown `name`: the nearest match and the choices.
 
+    Of the names that begin with `name` the closest is offered, of equally close ones the last: the larger
+    model, the fuller node.
+
     Examples
     --------
     >>> suggest("qwen3-8", ["qwen3-8b", "llama"])
     'did you mean qwen3-8b? (allowed: llama, qwen3-8b)'
+    >>> suggest("b200-sxm", ["b200-sxm-1", "b200-sxm-8", "gb200-4"])
+    'did you mean b200-sxm-8? (allowed: b200-sxm-1, b200-sxm-8, gb200-4)'
     >>> suggest("zzz", ["a"])
     'allowed: a'
     """
     names = sorted(allowed)
-    nearest = [known for known in names if name and known.startswith(name)][:1]
-    nearest = nearest or get_close_matches(name, names, n=1)
+    longer = [known for known in names if name and known.startswith(name)]
+    closest = max(longer, key=lambda known: (SequenceMatcher(None, name, known).ratio(), known), default=None)
+    nearest = get_close_matches(name, names, n=1) if closest is None else [closest]
     choices = f"allowed: {', '.join(names)}"
     return f"did you mean {nearest[0]}? ({choices})" if nearest else choices

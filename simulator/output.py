@@ -1,4 +1,4 @@
-"""Folders of results: written beside their destination, then moved into place in one step.
+"""Folders of results: written beside their destination, then moved into place whole.
 
 Files hold integers, SI units and sorted or fixed key orders, so equal runs give equal bytes.
 """
@@ -25,6 +25,9 @@ from simulator.scenario.schema import Scenario
 PACKAGES: Final = ("kinesim", "numpy", "pydantic", "simpy")
 """Packages whose versions a result can depend on."""
 
+MANIFEST_VERSION: Final = 1
+"""Version of the manifest's layout."""
+
 
 class RunOutput(Protocol):
     """What a folder of one run is written from."""
@@ -47,22 +50,20 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-def manifest(scenario: Scenario, *, seed: int, engine: str) -> dict[str, Any]:
-    """Return the resolved scenario, seed, engine and versions behind a result.
+def manifest(scenario: Scenario, *, seed: int) -> dict[str, Any]:
+    """Return the resolved scenario, seed and versions behind a result; the engine does not matter to it.
 
     Parameters
     ----------
     scenario : what was run.
     seed : its root seed, which replaces the scenario's own when the manifest is run again.
-    engine : which engine ran it.
     """
     document = scenario.model_dump(mode="json", by_alias=True) | {"seed": seed}
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
     return {
-        "manifest": 1,
+        "manifest": MANIFEST_VERSION,
         "scenario_sha256": hashlib.sha256(canonical.encode()).hexdigest(),
         "seed": seed,
-        "engine": engine,
         "packages": {name: _version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "scenario": document,
@@ -95,6 +96,43 @@ def _hashes(folder: Path) -> dict[str, str]:
     }
 
 
+def _refuse_foreign(path: Path) -> None:
+    """Refuse to replace what is not a folder of results alone.
+
+    Raises
+    ------
+    OutputExistsError
+        If `path` is no folder, has no manifest of ours, or holds a file that the manifest does not list.
+    """
+    if path.is_dir() and not any(path.iterdir()):
+        return
+    try:
+        about = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+        ours = {"manifest.json", *about["files"]} if about["manifest"] == MANIFEST_VERSION else set()
+    except (OSError, ValueError, KeyError, TypeError):
+        ours = set()
+    if not ours:
+        message = f"{path} is not a folder of results (no manifest.json of kinesim); it is left alone"
+        raise OutputExistsError(message)
+    present = {file.relative_to(path).as_posix() for file in path.rglob("*") if not file.is_dir()}
+    foreign = sorted(present - ours)
+    if foreign:
+        message = f"{path} also holds {foreign[0]}, which is not part of its results; it is left alone"
+        raise OutputExistsError(message)
+
+
+def _replace(path: Path, building: Path) -> None:
+    """Move `building` to `path`; what was there goes, or comes back if the move fails."""
+    retired = building.with_name(building.name + "-old")
+    path.rename(retired)
+    try:
+        building.rename(path)
+    except OSError:
+        retired.rename(path)
+        raise
+    shutil.rmtree(retired)
+
+
 def write_folder(
     destination: str | Path,
     runs: Mapping[str, RunOutput],
@@ -123,9 +161,8 @@ def write_folder(
         if not overwrite:
             message = f"{path} exists; choose another folder or pass --overwrite"
             raise OutputExistsError(message)
-        if not path.is_dir() or (any(path.iterdir()) and not (path / "manifest.json").is_file()):
-            message = f"{path} is not a folder of results (no manifest.json); it is left alone"
-            raise OutputExistsError(message)
+        _refuse_foreign(path)
+    path = path.resolve()  # the folder that a link points to is replaced, not the link
     path.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
@@ -135,12 +172,9 @@ def write_folder(
         _write_json(building / "summary.json", summary)
         _write_json(building / "manifest.json", {**about, "files": _hashes(building)})
         if path.exists():
-            retired = building.with_name(building.name + "-old")
-            path.rename(retired)
-            building.rename(path)
-            shutil.rmtree(retired)
+            _replace(path, building)
         else:
             building.rename(path)
     finally:
         shutil.rmtree(building, ignore_errors=True)
-    return path
+    return Path(destination)

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from simulator.cli import catalogs, describing, running
+from simulator.cli.answering import INTERRUPTED, answer_to, flush_answer
 
 app = typer.Typer(
     name="kinesim",
@@ -65,6 +66,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")  # a terminal without Unicode gets escapes, not a crash
     try:
-        app(args=None if arguments is None else list(arguments), prog_name="kinesim")
+        try:
+            app(args=None if arguments is None else list(arguments), prog_name="kinesim")
+        finally:
+            flush_answer()  # help and version are printed outside of any command
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
+    except OSError as error:
+        sys.exit(answer_to(error))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
-from pathlib import Path
 from typing import Final, ParamSpec
 
 import typer
 
-from simulator.errors import OutputExistsError, SimulatorError
+from simulator.errors import SimulatorError
 
 P = ParamSpec("P")
 
@@ -26,36 +26,53 @@ def answering(command: Callable[P, None]) -> Callable[P, None]:
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
-            sys.stdout.flush()
+            flush_answer()
         except SimulatorError as error:
             _leave(str(error), error.exit_code)
         except KeyboardInterrupt:
             _leave("interrupted", INTERRUPTED)
-        except BrokenPipeError:
-            # The reader has had enough.  What is still buffered has nowhere to go.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except OSError as error:
-            _leave(_system_message(error), BAD_INPUT)
+            code = answer_to(error)
+            if code:
+                raise typer.Exit(code) from error
 
     return guarded
+
+
+def flush_answer() -> None:
+    """Hand over what was printed, so that a failure shows while it can still be answered."""
+    if sys.stdout is not None:  # closed before the process began
+        sys.stdout.flush()
+
+
+def answer_to(error: OSError) -> int:
+    """Say that the system refused to read or write, and return the exit code.
+
+    A reader that has had enough is no error: nothing is said, and the code is 0.
+    """
+    if isinstance(error, BrokenPipeError):
+        _drop_the_rest()
+        return 0
+    with suppress(OSError):  # stderr may be what failed
+        say(_system_message(error))
+    with suppress(OSError):
+        flush_answer()
+        return BAD_INPUT
+    _drop_the_rest()
+    return BAD_INPUT
+
+
+def _drop_the_rest() -> None:
+    """Give what is still buffered for stdout somewhere to go, or the interpreter complains at its end."""
+    with suppress(OSError):  # a stream in memory has no descriptor
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, sys.stdout.fileno())
+        os.close(sink)
 
 
 def say(text: str) -> None:
     """Write a diagnostic to stderr."""
     typer.echo(text, err=True)
-
-
-def refuse_existing(path: Path | None, *, overwrite: bool) -> None:
-    """Refuse to write over `path`, before any work is done for it.
-
-    Raises
-    ------
-    OutputExistsError
-        If something is there and `overwrite` is not set.
-    """
-    if path is not None and path.exists() and not overwrite:
-        message = f"{path} exists; choose another name or pass --overwrite"
-        raise OutputExistsError(message)
 
 
 def _leave(message: str, code: int) -> None:

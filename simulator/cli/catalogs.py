@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
 
-from simulator.cli.answering import answering, refuse_existing, say
+from simulator.cli.answering import answering, say
 from simulator.cli.arguments import AsJson, Overwrite
 from simulator.cli.layout import aligned
+from simulator.cli.outputs import check_file, write_whole
 
 
 class Topic(StrEnum):
@@ -68,13 +70,10 @@ def new(name: Annotated[str, typer.Argument(metavar="NAME", help="Writes NAME.ya
     from simulator.scenario.template import template  # noqa: PLC0415 - only asked for here
 
     path = Path(name if name.endswith((".yaml", ".yml")) else f"{name}.yaml")
-    text = template(path.stem)
-    try:
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-    except FileExistsError:
-        refuse_existing(path, overwrite=False)
-    say(f"wrote {path}; try: kinesim run {path}")
+    text = template(path.name.removesuffix(".yaml").removesuffix(".yml"))
+    check_file(path, overwrite=False)
+    write_whole(path, text)
+    say(f"wrote {path}; try: kinesim run {quote(str(path))}")
 
 
 @answering
@@ -88,7 +87,8 @@ def import_model(
     overwrite: Overwrite = False,
 ) -> None:
     """Turn a model's config.json into a preset for `model.preset`."""
-    refuse_existing(out, overwrite=overwrite)
+    if out is not None:
+        check_file(out, overwrite=overwrite, reads=config)
     from simulator.errors import ScenarioError  # noqa: PLC0415 - help and completion load no simulator
     from simulator.model import architecture_from_config, architecture_to_yaml  # noqa: PLC0415 - as above
     from simulator.scenario.document import read_document  # noqa: PLC0415 - as above
@@ -97,12 +97,21 @@ def import_model(
     if faults:
         raise ScenarioError([str(fault) for fault in faults])
     content = document.plain()
-    architecture = architecture_from_config(
-        content if isinstance(content, dict) else {}, name=name or config.resolve().parent.name.lower()
-    )
+    preset = name or config.resolve().parent.name.lower()
+    try:
+        architecture = architecture_from_config(content if isinstance(content, dict) else {}, name=preset)
+    except ScenarioError as error:
+        raise ScenarioError([_of_file(fault, preset, config) for fault in error.faults]) from error
     text = architecture_to_yaml(architecture)
     if out is None:
         typer.echo(text, nl=False)
         return
-    out.write_text(text, encoding="utf-8", newline="\n")
-    say(f"wrote {out}: {architecture.parameters:,} parameters; use it as model.preset: ./{out.name}")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(out, text)
+    use = quote(f"./{out.name}")
+    say(f"wrote {out}: {architecture.parameters:,} parameters; use it as model.preset: {use}")
+
+
+def _of_file(fault: str, preset: str, config: Path) -> str:
+    """Return a fault that begins with the name of the preset so that it begins with the file."""
+    return f"{config}: {fault.removeprefix(f'{preset}: ')}"

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.cli.answering import answering, refuse_existing, say
+from simulator.cli.answering import answering, flush_answer, say
 from simulator.cli.arguments import AsJson, Overwrite, Sets, Source
+from simulator.cli.outputs import check_file, check_folder, refuse_same
 from simulator.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -44,10 +45,7 @@ def run(
     ] = Engine.FAST,
 ) -> None:
     """Run a scenario and print its answer."""
-    refuse_existing(out, overwrite=overwrite)
-    refuse_existing(html, overwrite=overwrite)
-    if html is not None:
-        _require_plotly()
+    _check_outputs(source, out=out, html=html, overwrite=overwrite)
     from simulator.api import compare  # noqa: PLC0415 - help and completion load no simulator
     from simulator.scenario.loader import load_scenario  # noqa: PLC0415 - as above
 
@@ -57,8 +55,24 @@ def run(
         comparison = compare(scenario, engine=engine.value, check=check, progress=progress)
     if check and not quiet:
         say(_checked(comparison))
+    unprinted = _print(comparison, as_json=as_json, quiet=quiet)
     _write(comparison, out=out, html=html, overwrite=overwrite, quiet=quiet)
-    _print(comparison, as_json=as_json, quiet=quiet)
+    if unprinted is not None:
+        raise unprinted
+
+
+def _check_outputs(source: str, *, out: Path | None, html: Path | None, overwrite: bool) -> None:
+    """Refuse what could not be written, before anything is simulated for it."""
+    if out is not None:
+        check_folder(out, overwrite=overwrite)
+    if html is None:
+        return
+    from simulator.scenario.loader import path_of  # noqa: PLC0415 - help and completion load no simulator
+
+    if out is not None:
+        refuse_same(out, html)
+    check_file(html, overwrite=overwrite, reads=path_of(source))
+    _require_plotly()
 
 
 def _require_plotly() -> None:
@@ -67,7 +81,7 @@ def _require_plotly() -> None:
     from simulator.errors import SimulatorError  # noqa: PLC0415 - as above
 
     if find_spec("plotly") is None:
-        message = "--html needs plotly: pip install 'kinesim[plot]'"
+        message = "--html needs plotly: pip install plotly"
         raise SimulatorError(message)
 
 
@@ -80,6 +94,7 @@ def _write(
     if html is not None:
         from simulator.report.html import write_page  # noqa: PLC0415 - loads plotly
 
+        html.parent.mkdir(parents=True, exist_ok=True)
         write_page(comparison, html)
         written.append(html)
     if not quiet:
@@ -87,7 +102,17 @@ def _write(
             say(f"wrote {path}")
 
 
-def _print(comparison: Comparison, *, as_json: bool, quiet: bool) -> None:
+def _print(comparison: Comparison, *, as_json: bool, quiet: bool) -> OSError | None:
+    """Print the answer; what keeps it from being printed is returned, for files are still to be written."""
+    try:
+        _print_answer(comparison, as_json=as_json, quiet=quiet)
+        flush_answer()
+    except OSError as error:
+        return error
+    return None
+
+
+def _print_answer(comparison: Comparison, *, as_json: bool, quiet: bool) -> None:
     if as_json:
         import json  # noqa: PLC0415 - only asked for here
 
@@ -104,8 +129,8 @@ def _checked(comparison: Comparison) -> str:
     notes: dict[str, None] = {}
     for results in comparison.runs.values():
         for check in (check for result in results for check in result.checks):
-            held[check.number] = held.get(check.number, True) and check.held
-            if not check.held:
+            held[check.number] = held.get(check.number, True) and check.checked
+            if not check.checked:
                 notes[f"INV-{check.number} not checked: {check.note or check.title}"] = None
     done = ", ".join(f"INV-{number}" for number in sorted(held) if held[number])
     return "\n".join([f"checked on every run: {done}", *notes])

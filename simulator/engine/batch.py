@@ -55,7 +55,7 @@ class Batch:
         heappush(self._waiting, (rank, sequence))
         if self.running >= self._max_sequences:
             return False
-        return head is None or rank < self._waiting[0][0] or self._waiting[0][1] is sequence
+        return head is None or self._waiting[0][1] is sequence
 
     def head(self) -> Sequence | None:
         """Return the next sequence to admit, or None."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from simulator.errors import InvariantViolation
+from simulator.kvcache.capacity import UNLIMITED_BLOCKS
 
 PartKey: TypeAlias = tuple[int, int]
 """(task, node) that wrote the part; node -1 is the task's prompt."""
@@ -211,10 +212,15 @@ class KvCache:
         self.evictable += part.blocks
 
     def forget(self, task: int) -> None:
-        """Drop the cached parts of an ended `task`; nobody will ask for them again."""
+        """Forget what is cached of an ended `task`, where that frees nothing that could be missed.
+
+        Nobody will ask for its parts again, but an engine does not know that: blocks stay cached until
+        they are evicted.  Parts without blocks, and all parts of a pool that never runs dry, would stay
+        for ever, so they go now.
+        """
         for key in list(self._task_parts.get(task, ())):
             part = self._parts[key]
-            if not part.holders:
+            if not part.holders and (not part.blocks or self.blocks >= UNLIMITED_BLOCKS):
                 del self._cached[key]
                 self.evictable -= part.blocks
                 self._drop(key, part)

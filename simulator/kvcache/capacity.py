@@ -81,6 +81,8 @@ class KvCapacity:
 
     def describe(self) -> str:
         """Return the sum behind the number of blocks, for people."""
+        if self.source == "given":
+            return f"engine.kv.blocks gives {self.blocks} blocks of {self.block_tokens} tokens"
         return (
             f"{self.hbm_bytes / 1e9:.1f} GB claimed per GPU - {self.weight_bytes / 1e9:.1f} GB weights - "
             f"{self.activation_bytes / 1e9:.1f} GB activations = "

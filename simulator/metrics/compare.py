@@ -35,6 +35,8 @@ def _measured(summaries: Sequence[Summary], measure: Measure, confidence: float)
     values = _defined(summaries, measure.path)
     if values is None:
         return None
+    if measure.over_seeds == "max":
+        return Interval(max(values), None, None, len(values), "largest of the seeds").to_dict()
     if measure.interval is not None:
         found = [look_up(summary, measure.interval) for summary in summaries]
         intervals = [interval for interval in found if isinstance(interval, Mapping)]

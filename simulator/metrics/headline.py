@@ -1,8 +1,9 @@
 """The answer to the scenario's question as a sentence, built from the numbers and no surer than they are.
 
 Why a variant wins is told by splitting the rate exactly: solved tasks per second = replicas busy x output
-tokens per busy replica second / output tokens per solved task.  The factor that moved most is named; for the
-speed of the steps, so is the part whose time per output token changed most.
+tokens per busy replica second / output tokens per solved task.  The factor that moved most is named.  Speed is
+mean batch x tokens per second of a sequence; where the latter moved more, the part whose time per output
+token changed most is named.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ PHRASES: Mapping[tuple[str, str], str] = {
     ("prefill_attention", "compute"): "attention of prompts",
     ("prefill_attention", "memory"): "reading the KV of prompts",
     ("allreduce", "latency"): "all-reduces",
-    ("overhead", "latency"): "fixed overhead of layers and steps",
+    ("overhead", "latency"): "overhead of kernel launches and the host",
+    ("norms", "memory"): "the traffic of the norms",
     ("lm_head", "memory"): "reading the output head",
     ("gate_up", "memory"): "reading the feed-forward weights (gate, up)",
     ("down", "memory"): "reading the feed-forward weights (down)",
@@ -130,6 +132,18 @@ def _speed_reason(comparison: Mapping[str, object], first: str, second: str) -> 
     )
 
 
+def _batch_reason(before: Sequence[Summary], after: Sequence[Summary], speed: float) -> str:
+    """Name the mean batch where it moved more of `speed`, a log ratio, than the pace of its sequences did."""
+    batches = [_mean(summaries, "load.batch_sequences.mean") for summaries in (before, after)]
+    if not batches[0] or not batches[1]:
+        return ""
+    batch = log(batches[1] / batches[0])
+    direction = 1.0 if speed > 0.0 else -1.0
+    if direction * batch <= direction * (speed - batch):
+        return ""
+    return f"its mean batch is {batches[1]:#.3g} against {batches[0]:#.3g}"
+
+
 def _keeps_up(summaries: Sequence[Summary]) -> bool:
     """Say whether the arrivals, not the node, set how many tasks end: open, steady and nearly all served."""
     for summary in summaries:
@@ -160,7 +174,8 @@ def _reason(
             f", because a solved task takes {1 / after['thrift']:,.0f} output tokens instead of "
             f"{1 / before['thrift']:,.0f}"
         )
-    why = _speed_reason(comparison, first, second)
+    why = _batch_reason(runs[first], runs[second], moved["speed"])
+    why = why or _speed_reason(comparison, first, second)
     return f", because {why}" if why else ""
 
 

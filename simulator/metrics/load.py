@@ -6,7 +6,8 @@ import numpy as np
 
 from simulator.attention.work import IntVector
 from simulator.kvcache import KvCapacity
-from simulator.metrics.distributions import Distribution, distribution
+from simulator.metrics.distributions import distribution
+from simulator.metrics.step_parts import StepParts
 from simulator.metrics.tables import RunTables
 from simulator.metrics.window import Window
 
@@ -29,19 +30,32 @@ def present(tables: RunTables) -> dict[str, tuple[IntVector, IntVector]]:
     return {"waiting": (trials["submitted_ns"], start), "running": (start, end)}
 
 
-def load(tables: RunTables, window: Window, replicas: int, capacity: KvCapacity) -> dict[str, object]:
+def _blocks(tables: RunTables, parts: StepParts, window: Window) -> tuple[float, int] | tuple[None, None]:
+    """Return mean and maximum of the KV blocks of a stepping replica, the mean over the time it steps."""
+    steps = tables.steps
+    stepped = window.overlap_ns(steps["start_ns"], steps["end_ns"]) > 0
+    if not stepped.any():
+        return None, None
+    weights = window.overlap_ns(parts.start_ns, parts.end_ns).astype(np.float64)
+    mean = float(np.dot(weights, parts.kv_blocks) / weights.sum())
+    return mean, int(steps["kv_blocks"][stepped].max())
+
+
+def load(
+    tables: RunTables, parts: StepParts, window: Window, replicas: int, capacity: KvCapacity
+) -> dict[str, object]:
     """Return batch size, KV occupancy and busy time over the window.
 
     Notes
     -----
-    The batch is that of decoding sequences of one replica, weighted by time while it steps; KV blocks
-    are those at the end of a step row, weighted likewise.  Preemptions count over the whole run.
+    The batch is that of decoding sequences of one replica, weighted by time while it steps; the mean of
+    the KV blocks is weighted likewise, their maximum is over the ends of step rows, where they are most.
+    Preemptions count over the whole run.
     """
     steps = tables.steps
     busy_ns = window.overlap_ns(steps["start_ns"], steps["end_ns"])
     length = window.end_ns - window.start_ns
-    blocks: Distribution = distribution(steps["kv_blocks"], busy_ns)
-    mean, most = blocks["mean"], blocks["max"]
+    mean, most = _blocks(tables, parts, window)
     limited = capacity.limited
     batch = distribution(steps["decode_sequences"], busy_ns)
     del batch["count"]

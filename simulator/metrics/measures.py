@@ -20,6 +20,7 @@ class Measure:
     unit : SI unit of the value.
     better : which direction is an improvement; None where it depends.
     interval : path of an interval that a single run gives, if any.
+    over_seeds : how several seeds make one figure; a maximum is the largest of them.
     """
 
     path: str
@@ -27,11 +28,18 @@ class Measure:
     unit: Unit
     better: Literal["higher", "lower"] | None = None
     interval: str | None = None
+    over_seeds: Literal["mean", "max"] = "mean"
 
 
 def _times(name: str, label: str) -> tuple[Measure, ...]:
     return tuple(
-        Measure(f"latency.{name}.{point}", f"{label} {point}", "s", "lower")
+        Measure(
+            f"latency.{name}.{point}",
+            f"{label} {point}",
+            "s",
+            "lower",
+            over_seeds="max" if point == "max" else "mean",
+        )
         for point in ("mean", "p50", "p90", "p95", "p99", "max")
     )
 
@@ -66,12 +74,12 @@ MEASURES: Final = (
     *_times("task_s", "task time"),
     Measure("load.batch_sequences.mean", "batch per replica, mean", "count"),
     Measure("load.batch_sequences.p95", "batch per replica, p95", "count"),
-    Measure("load.batch_sequences.max", "batch per replica, max", "count"),
+    Measure("load.batch_sequences.max", "batch per replica, max", "count", over_seeds="max"),
     Measure("load.running_mean", "trials running, mean", "count"),
     Measure("load.waiting_mean", "trials waiting, mean", "count"),
     Measure("load.kv_occupancy_mean_ratio", "KV occupancy mean", "ratio"),
-    Measure("load.kv_occupancy_max_ratio", "KV occupancy max", "ratio"),
-    Measure("load.kv_tokens_max", "KV tokens held, max", "tokens"),
+    Measure("load.kv_occupancy_max_ratio", "KV occupancy max", "ratio", over_seeds="max"),
+    Measure("load.kv_tokens_max", "KV tokens held, max", "tokens", over_seeds="max"),
     Measure("load.preemptions", "preemptions", "count", "lower"),
     Measure("load.busy_ratio", "busy", "ratio"),
     Measure("hardware.mfu_busy_ratio", "MFU while busy", "ratio", "higher"),

@@ -12,6 +12,7 @@ from simulator.metrics.hardware import WindowWork, hardware
 from simulator.metrics.load import load
 from simulator.metrics.notes import notes
 from simulator.metrics.quality import quality
+from simulator.metrics.step_parts import StepParts
 from simulator.metrics.tables import RunTables
 from simulator.metrics.throughput import goodput, throughput
 from simulator.metrics.waiting_times import waiting_times
@@ -78,6 +79,7 @@ def summarise(
     """
     tables = RunTables.of(records)
     window = window_of(scenario, tables)
+    parts = StepParts.of(tables.steps)
     work = WindowWork.of(records, tables, window, latency)
     parallelism, gpu, report = scenario.parallelism, scenario.hardware.gpu, scenario.report
     gpus = parallelism.tp * parallelism.dp
@@ -92,9 +94,9 @@ def summarise(
         "conservation": {"tasks": task_counts(tables), "trials": trial_counts(tables)},
         "throughput": throughput(tables, window, gpus, report.confidence_ratio),
         "quality": quality(tables, report.confidence_ratio),
-        "latency": waiting_times(tables, window),
+        "latency": waiting_times(tables, parts, window),
         "goodput": goodput(tables, window, report.slo),
-        "load": load(tables, window, parallelism.dp, capacity),
+        "load": load(tables, parts, window, parallelism.dp, capacity),
         "hardware": machine,
         "energy": energy(work, window, gpu, gpus=gpus, tp=parallelism.tp, tokens=tokens, solved=solved),
         "cost": cost(window, gpu, gpus=gpus, tokens=tokens, solved=solved),

@@ -70,7 +70,7 @@ def plotly_modules() -> tuple[Any, Any]:
     try:
         from plotly import graph_objects, subplots  # noqa: PLC0415 - an optional package
     except ImportError as missing:
-        message = "figures and HTML pages need plotly: pip install kinesim[plot]"
+        message = "figures and HTML pages need plotly: pip install plotly"
         raise SimulatorError(message) from missing
     return graph_objects, subplots
 

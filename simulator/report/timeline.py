@@ -1,6 +1,7 @@
 """A run over time, averaged over equal bins so that every moment counts and the page stays small.
 
-A mean over a bin is exact, not a sample: what is in a run for half a bin counts half.
+A mean over a bin is no sample: what is in a run for half a bin counts half.  Step rows that span many
+bins are followed inside by `simulator.metrics.step_parts`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from simulator.attention.work import FloatVector, IntVector
 from simulator.kvcache import KvCapacity
 from simulator.metrics.load import present
+from simulator.metrics.step_parts import StepParts
 from simulator.metrics.tables import RunTables
 from simulator.units import NS_PER_S
 
@@ -80,16 +82,16 @@ def binned(start: IntVector, end: IntVector, level: FloatVector, edges: FloatVec
 
 def timeline(tables: RunTables, capacity: KvCapacity, *, bins: int = BINS) -> Timeline:
     """Return the series of a run over `bins` equal bins from 0 to its end."""
-    steps = tables.steps
+    parts = StepParts.of(tables.steps)
     last = max(1, tables.end_ns)
     edges = np.linspace(0.0, last, bins + 1)
     width = last / bins
-    start, end = steps["start_ns"], steps["end_ns"]
+    start, end = parts.start_ns, parts.end_ns
     ones = np.ones(len(start))
     busy = binned(start, end, ones, edges)
     idle = busy < 1e-9 * width
 
-    def per_busy(level: IntVector) -> FloatVector:
+    def per_busy(level: IntVector | FloatVector) -> FloatVector:
         total = binned(start, end, level.astype(np.float64), edges)
         mean: FloatVector = np.where(idle, np.nan, total / np.where(idle, 1.0, busy))
         return mean
@@ -98,14 +100,14 @@ def timeline(tables: RunTables, capacity: KvCapacity, *, bins: int = BINS) -> Ti
         name: binned(begin, until, np.ones(len(begin)), edges) / width
         for name, (begin, until) in present(tables).items()
     }
-    rates = tables.step_tokens / np.maximum(1, end - start)
-    kv_tokens = per_busy(steps["kv_blocks"] * capacity.block_tokens)
+    rates = parts.tokens / np.maximum(1, end - start)
+    kv_tokens = per_busy(parts.kv_blocks * capacity.block_tokens)
     return Timeline(
         middle_s=(edges[:-1] + edges[1:]) / 2.0 / NS_PER_S,
         bin_s=width / NS_PER_S,
         running=counts["running"],
         waiting=counts["waiting"],
-        batch=per_busy(steps["decode_sequences"]),
+        batch=per_busy(parts.decode_sequences),
         kv_tokens=kv_tokens,
         kv_ratio=kv_tokens / capacity.tokens if capacity.limited else np.full(bins, np.nan),
         output_tokens_per_s=binned(start, end, rates, edges) / width * NS_PER_S,

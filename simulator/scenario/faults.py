@@ -39,6 +39,7 @@ class _Place:
     info : the field that the last key means, if it is one.
     node : the value there, or the innermost table on the way that exists.
     exists : whether `node` is the value itself.
+    siblings : the tables by kind of which `model` is one; empty if it has no kind.
     """
 
     path: Keys
@@ -47,6 +48,7 @@ class _Place:
     info: FieldInfo | None
     node: Located
     exists: bool
+    siblings: Mapping[str, shape.Model]
 
 
 def faults_of(error: ValidationError, root: Located, model: shape.Model) -> list[Fault]:
@@ -101,10 +103,13 @@ def _place(loc: tuple[int | str, ...], root: Located, model: shape.Model) -> _Pl
     annotation: Any = model
     path: list[str | int] = []
     node, exists, info = root, True, None
+    by_kind: Mapping[str, shape.Model] = {}
+    siblings = by_kind
     for part in loc:
         members = shape.models(annotation)
         if shape.kinds(annotation):
-            annotation = shape.kinds(annotation).get(str(part))
+            by_kind = shape.kinds(annotation)
+            annotation = by_kind.get(str(part))
         elif members and shape.scalars(annotation):
             is_table_branch = members[0].__name__ in str(part)  # pydantic names validators too
             if is_table_branch != isinstance(node.value, dict):
@@ -119,10 +124,11 @@ def _place(loc: tuple[int | str, ...], root: Located, model: shape.Model) -> _Pl
                 annotation = info.annotation if info else None
             else:
                 annotation = shape.items(annotation)
+            siblings, by_kind = by_kind, {}
             path.append(part)
             inner = node.get(part) if exists else None
             node, exists = (inner, True) if inner is not None else (node, False)
-    return _Place(tuple(path), model, annotation, info, node, exists)
+    return _Place(tuple(path), model, annotation, info, node, exists, siblings)
 
 
 def _fault(detail: ErrorDetails, place: _Place) -> Fault:
@@ -156,10 +162,20 @@ def _unknown_key(_: object, __: Mapping[str, Any], place: _Place) -> str:
     name, allowed = str(place.path[-1]), shape.fields(place.model)
     kind = shape.kind_of(place.model)
     words = f"unknown key of {kind}" if kind else "unknown key"
-    homes = [f"in {dotted(path)}" if path else "at the top" for path in shape.homes(name, Scenario)]
+    if owners := [other for other, model in place.siblings.items() if name in shape.fields(model)]:
+        own = ", ".join(sorted(set(allowed) - {"kind"})) or "no parameters"
+        kinds_that = f"kind{'s' if len(owners) > 1 else ''} {' and '.join(sorted(owners))}"
+        return f"{words}; {name} belongs to {kinds_that}; {kind} has {own}"
+    homes = [f"in {dotted(path)}" if path else "at the top" for path in _homes(name, place.path)]
     if homes and not get_close_matches(name, allowed):
         return f"{words}; it belongs {' or '.join(homes)} (allowed here: {', '.join(sorted(allowed))})"
     return f"{words}; {suggest(name, allowed)}"
+
+
+def _homes(name: str, path: Keys) -> list[Keys]:
+    """Return the tables that have an entry `name` and are near `path`: the top, or of the same branch."""
+    at_top = len(path) == 1
+    return [home for home in shape.homes(name, Scenario) if at_top or not home or home[0] == path[0]]
 
 
 def _missing(_: object, __: Mapping[str, Any], place: _Place) -> str:
@@ -249,6 +265,7 @@ _MESSAGES: Final[Mapping[str, Callable[[object, Mapping[str, Any], _Place], str]
     "model_attributes_type": _table_expected,
     "dict_type": _table_expected,
     "tuple_type": _expected("a list"),
+    "string_pattern_mismatch": lambda given, _, __: f"holds a control character: {shown(given)}",
     "string_too_short": _length("at least", "min_length", "characters"),
     "string_too_long": _length("at most", "max_length", "characters"),
     "too_short": _length("at least", "min_length", "entries"),

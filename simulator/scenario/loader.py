@@ -15,6 +15,7 @@ from simulator.scenario.catalog import find, label_of
 from simulator.scenario.checks import capacity_of, mistakes_in
 from simulator.scenario.faults import addressed, faults_of
 from simulator.scenario.located import Fault, Keys, Located, Origin, Source, Unreadable, locate, ordered
+from simulator.scenario.manifest import scenario_in, warn_if_changed
 from simulator.scenario.overrides import Overrides, Setting, merge, parse_overrides
 from simulator.scenario.references import References
 from simulator.scenario.schema import Scenario
@@ -89,8 +90,8 @@ def resolve(source: str | Path | Mapping[str, object], *, overrides: Overrides =
     """
     if isinstance(source, Mapping):
         root = locate(source, Origin(Source("<mapping>", Path())))
-        return _Loader(References(), None).load(root, overrides)
-    path = _path_of(source)
+        return _load(root, References(), None, overrides)
+    path = path_of(source)
     label = str(source) if path == Path(source) else label_of(path)
     try:
         return _load_file(path, label, overrides, exact=False)
@@ -122,15 +123,26 @@ def load_part(path: Path, model: type[Part]) -> Part:
 
 def _load_file(path: Path, label: str, overrides: Overrides, *, exact: bool) -> Resolved:
     references = References(exact=exact)
-    root = references.document(path, label)
-    inner = root.get("scenario")
-    if inner is not None and isinstance(inner.value, dict):  # the manifest of a run
-        root = inner
-    return _Loader(references, path).load(root, overrides)
+    return _load(references.document(path, label), references, path, overrides)
 
 
-def _path_of(source: str | Path) -> Path:
-    """Return the file that a path, or the name of a shipped scenario, means."""
+def _load(root: Located, references: References, path: Path | None, overrides: Overrides) -> Resolved:
+    """Return the scenario that `root`, a scenario or the manifest of a run, describes."""
+    scenario, faults = scenario_in(root)
+    references.faults += faults
+    resolved = _Loader(references, path).load(scenario, overrides)
+    warn_if_changed(root)
+    return resolved
+
+
+def path_of(source: str | Path) -> Path:
+    """Return the file that a path, or the name of a shipped scenario, means.
+
+    Raises
+    ------
+    UnknownNameError
+        If `source` is a name of no shipped scenario.
+    """
     path = Path(source)
     text = str(source)
     if path.is_file() or not isinstance(source, str) or text.endswith((".yaml", ".yml", ".json")):

@@ -7,7 +7,7 @@ equal scenario; the manifest of a run holds it.
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -21,6 +21,12 @@ from simulator.model import Architecture
 from simulator.routing import LeastLoaded, Router
 from simulator.scheduling import Fcfs, Scheduler
 from workloads import Workload
+
+OneLine = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+"""Text without control characters: what is printed on a terminal must not steer it."""
+
+Lines = Annotated[str, Field(pattern=r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$")]
+"""As `OneLine`, but tabs and line feeds are allowed."""
 
 
 class ServedModel(FrozenModel):
@@ -103,8 +109,8 @@ class Scenario(FrozenModel):
     """
 
     schema_version: Literal[1] = Field(alias="schema", description="[-] version of the file format")
-    name: str = Field(default="scenario", min_length=1, max_length=200, description="[-] what to call it")
-    question: str = Field(default="", max_length=2000, description="[-] what the scenario is to answer")
+    name: OneLine = Field(default="scenario", min_length=1, max_length=200, description="[-] what to call it")
+    question: Lines = Field(default="", max_length=2000, description="[-] what the scenario is to answer")
     hardware: Node = Field(description="[-] node: catalog name, path or table")
     model: ServedModel = Field(description="[-] the model as served")
     parallelism: Parallelism = Field(default=Parallelism(), description="[-] how the GPUs are split")

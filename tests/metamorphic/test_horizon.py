@@ -13,10 +13,21 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from changed import Document, changed, documents_with, tables_of
 
-from simulator.metrics.tables import RunTables
+from simulator.metrics.tables import Columns, RunTables
 
 SUMS = ("steps", "attended_tokens", "read_tokens", "index_entries")
 """Columns that grow with the steps of a row."""
+
+
+def boundaries_ns(steps: Columns) -> list[int]:
+    """Return every end of a step, where the steps of a row took equally long."""
+    found: set[int] = set()
+    for start, end, count in zip(
+        *(steps[name].tolist() for name in ("start_ns", "end_ns", "steps")), strict=True
+    ):
+        if (end - start) % count == 0:
+            found.update(range(start, end + 1, (end - start) // count))
+    return sorted(found - {0})
 
 
 @st.composite
@@ -24,7 +35,8 @@ def cut_runs(draw: st.DrawFn) -> tuple[RunTables, RunTables, int]:
     """Draw a whole run, the same run cut, and the time of the cut, ns."""
     document: Document = draw(documents_with({"report.horizon_s": None}))
     whole = tables_of(document)
-    horizon_ns = draw(st.integers(1, whole.end_ns + 1))
+    times = st.one_of(st.integers(1, whole.end_ns + 1), st.sampled_from(boundaries_ns(whole.steps)))
+    horizon_ns = draw(times)
     return whole, tables_of(changed(document, {"report.horizon_s": horizon_ns / 1e9})), horizon_ns
 
 

@@ -208,7 +208,8 @@ class KvCaches(RuleBasedStateMachine):
     def forget(self, task: int) -> None:
         self.cache.forget(task)
         for key in [key for key in self.naive.unheld if key[0] == task]:
-            self.naive.drop(key)
+            if not self.naive.parts[key].blocks:
+                self.naive.drop(key)
 
     def snapshot(self) -> object:
         """Return all that the cache knows, order included."""

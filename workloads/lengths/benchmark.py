@@ -25,8 +25,11 @@ class BenchmarkLengths(FrozenModel):
     """
 
     kind: Literal["benchmark"] = Field(default="benchmark", description="[-] Selects this model.")
-    name: BenchmarkName = Field(description="[-] Which benchmark.")
-    model: str = Field(description="[-] Which language model; see the benchmark's file.")
+    name: BenchmarkName = Field(description="[-] Which benchmark: aime24, aime25 or livecodebench.")
+    model: str = Field(
+        description="[-] Which language model: qwen3-1.7b, qwen3-4b, qwen3-8b, qwen3-14b or qwen3-32b; on "
+        "aime24 and aime25 also qwen3-0.6b, on aime24 also qwen3-30b-a3b."
+    )
 
     @model_validator(mode="after")
     def _model_is_known(self) -> Self:

@@ -26,7 +26,7 @@ class BenchmarkTasks(FrozenModel):
     """
 
     kind: Literal["benchmark"] = Field(default="benchmark", description="[-] Selects this task set.")
-    name: BenchmarkName = Field(description="[-] Which benchmark.")
+    name: BenchmarkName = Field(description="[-] Which benchmark: aime24, aime25 or livecodebench.")
     repeats: int = Field(default=1, ge=1, le=100_000, description="[-] Times that every question is asked.")
 
     @cached_property

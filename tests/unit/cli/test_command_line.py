@@ -126,7 +126,11 @@ def test_an_existing_output_is_refused_before_the_run(
     monkeypatch.setattr("simulator.scenario.loader.load_scenario", lambda *_, **__: pytest.fail("it was run"))
     Path("there").mkdir()
     assert kinesim("run", *SMALL, option, "there") == 2
-    assert kinesim.err == "there exists; choose another name or pass --overwrite\n"
+    refusals = {
+        "--out": "there exists; choose another name or pass --overwrite\n",
+        "--html": "there is a folder, not a file; choose another name\n",
+    }
+    assert kinesim.err == refusals[option]
     assert list(Path("there").iterdir()) == []
 
 
@@ -137,7 +141,7 @@ def test_an_earlier_output_is_replaced_when_asked(kinesim: Kinesim) -> None:
 
 
 def test_a_report_page_is_written(kinesim: Kinesim) -> None:
-    pytest.importorskip("plotly", reason="the report page needs the extra kinesim[plot]")
+    pytest.importorskip("plotly", reason="the report page needs plotly")
     assert kinesim("run", *SMALL, "--html", "page.html") == 0
     assert kinesim.err == "wrote page.html\n"
     assert "<html" in Path("page.html").read_text(encoding="utf-8")
@@ -148,7 +152,7 @@ def test_a_report_page_without_plotly_is_refused_with_the_remedy(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     assert kinesim("run", *SMALL, "--html", "page.html") == 2
-    assert kinesim.err == "--html needs plotly: pip install 'kinesim[plot]'\n"
+    assert kinesim.err == "--html needs plotly: pip install plotly\n"
 
 
 def test_an_infeasible_plan_exits_with_3(kinesim: Kinesim) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from simulator.errors import InvariantViolation
 from simulator.kvcache.cache import Chain, KvCache, PartKey
+from simulator.kvcache.capacity import UNLIMITED_BLOCKS
 
 PROMPT: PartKey = (0, -1)
 CHILD: PartKey = (0, 0)
@@ -155,18 +156,36 @@ def test_held_parts_are_never_evicted() -> None:
         cache.grow(1)
 
 
-def test_an_ended_task_is_forgotten_but_for_what_is_held() -> None:
+def test_forgetting_an_ended_task_frees_no_block_of_a_pool_that_can_run_dry() -> None:
     cache = pool()
     serve(cache, SHARED, 50, keep=CHILD)
-    serve(cache, (((1, -1), 32),), 32)
+    before = state(cache)
+    cache.forget(0)
+    assert state(cache) == before
+    assert cache.cached_tokens((*SHARED, (CHILD, 50))) == 48
+
+
+def test_a_part_without_blocks_is_forgotten_at_once() -> None:
+    cache = pool()
+    short = (((0, -1), 15),)
+    serve(cache, short, 15)
+    assert (0, -1) in cache._parts
+    cache.forget(0)
+    assert not cache._parts
+    assert state(cache) == (20, 0, 0)
+
+
+def test_a_pool_that_never_runs_dry_forgets_all_that_nobody_holds() -> None:
+    cache = pool(blocks=UNLIMITED_BLOCKS)
+    serve(cache, SHARED, 50, keep=CHILD)
     cache.admit(SHARED, 20, alone=True)
     cache.forget(0)
-    assert cache.cached_tokens((*SHARED, (CHILD, 50))) == 16
-    assert state(cache) == (16, 2, 2)
+    cache.forget(7)
+    assert list(cache._parts) == [(0, -1)]
     cache.release(SHARED, 20)
     cache.forget(0)
-    cache.forget(7)
-    assert state(cache) == (18, 2, 0)
+    assert not cache._parts
+    assert state(cache) == (UNLIMITED_BLOCKS, 0, 0)
 
 
 def test_growing_by_nothing_takes_nothing() -> None:

@@ -104,8 +104,16 @@ class Made:
     tasks: list[tuple[int, ...]] = field(default_factory=list)
 
     def step(self, start: float, end: float, **values: int) -> Made:
-        """Add a step row of one step, unless `values` say otherwise."""
-        row = dict.fromkeys(STEP_COLUMNS, 0) | {"start_ns": _ns(start), "end_ns": _ns(end), "steps": 1}
+        """Add a row of one step, or of equal steps with equal blocks, unless `values` say otherwise."""
+        steps, each_ns = values.get("steps", 1), (_ns(end) - _ns(start)) // values.get("steps", 1)
+        row = dict.fromkeys(STEP_COLUMNS, 0) | {
+            "start_ns": _ns(start),
+            "end_ns": _ns(end),
+            "steps": steps,
+            "kv_block_steps": steps * values.get("kv_blocks", 0),
+            "first_step_ns": each_ns,
+            "last_step_ns": each_ns,
+        }
         self.steps.append(tuple((row | values)[name] for name in STEP_COLUMNS))
         return self
 

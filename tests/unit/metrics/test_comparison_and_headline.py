@@ -14,7 +14,7 @@ from made_records import capacity, scenario, summary, two_tasks, with_arrivals
 
 from simulator.metrics import compare_runs
 from simulator.metrics.headline import times
-from simulator.metrics.measures import number
+from simulator.metrics.measures import MEASURES, number
 
 LOADED = scenario(engine={"latency": {"kind": "roofline", "layer_overhead_s": 0.0}})
 
@@ -111,6 +111,30 @@ def test_a_win_by_busier_replicas_is_explained_by_busy_time() -> None:
     assert "its replicas are busy 90% of the time instead of 30%" in answer({"idle": idle, "busy": busy})
 
 
+def batched(batch: float, rate: float) -> list[dict[str, Any]]:
+    """Return a run with a mean batch, its speed in proportion to the rate of solved tasks."""
+    found = with_parts(rates(rate), attention=71.0 * 0.1 / rate, overhead=29.0)
+    found[0]["load"]["batch_sequences"]["mean"] = batch
+    return found
+
+
+@pytest.mark.parametrize(
+    ("batch", "rate", "reason"),
+    [
+        (60.0, 0.12, "because its mean batch is 60.0 against 50.0"),
+        (60.0, 0.11, "because its mean batch is 60.0 against 50.0"),
+        (51.0, 0.2, "because reading KV takes"),
+        (40.0, 0.2, "because reading KV takes"),
+        (40.0, 0.09, "because its mean batch is 40.0 against 50.0"),
+    ],
+    ids=["batch alone", "batch though slower", "mostly pace", "pace though thinner", "worse by batch"],
+)
+def test_the_batch_is_the_reason_where_it_moved_more_than_the_pace(
+    batch: float, rate: float, reason: str
+) -> None:
+    assert reason in answer({"fcfs": batched(50.0, 0.1), "longest_first": batched(batch, rate)})
+
+
 def test_no_part_is_blamed_that_did_not_change() -> None:
     runs = {"a": with_parts(rates(0.1), attention=1.0), "b": with_parts(rates(0.1), attention=1.0)}
     for found in runs["b"]:
@@ -175,6 +199,28 @@ def test_proportions_of_several_seeds_are_pooled() -> None:
     assert isinstance(metrics, dict)
     rate = metrics["a"]["metrics"]["quality.solving_rate.estimate"]
     assert (rate["samples"], rate["estimate"], rate["method"]) == (6, 0.5, "wilson")
+
+
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [("load", "kv_occupancy_max_ratio"), ("load", "kv_tokens_max"), ("load", "batch_sequences.max")],
+)
+def test_a_maximum_over_seeds_is_the_largest_without_an_interval(section: str, key: str) -> None:
+    seeds = [made(), made(), made()]
+    for summary_of_seed, value in zip(seeds, (0.25, 0.75, 0.5), strict=True):
+        table, _, last = key.rpartition(".")
+        place = summary_of_seed[section][table] if table else summary_of_seed[section]
+        place[last] = value
+    variants = compare_runs({"a": seeds}, 0.95)["variants"]
+    assert isinstance(variants, dict)
+    row = variants["a"]["metrics"][f"{section}.{key}"]
+    assert (row["estimate"], row["low"], row["high"]) == (0.75, None, None)
+    assert (row["samples"], row["method"]) == (3, "largest of the seeds")
+
+
+def test_every_maximum_is_the_largest_of_the_seeds() -> None:
+    largest = {m.path for m in MEASURES if m.over_seeds == "max"}
+    assert largest == {m.path for m in MEASURES if "max" in m.path.replace("_", ".").split(".")}
 
 
 def test_a_figure_that_a_seed_lacks_is_not_averaged_over_the_others() -> None:

@@ -25,7 +25,7 @@ def made_result(chosen: Scenario, records: RunRecords, *, seed: int = 0, limited
 def slower() -> Made:
     """Return `two_tasks` with every moment at twice the time."""
     made = two_tasks()
-    made.steps = [(r[0], 2 * r[1], 2 * r[2], *r[3:]) for r in made.steps]
+    made.steps = [(r[0], 2 * r[1], 2 * r[2], *r[3:-2], 2 * r[-2], 2 * r[-1]) for r in made.steps]
     made.trials = [(*t[:8], *(2 * x if x >= 0 else x for x in t[8:12]), *t[12:]) for t in made.trials]
     made.tasks = [(t[0], 2 * t[1], 2 * t[2], *t[3:]) for t in made.tasks]
     return made

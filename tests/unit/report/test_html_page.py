@@ -126,7 +126,7 @@ def test_a_missing_plotly_is_told_with_the_remedy(
     compared: Callable[..., Comparison], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "plotly", None)
-    with pytest.raises(SimulatorError, match=r"need plotly: pip install kinesim\[plot\]"):
+    with pytest.raises(SimulatorError, match=r"need plotly: pip install plotly"):
         write_page(compared(), tmp_path / "report.html")
     assert list(tmp_path.iterdir()) == []
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import jsonschema
 import pytest
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
-from simulator.errors import UnknownNameError
+from simulator.errors import SimulatorError, UnknownNameError
 from simulator.hardware import Gpu, Node
 from simulator.model import Architecture
 from simulator.scenario import shape
@@ -20,6 +21,7 @@ from simulator.scenario.listing import TOPICS, default_text, list_kinds
 from simulator.scenario.loader import load_part, load_scenario, resolve
 from simulator.scenario.schema import EngineConfig, Scenario
 from simulator.scenario.template import template
+from workloads.benchmarks import BenchmarkName, load_benchmark
 from workloads.lengths import Lengths
 
 
@@ -194,12 +196,41 @@ def test_the_json_schema_refuses_what_the_loader_refuses(
     assert not validator.is_valid(document)
 
 
-@pytest.mark.parametrize("name", ["mine", "it's", "12", "on", "a: b", "qwen3-1.7b"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("mine", "it's", "12", "on", "a: b", "qwen3-1.7b"),
+        *("null", "true", "1e5", "a b", '"', "\\", "{file}", "~"),
+    ],
+)
 def test_the_template_loads_under_any_name(tmp_path: Path, name: str) -> None:
     path = tmp_path / "new.yaml"
     path.write_text(template(name), encoding="utf-8")
     scenario = load_scenario(path)
     assert (scenario.name, list(scenario.variants)) == (name, ["dense", "block_topk"])
+
+
+@pytest.mark.parametrize("name", ["", ".", "-x", "a\x1bb", "a\nb", "\udc80", "x" * 201])
+def test_a_name_that_cannot_be_used_has_no_template(name: str) -> None:
+    with pytest.raises(SimulatorError, match="cannot name a scenario"):
+        template(name)
+
+
+def test_the_template_quotes_the_file_for_the_shell() -> None:
+    assert "kinesim run 'a b.yaml' " in template("a b")
+
+
+@pytest.mark.parametrize("topic", ["tasks", "lengths", "outcomes"])
+def test_the_listings_name_every_benchmark_and_its_models(topic: str) -> None:
+    rows = TOPICS[topic]().rows
+    start = next(place for place, row in enumerate(rows) if row[0] == "benchmark")
+    meaning = {row[1]: row[4] for row in rows[start + 1 :]}
+    names = get_args(BenchmarkName)
+    assert all(name in meaning["name"] for name in names)
+    if topic != "tasks":
+        for name in names:
+            for model in load_benchmark(name).models:
+                assert model in meaning["model"]
 
 
 def test_a_part_that_is_wrong_names_its_line(tmp_path: Path) -> None:
