@@ -107,12 +107,14 @@ def test_equal_scenarios_and_seeds_give_equal_records() -> None:
 
 def test_trials_cancelled_in_a_step_that_the_horizon_cuts_are_kept() -> None:
     # A task that ended on one replica leaves cancelled siblings on another in the step they are in.
-    document = small(router={"kind": "round_robin"}, latency={"kind": "constant", "step_s": 10.0})
+    document = small(
+        router={"kind": "round_robin"}, latency={"kind": "constant", "step_s": 10.0, "prefill_token_s": 0.01}
+    )
     workload = {
         "tasks": {
             "kind": "synthetic",
             "count": 3,
-            "prompt_tokens": {"median_tokens": 64.0, "log_sigma": 0.8},
+            "prompt_tokens": {"median_tokens": 64.0, "log_sigma": 0.8, "longest_tokens": 1000},
         },
         "arrivals": {"kind": "all_at_once"},
         "lengths": {"kind": "lognormal", "median_tokens": 4.0, "log_sigma": 0.8},
