@@ -18,7 +18,7 @@ MAXRSS_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
 
 
 class ChildError(Exception):
-    """A timed process did not end with exit code 0; carries the end of what it said."""
+    """A timed process did not end with exit code 0; carries the last line of what it said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,9 @@ def run_process(
         wall_s = time.perf_counter() - start
     child.returncode = os.waitstatus_to_exitcode(status)  # wait4 took the status that Popen would ask for
     if child.returncode != 0:
-        said = errors.read_text(encoding="utf-8", errors="replace").strip()[-400:]
-        message = f"exit code {child.returncode}: {said}"
+        said = errors.read_text(encoding="utf-8", errors="replace").split("\n")
+        last = next((line.strip() for line in reversed(said) if line.strip()), "it said nothing")
+        message = f"exit code {child.returncode}: {last[-300:]}"
         raise ChildError(message)
     return Sample(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * MAXRSS_UNIT_BYTES)
 

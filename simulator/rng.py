@@ -7,13 +7,11 @@ consumer disturbs nobody and a sweep or a set of variants shares its random numb
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from array import array
+from typing import Final
 from zlib import crc32
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 CHUNK: Final = 1024
 """Tasks whose uniforms are drawn by one generator; making a generator costs some 20 us."""
@@ -35,7 +33,7 @@ class Streams:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self._uniforms: dict[tuple[str, int, int], NDArray[np.float64]] = {}
+        self._uniforms: dict[tuple[str, int, int], array[float]] = {}
 
     def generator(self, name: str, *index: int) -> np.random.Generator:
         """Return the generator addressed by `name` and `index`, always from its beginning."""
@@ -52,6 +50,6 @@ class Streams:
         key = (name, draw, chunk)
         column = self._uniforms.get(key)
         if column is None:
-            column = self.generator(name, draw, chunk).random(CHUNK)
+            column = array("d", self.generator(name, draw, chunk).random(CHUNK).tobytes())
             self._uniforms[key] = column
-        return float(column[row])
+        return column[row]

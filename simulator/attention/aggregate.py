@@ -14,7 +14,6 @@ Joining and leaving cost O(log n); a window of k steps costs one short vector.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Hashable, Iterable
 from heapq import heappop, heappush
 from itertools import accumulate, takewhile
@@ -45,26 +44,32 @@ class GranuleCounts:
         self.units = 0
         """Granules of all contexts at the coming step, each context rounded up."""
 
-    def _change(self, offset: int, sign: int) -> None:
-        slot = -offset % self._granule
-        self._doubled[slot] += sign
-        self._doubled[slot + self._granule] += sign
-        self._members += sign
-        self.units += sign * -(-(self._step + offset) // self._granule)
-
     def join(self, offset: int) -> None:
         """Count a sequence in."""
-        self._change(offset, 1)
+        granule, doubled = self._granule, self._doubled
+        slot = -offset % granule
+        doubled[slot] += 1
+        doubled[slot + granule] += 1
+        self._members += 1
+        self.units -= -(self._step + offset) // granule
 
     def leave(self, offset: int) -> None:
         """Count a sequence out."""
-        self._change(offset, -1)
+        granule, doubled = self._granule, self._doubled
+        slot = -offset % granule
+        doubled[slot] -= 1
+        doubled[slot + granule] -= 1
+        self._members -= 1
+        self.units += -(self._step + offset) // granule
 
     def advance(self, steps: int) -> None:
         """Let `steps` steps pass."""
-        whole, rest = divmod(steps, self._granule)
         start = self._step % self._granule
-        self.units += whole * self._members + sum(self._doubled[start : start + rest])
+        if steps == 1:
+            self.units += self._doubled[start]
+        else:
+            whole, rest = divmod(steps, self._granule)
+            self.units += whole * self._members + sum(self._doubled[start : start + rest])
         self._step += steps
 
     def entering(self) -> int:
@@ -102,9 +107,10 @@ class GranuleCounts:
         return last, whole + rest * periods * self._members + sum(partial)
 
     def _entries(self, steps: int) -> IntVector:
-        start = (self._step - 1) % self._granule
-        period = np.array(self._doubled[start : start + min(steps, self._granule)], dtype=np.int64)
-        return np.resize(period, steps)
+        granule = self._granule
+        start = (self._step - 1) % granule
+        period = self._doubled[start : start + min(steps, granule)]
+        return np.array(period * -(-steps // granule), dtype=np.int64)[:steps]
 
     def total(self, steps: int) -> IntTotals:
         """Return the granules of all contexts at each coming step."""
@@ -123,7 +129,7 @@ class CapCounts:
     def __init__(self, cap_tokens: int) -> None:
         self._cap = cap_tokens
         self._heap: list[int] = []
-        self._gone: Counter[int] = Counter()
+        self._gone: dict[int, int] = {}
         self._members = 0
         self._offsets = 0
         self._step = 0
@@ -145,28 +151,33 @@ class CapCounts:
         if reaches > self._step:
             self.below -= 1
             self._offsets -= offset
-            self._gone[reaches] += 1
+            self._gone[reaches] = self._gone.get(reaches, 0) + 1
 
     def advance(self, steps: int) -> None:
         """Let `steps` steps pass; those that reach the cap leave the sum of offsets."""
         self._step += steps
-        while self._heap and self._heap[0] <= self._step:
-            reaches = heappop(self._heap)
-            if self._gone[reaches]:
-                self._gone[reaches] -= 1
-            else:
+        heap = self._heap
+        while heap and heap[0] <= self._step:
+            reaches = heappop(heap)
+            if not self._forgets(reaches):
                 self.below -= 1
                 self._offsets -= self._cap - reaches
-            if not self._gone[reaches]:
-                del self._gone[reaches]
+
+    def _forgets(self, reaches: int) -> bool:
+        """Say whether one of those that would reach the cap at step `reaches` has left, and strike it off."""
+        gone = self._gone.get(reaches)
+        if gone is None:
+            return False
+        if gone == 1:
+            del self._gone[reaches]
+        else:
+            self._gone[reaches] = gone - 1
+        return True
 
     def linear_steps(self) -> int:
         """Return for how many coming steps no member passes the cap (totals stay linear)."""
-        while self._heap and self._gone[self._heap[0]]:
-            reaches = heappop(self._heap)
-            self._gone[reaches] -= 1
-            if not self._gone[reaches]:
-                del self._gone[reaches]
+        while self._heap and self._forgets(self._heap[0]):
+            heappop(self._heap)
         if not self._heap:
             return MAX_WINDOW_STEPS
         return self._heap[0] - self._step + 1
@@ -200,7 +211,7 @@ class ContextAggregate:
         self._granules = {g: GranuleCounts(g) for g in granules}
         self._caps = {cap: CapCounts(cap) for cap in caps}
         self._all: list[GranuleCounts | CapCounts] = [*self._granules.values(), *self._caps.values()]
-        self._holders: Counter[Hashable] = Counter()
+        self._holders: dict[Hashable, int] = {}
         self._repeated = 0
 
     def join(self, context: int, prefix: Prefix = ()) -> int:
@@ -211,9 +222,10 @@ class ContextAggregate:
         for counts in self._all:
             counts.join(offset)
         for key, tokens in prefix:
-            if self._holders[key]:
+            holders = self._holders.get(key, 0)
+            if holders:
                 self._repeated += tokens
-            self._holders[key] += 1
+            self._holders[key] = holders + 1
         return offset
 
     def leave(self, offset: int, prefix: Prefix = ()) -> None:
@@ -223,11 +235,11 @@ class ContextAggregate:
         for counts in self._all:
             counts.leave(offset)
         for key, tokens in prefix:
-            self._holders[key] -= 1
-            if self._holders[key]:
-                self._repeated -= tokens
-            else:
+            if self._holders[key] == 1:
                 del self._holders[key]
+            else:
+                self._holders[key] -= 1
+                self._repeated -= tokens
 
     def advance(self, steps: int) -> None:
         """Let `steps` steps pass: every member grows by as many tokens."""
@@ -237,7 +249,10 @@ class ContextAggregate:
 
     def linear_steps(self) -> int:
         """Return the longest window that may be asked for."""
-        return min([MAX_WINDOW_STEPS, *(cap.linear_steps() for cap in self._caps.values())])
+        steps = MAX_WINDOW_STEPS
+        for cap in self._caps.values():
+            steps = min(steps, cap.linear_steps())
+        return steps
 
     def granules(self, granule_tokens: int) -> GranuleCounts:
         """Return the statistics behind one of the granule sizes."""

@@ -6,8 +6,7 @@ and do not depend on how steps were grouped (``docs/decisions/0007-records-are-i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +22,7 @@ Seconds: TypeAlias = FloatVector | float
 """One duration for each coming step, s; a plain float where a single step is asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class AttentionWork:
+class AttentionWork(NamedTuple):
     """Integer work of the batch's attention at each coming step, in every layer.
 
     Parameters

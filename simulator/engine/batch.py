@@ -42,6 +42,11 @@ class Batch:
         self._admissions = 0
 
     @property
+    def waits(self) -> bool:
+        """Whether anything may be in the queue; entries that were cancelled count."""
+        return bool(self._waiting)
+
+    @property
     def running(self) -> int:
         """Sequences that prefill or decode."""
         return len(self.prefilling) + len(self.decoding)
@@ -53,9 +58,7 @@ class Batch:
         rank = self._policy.rank(sequence.view)
         head = self.head()
         heappush(self._waiting, (rank, sequence))
-        if self.running >= self._max_sequences:
-            return False
-        return head is None or self._waiting[0][1] is sequence
+        return self.has_room() and (head is None or self._waiting[0][1] is sequence)
 
     def head(self) -> Sequence | None:
         """Return the next sequence to admit, or None."""
@@ -70,11 +73,14 @@ class Batch:
 
     def admit_next(self, now_ns: int) -> Sequence | None:
         """Admit the head of the queue if its blocks fit; return it, or None."""
+        if not self._waiting:
+            return None
         sequence = self.head()
-        if sequence is None or not self.has_room():
+        running = len(self.prefilling) + len(self.decoding)
+        if sequence is None or running >= self._max_sequences:
             return None
         tokens = sequence.known_tokens
-        cached = self.cache.admit(sequence.chain, tokens, alone=not self.running)
+        cached = self.cache.admit(sequence.chain, tokens, alone=not running)
         if cached is None:
             return None
         heappop(self._waiting)
@@ -109,23 +115,20 @@ class Batch:
 
     def steps_to_finish(self) -> int | None:
         """Return in how many decode steps the first sequence ends, or None if none decodes."""
-        finishes = self._finishes
-        while finishes and not self._lives(finishes[0]):
+        finishes, decoding = self._finishes, self.decoding
+        while finishes and decoding.get(finishes[0][1]) is not finishes[0][2]:
             heappop(finishes)
         return finishes[0][0] - self.contexts.step if finishes else None
 
-    def _lives(self, entry: tuple[int, int, Sequence]) -> bool:
-        return self.decoding.get(entry[1]) is entry[2]
-
     def take_finished(self) -> list[Sequence]:
         """Remove the decoding sequences that have reached their end, in the order of admission."""
-        finishes, step = self._finishes, self.contexts.step
+        finishes, decoding, step = self._finishes, self.decoding, self.contexts.step
         done = []
         while finishes and finishes[0][0] <= step:
-            entry = heappop(finishes)
-            if self._lives(entry):
-                self.stop_decoding(entry[2])
-                done.append(entry[2])
+            _, admitted, sequence = heappop(finishes)
+            if decoding.get(admitted) is sequence:
+                self.stop_decoding(sequence)
+                done.append(sequence)
         return done
 
     def stop_decoding(self, sequence: Sequence) -> None:

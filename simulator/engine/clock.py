@@ -24,7 +24,7 @@ class Boundary(Event):
     ----------
     env : the simulation.
     delay_ns : time until the boundary, ns.
-    replica : index of the replica; a lower one goes first at equal times.
+    priority : the replica's place at equal times.
     then : what to do, or None for a process that waits for the event.
     """
 
@@ -32,12 +32,16 @@ class Boundary(Event):
         self,
         env: Environment,
         delay_ns: int,
-        replica: int,
+        priority: EventPriority,
         then: Callable[[Event], None] | None = None,
     ) -> None:
-        super().__init__(env)
-        if then is not None:
-            self.callbacks.append(then)
+        self.env = env
+        self.callbacks = [] if then is None else [then]
         self._ok = True
         self._value = None
-        env.schedule(self, EventPriority(FIRST_REPLICA_PRIORITY + replica), delay_ns)
+        env.schedule(self, priority, delay_ns)
+
+
+def boundary_priority(replica: int) -> EventPriority:
+    """Return the place of replica number `replica` at equal times; a lower one goes first."""
+    return EventPriority(FIRST_REPLICA_PRIORITY + replica)

@@ -17,7 +17,7 @@ from simpy import Event
 from simulator.attention.aggregate import ContextAggregate
 from simulator.attention.work import AttentionWork, IntTotals, IntVector
 from simulator.engine.batch import Batch
-from simulator.engine.clock import Boundary
+from simulator.engine.clock import Boundary, boundary_priority
 from simulator.engine.node import ServingNode, TaskCounts
 from simulator.engine.records import SequenceState
 from simulator.engine.sequence import Sequence
@@ -42,6 +42,7 @@ class FastReplica:
 
     def __init__(self, index: int, node: ServingNode, *, latency: StepLatency, cache: KvCache) -> None:
         self.index = index
+        self._priority = boundary_priority(index)
         self.outstanding = 0
         self._node = node
         self._env = node.env
@@ -111,7 +112,7 @@ class FastReplica:
     # -- step boundaries
 
     def _schedule(self, delay_ns: int) -> None:
-        self._boundary = Boundary(self._env, delay_ns, self.index, self._at_boundary)
+        self._boundary = Boundary(self._env, delay_ns, self._priority, self._at_boundary)
 
     def _shorten(self) -> None:
         """End the macro step with the step in flight.
@@ -120,12 +121,12 @@ class FastReplica:
         """
         if self._planned <= 1:
             return
-        now = self._env.now
+        now = int(self._env.now)
         side: Literal["left", "right"] = "left" if self.index > self._node.turn else "right"
-        steps = int(np.searchsorted(self._ends[: self._planned], now, side=side)) + 1
+        steps = int(self._ends[: self._planned].searchsorted(now, side)) + 1
         if steps < self._planned:
             self._planned, self._end_ns = steps, int(self._ends[steps - 1])
-            self._schedule(self._end_ns - int(now))
+            self._schedule(self._end_ns - now)
 
     def _at_boundary(self, event: Event) -> None:
         if event is not self._boundary:
@@ -135,38 +136,36 @@ class FastReplica:
         if self._planned:
             self._advance()
             self._finish_sequences()
-        self._drop_cancelled([])
+        if self._to_cancel:
+            self._drop_cancelled([])
         self._boundary = None
         self._start_step()
         self._deciding = False
 
     def _advance(self) -> None:
         """Take account of the planned steps of the macro step in flight."""
-        steps, load, work = self._planned, self._load, self._load.decode
+        steps = self._planned
+        _, decoding, (attended, read, index), *prefill = self._load
         held_steps = self._cache.held * steps
         if steps > 1:
             # The blocks of the first step were held when it started; those of the others come now.
             growth, growth_steps = self._kv_growth.growth(steps)
             held_steps += growth_steps
             self._cache.grow(growth)
-        if load.decode_sequences:
+        if decoding:
             self._contexts.advance(steps)
-        attended = _sum(work.attended_tokens, steps)
-        same = work.read_tokens is work.attended_tokens
+        attended_sum = _sum(attended, steps)
         self._recorder.add(
             [
                 self.index,
                 self._start_ns,
                 self._end_ns,
                 steps,
-                load.decode_sequences,
-                attended,
-                attended if same else _sum(work.read_tokens, steps),
-                0 if work.index_entries is None else _sum(work.index_entries, steps),
-                load.prefill_tokens,
-                load.prefill_attended_tokens,
-                load.prefill_read_tokens,
-                load.prefill_ends,
+                decoding,
+                attended_sum,
+                attended_sum if read is attended else _sum(read, steps),
+                0 if index is None else _sum(index, steps),
+                *prefill,
                 self._cache.held,
                 held_steps,
                 self._first_step_ns,
@@ -229,7 +228,10 @@ class FastReplica:
     def _start_step(self) -> None:
         batch, contexts, now = self._batch, self._contexts, int(self._env.now)
         preempted = self._make_room()
-        self._plan_chunks(now, admit=not preempted)
+        if batch.prefilling or batch.waits:
+            self._plan_chunks(now, admit=not preempted)
+        else:
+            self._chunks = []
         decoding = contexts.count()
         if self._chunks:
             load = self._prefill_load(decoding)
@@ -253,8 +255,8 @@ class FastReplica:
         if durations[0] < 1:  # contexts grow, so the first step is the shortest
             durations = np.maximum(durations, 1)
         self._first_step_ns = int(durations[0])
+        durations[0] += now
         self._ends = durations.cumsum()
-        self._ends += now
         return int(self._ends[-1])
 
     def _make_room(self) -> bool:
@@ -263,6 +265,8 @@ class FastReplica:
         preempted = False
         while batch.decoding:
             need = self._kv_growth.entering()
+            if not need:
+                break
             if need <= cache.available:
                 cache.grow(need)
                 break
@@ -310,11 +314,11 @@ class FastReplica:
 
     def _window(self) -> int:
         """Return how many steps pass before the batch can change of itself."""
-        batch, contexts, available = self._batch, self._contexts, self._cache.available
-        finish = batch.steps_to_finish()
+        contexts, available = self._contexts, self._cache.available
         steps = contexts.linear_steps()
-        if finish is not None:
-            steps = min(steps, finish)
+        finish = self._batch.steps_to_finish()
+        if finish is not None and finish < steps:
+            steps = finish
         most = -(-steps // self._cache.block_tokens) * contexts.count()
         if most > available:
             steps = min(steps, self._kv_growth.steps_within(available))

@@ -6,7 +6,6 @@ at a step boundary and leaves every decision about tasks to this module.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Protocol
 
@@ -21,6 +20,7 @@ from simulator.rng import Streams
 from simulator.scenario.schema import Scenario
 from simulator.scheduling import SequenceView
 from simulator.units import to_ns
+from workloads.strategies.protocol import CONTINUE
 from workloads.task import Task
 from workloads.tree import NodeRequest, NodeState, RequestTree
 
@@ -237,18 +237,21 @@ class ServingNode:
 
     def finished(self, sequences: Iterable[Sequence]) -> None:
         """Close nodes whose sequences reached their end at a boundary, and act on each in turn."""
+        now = int(self.env.now)
         for sequence in sequences:
             node, run, outcome = sequence.node, sequence.run, sequence.outcome
             node.generated_tokens = sequence.view.generated_tokens
             node.truncated, node.correct = outcome.truncated, outcome.correct
             node.answer, node.score = outcome.answer, outcome.score
             run.tree.close(node, NodeState.FINISHED)
-            self.recorder.trial(sequence, int(self.env.now))
+            self.recorder.trial(sequence, now)
             decision = self._strategy.on_finish(run.tree, node)
-            for index in decision.cancel:
-                self._cancel(run.sequences[index])
-            self._request(run, decision.requests)
-            self._end_if_done(run)
+            if decision is not CONTINUE:
+                for index in decision.cancel:
+                    self._cancel(run.sequences[index])
+                self._request(run, decision.requests)
+            if not run.tree.open_nodes:
+                self._end_if_done(run)
 
     def _cancel(self, sequence: Sequence) -> None:
         if sequence.cancelled or sequence.state not in (SequenceState.WAITING, SequenceState.RUNNING):
@@ -284,12 +287,14 @@ class TaskCounts:
     """How many sequences of each task a replica serves."""
 
     def __init__(self) -> None:
-        self._counts: Counter[int] = Counter()
+        self._counts: dict[int, int] = {}
 
     def add(self, task: int, change: int) -> None:
         """Change the count of `task`."""
-        self._counts[task] += change
-        if not self._counts[task]:
+        count = self._counts.get(task, 0) + change
+        if count:
+            self._counts[task] = count
+        else:
             del self._counts[task]
 
     def holds(self, task: int) -> bool:

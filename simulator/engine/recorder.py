@@ -52,13 +52,13 @@ class StepRecorder:
                 for position in _LATEST:
                     last[position] = row[position]
                 return
-            self.table.append(tuple(last))
+            self.table.append(last)
         self._row = row
 
     def close(self) -> None:
         """Write the row in progress."""
         if self._row is not None:
-            self.table.append(tuple(self._row))
+            self.table.append(self._row)
             self._row = None
 
 
@@ -99,17 +99,22 @@ class Recorder:
 
     def task(self, run: TaskRun, ended_ns: int, *, solved: bool) -> None:
         """Record a task that has ended, or as it stands when the run ends (-1)."""
-        states = [s.state for s in run.sequences]
-        finished = [s for s in run.sequences if s.state is SequenceState.FINISHED]
+        finished = cancelled = correct = 0
+        for sequence in run.sequences:
+            if sequence.state is SequenceState.FINISHED:
+                finished += 1
+                correct += sequence.outcome.correct
+            elif sequence.cancelled:
+                cancelled += 1
         self._tasks.append(
             (
                 run.task.index,
                 run.arrival_ns,
                 ended_ns,
-                len(states),
-                len(finished),
-                sum(1 for s in run.sequences if s.cancelled),
-                sum(1 for s in finished if s.outcome.correct),
+                len(run.sequences),
+                finished,
+                cancelled,
+                correct,
                 int(solved),
                 run.task.prompt_tokens,
                 0,  # output tokens: summed over the trials at the end, when cancelled ones have left too
@@ -120,8 +125,8 @@ class Recorder:
         """Return all records in their order; the run ends at its horizon, or with its last step."""
         for recorder in self.steps:
             recorder.close()
-        trials, tasks = self._trials.to_matrix(), self._tasks.to_matrix()
-        steps = np.concatenate([recorder.table.to_matrix() for recorder in self.steps])
+        trials, tasks = self._trials.take(), self._tasks.take()
+        steps = np.concatenate([recorder.table.take() for recorder in self.steps])
         tasks = tasks[np.argsort(tasks[:, 0], kind="stable")]
         trials = trials[np.lexsort((trials[:, 1], trials[:, 0]))]
         np.add.at(tasks[:, -1], np.searchsorted(tasks[:, 0], trials[:, 0]), trials[:, _TOKENS])

@@ -8,8 +8,10 @@ utilisation, energy) is worked out afterwards (``docs/decisions/0007-records-are
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+from struct import Struct
 from typing import Final
 
 import numpy as np
@@ -90,14 +92,16 @@ class Table:
     def __init__(self, columns: tuple[str, ...]) -> None:
         self.columns = columns
         self._flat = array("q")
+        self._pack = Struct(f"{len(columns)}q").pack
 
-    def append(self, row: tuple[int, ...]) -> None:
+    def append(self, row: Iterable[int]) -> None:
         """Append a row."""
-        self._flat.extend(row)
+        self._flat.frombytes(self._pack(*row))
 
-    def to_matrix(self) -> NDArray[np.int64]:
-        """Return the rows as a matrix of shape (rows, columns)."""
-        return np.array(self._flat, dtype=np.int64).reshape(-1, len(self.columns))
+    def take(self) -> NDArray[np.int64]:
+        """Return the rows as a matrix of shape (rows, columns) and forget them; nothing is copied."""
+        flat, self._flat = self._flat, array("q")
+        return np.frombuffer(flat, dtype=np.int64).reshape(-1, len(self.columns))
 
 
 @dataclass(frozen=True, slots=True)

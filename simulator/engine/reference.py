@@ -13,7 +13,7 @@ from simpy import Event
 
 from simulator.attention import ContextArray
 from simulator.attention.work import AttentionWork
-from simulator.engine.clock import Boundary
+from simulator.engine.clock import Boundary, boundary_priority
 from simulator.engine.node import ServingNode
 from simulator.engine.records import SequenceState
 from simulator.engine.sequence import Sequence
@@ -36,6 +36,7 @@ class ReferenceReplica:
 
     def __init__(self, index: int, node: ServingNode, *, latency: StepLatency, cache: KvCache) -> None:
         self.index = index
+        self._priority = boundary_priority(index)
         self._node = node
         self._env = node.env
         self._engine = node.scenario.engine
@@ -93,14 +94,14 @@ class ReferenceReplica:
                     raise InvariantViolation(8, f"replica {self.index} idles with a waiting sequence")
                 self._wakeup = self._env.event()
                 yield self._wakeup
-                yield Boundary(self._env, 0, self.index)
+                yield Boundary(self._env, 0, self._priority)
                 self._node.turn = self.index
                 continue
             load = self._load(chunks)
             seconds = self._latency.step_seconds(load)
             duration_ns = max(round(float(seconds) * NS_PER_S), 1)
             start_ns = int(self._env.now)
-            yield Boundary(self._env, duration_ns, self.index)
+            yield Boundary(self._env, duration_ns, self._priority)
             self._node.turn = self.index
             self._record(start_ns, load)
             self._end_step(chunks)

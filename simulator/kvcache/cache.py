@@ -122,9 +122,11 @@ class KvCache:
         reserve = 0 if alone else self.watermark_blocks
         if need + reserve > self.free + self.evictable - revived:
             return None
-        cached = self.cached_tokens(chain)
-        self._hold(chain)
-        self._take(need)
+        cached = 0
+        if chain:
+            cached = self.cached_tokens(chain)
+            self._hold(chain)
+        self.grow(need)
         return cached
 
     def _hold(self, chain: Chain) -> None:
@@ -159,7 +161,9 @@ class KvCache:
         InvariantViolation
             If they are not available; callers ask `available` first.
         """
-        if blocks:
+        if blocks <= self.free:
+            self.free -= blocks
+        else:
             self._take(blocks)
 
     def _take(self, blocks: int) -> None:

@@ -94,29 +94,32 @@ class BoundRoofline:
         self._read_s = c.read_bytes / bandwidth
         self._index_flop_s = c.index_flops / attention_flops
         self._index_byte_s = c.index_bytes / bandwidth
-        self._linear: dict[int, tuple[float, float]] = {}
-        self._head: dict[int, tuple[float, float]] = {}
-        self._apart_by_tokens: dict[int, float] = {}
+        # (compute s, memory s, s apart from the roofline) by tokens and by sequences that sample.
+        self._by_tokens: dict[int, tuple[float, float, float]] = {}
+        self._by_sampled: dict[int, tuple[float, float, float]] = {}
 
     def step_seconds(self, load: StepLoad) -> Seconds:
         """Return the latency of each step of `load`, s: shape (steps,), a plain float for one step."""
-        compute, memory = self._fixed(load)
-        work = load.decode
-        combine = self.config.combine
-        if combine == "sum_of_max":
-            return self._attention_seconds(work) + (compute + self._apart(load))
-        compute += load.prefill_attended_tokens * self._attended_s
-        memory += load.prefill_read_tokens * self._read_s
+        _, decoding, work, prefilling, prefill_attended, prefill_read, prefill_ends = load
+        layers = self._by_tokens.get(decoding + prefilling) or self._layers(decoding + prefilling)
+        head = self._by_sampled.get(decoding + prefill_ends) or self._sampling(decoding + prefill_ends)
+        compute, memory, apart = layers[0] + head[0], layers[1] + head[1], layers[2] + head[2]
+        if self.config.combine == "sum_of_max":
+            if prefilling:
+                compute += max(prefill_attended * self._attended_s, prefill_read * self._read_s)
+            return self._attention_seconds(work) + (compute + apart)
+        compute += prefill_attended * self._attended_s
+        memory += prefill_read * self._read_s
         busy = work.attended_tokens * self._attended_s
         traffic = work.read_tokens * self._read_s
         if work.index_entries is not None:
             busy = busy + work.index_entries * self._index_flop_s
             traffic = traffic + work.index_entries * self._index_byte_s
-        if combine == "max_of_sum":
+        if self.config.combine == "max_of_sum":
             seconds = _larger(busy + compute, traffic + memory)
         else:
             seconds = (busy + compute) + (traffic + memory)
-        return seconds + self._apart(load)
+        return seconds + apart
 
     def _attention_seconds(self, work: AttentionWork) -> Seconds:
         if work.read_tokens is work.attended_tokens:
@@ -127,25 +130,21 @@ class BoundRoofline:
             seconds = seconds + work.index_entries * max(self._index_flop_s, self._index_byte_s)
         return seconds
 
-    def _fixed(self, load: StepLoad) -> tuple[float, float]:
-        """Return what does not change within `load`: (compute s, memory s).
+    def _layers(self, tokens: int) -> tuple[float, float, float]:
+        """Return the time of all layers, attention itself excepted, for `tokens` tokens.
 
         Under ``sum_of_max`` the operations are already combined and stand in the first number.
         """
-        tokens = load.decode_sequences + load.prefill_tokens
-        linear = self._linear.get(tokens)
-        if linear is None:
-            linear = self._linear[tokens] = self._combined(layer_operations(self.deployment, tokens))
-        sampled = load.decode_sequences + load.prefill_ends
-        head = self._head.get(sampled)
-        if head is None:
-            head = self._head[sampled] = self._combined([head_operation(self.deployment, sampled)])
-        compute, memory = linear[0] + head[0], linear[1] + head[1]
-        if self.config.combine == "sum_of_max" and load.prefill_tokens:
-            compute += max(
-                load.prefill_attended_tokens * self._attended_s, load.prefill_read_tokens * self._read_s
-            )
-        return compute, memory
+        compute, memory = self._combined(layer_operations(self.deployment, tokens))
+        norms = max(self.layers_overhead_s, self._norms_s(tokens))
+        entry = self._by_tokens[tokens] = (compute, memory, self._allreduce_s(tokens) + norms)
+        return entry
+
+    def _sampling(self, sequences: int) -> tuple[float, float, float]:
+        """Return the time of the output head, and of the host, for `sequences` that sample."""
+        compute, memory = self._combined([head_operation(self.deployment, sequences)])
+        entry = self._by_sampled[sequences] = (compute, memory, self._host_s(sequences))
+        return entry
 
     def _combined(self, operations: list[Operation]) -> tuple[float, float]:
         compute = [op.flops / self.peak_flops_per_s for op in operations]
@@ -153,12 +152,6 @@ class BoundRoofline:
         if self.config.combine == "sum_of_max":
             return sum(map(max, compute, memory)), 0.0
         return sum(compute), sum(memory)
-
-    def _apart(self, load: StepLoad) -> float:
-        """Return the time outside the roofline: all-reduces, layers' and host overheads, s."""
-        tokens = load.decode_sequences + load.prefill_tokens
-        sequences = load.decode_sequences + load.prefill_ends
-        return self._tokens_apart_s(tokens) + self._host_s(sequences)
 
     def _allreduce_s(self, tokens: int) -> float:
         return allreduce_seconds(self.deployment, tokens) if self.config.collectives else 0.0
@@ -171,13 +164,6 @@ class BoundRoofline:
         """Return what the layers' measured overhead takes beyond the norms' traffic that is part of it, s."""
         return max(0.0, self.layers_overhead_s - self._norms_s(tokens))
 
-    def _tokens_apart_s(self, tokens: int) -> float:
-        seconds = self._apart_by_tokens.get(tokens)
-        if seconds is None:
-            layers = max(self.layers_overhead_s, self._norms_s(tokens))
-            seconds = self._apart_by_tokens[tokens] = self._allreduce_s(tokens) + layers
-        return seconds
-
     def _host_s(self, sequences: int) -> float:
         return self.config.step_overhead_s + self.config.sequence_overhead_s * sequences
 
@@ -188,18 +174,18 @@ class BoundRoofline:
         steps are treated as if one side of each maximum bounded all of them.
         """
         work = self._work(rows)
-        compute = {name: f / p for name, (f, _, p) in work.items()}
-        memory = {name: b / self.bytes_per_s for name, (_, b, _) in work.items()}
         combine = self.config.combine
-        memory_bound = np.sum(list(memory.values()), axis=0) > np.sum(list(compute.values()), axis=0)
+        all_memory_s = sum(hbm_bytes / self.bytes_per_s for _, hbm_bytes, _ in work.values())
+        memory_bound = all_memory_s > sum(flops / peak for flops, _, peak in work.values())
         parts: dict[str, Part] = {}
         for name, (flops, hbm_bytes, peak) in work.items():
+            compute, memory = flops / peak, hbm_bytes / self.bytes_per_s
             if combine == "sum_of_max":
-                seconds = np.maximum(compute[name], memory[name])
+                seconds = np.maximum(compute, memory)
             elif combine == "max_of_sum":
-                seconds = np.where(memory_bound, memory[name], compute[name])
+                seconds = np.where(memory_bound, memory, compute)
             else:
-                seconds = compute[name] + memory[name]
+                seconds = compute + memory
             parts[name] = Part(seconds, flops, hbm_bytes, peak, self.bytes_per_s)
         return parts | self._parts_apart(rows)
 

@@ -1,8 +1,8 @@
 """The answer to the scenario's question as a sentence, built from the numbers and no surer than they are.
 
 Why a variant wins is told by splitting the rate exactly: solved tasks per second = replicas busy x output
-tokens per busy replica second / output tokens per solved task.  The factor that moved most is named.  Speed is
-mean batch x tokens per second of a sequence; where the latter moved more, the part whose time per output
+tokens per busy replica second / output tokens per solved task.  The factor that moved most is named.  Speed
+is mean batch x tokens per second of a sequence; where the latter moved more, the part whose time per output
 token changed most is named.
 """
 
@@ -141,7 +141,7 @@ def _batch_reason(before: Sequence[Summary], after: Sequence[Summary], speed: fl
     direction = 1.0 if speed > 0.0 else -1.0
     if direction * batch <= direction * (speed - batch):
         return ""
-    return f"its mean batch is {batches[1]:#.3g} against {batches[0]:#.3g}"
+    return f"its mean batch is {times(batches[1])} against {times(batches[0])}"
 
 
 def _keeps_up(summaries: Sequence[Summary]) -> bool:

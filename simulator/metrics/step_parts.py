@@ -17,7 +17,7 @@ from simulator.attention.work import FloatVector, IntVector
 from simulator.metrics.tables import Columns
 
 RESOLUTION: Final = 128
-"""A row is cut so that, at even growth, step time and blocks change by less than 1/128 of their last value
+"""A row is cut so that, at even growth, step time and blocks change by at most 1/128 of their last value
 within a part; so a percentile from parts is off by less than 1 % down to half the longest step."""
 
 

@@ -140,7 +140,7 @@ def _scenarios(comparison: Comparison) -> str:
 def _over_time_caption(comparison: Comparison) -> str:
     rows = max(len(comparison.runs[name][0].records.steps) for name in comparison.names)
     return (
-        f"First seed of each variant. Every point is the exact mean over 1/{BINS} of that variant's run, "
+        f"First seed of each variant. Every point is the mean over 1/{BINS} of that variant's run, "
         f"worked out from up to {rows:,} recorded rows of steps; peaks shorter than a bin are flattened. "
         "Gaps: no replica was stepping. A preempted trial counts as running."
     )

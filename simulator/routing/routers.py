@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Literal, Protocol
 
 from pydantic import Field
@@ -25,8 +26,11 @@ class ReplicaView(Protocol):
         ...
 
 
+_BY_LOAD = attrgetter("outstanding")  # min takes the first of equals
+
+
 def _least_loaded(replicas: Sequence[ReplicaView]) -> int:
-    return min(replicas, key=lambda replica: (replica.outstanding, replica.index)).index
+    return min(replicas, key=_BY_LOAD).index
 
 
 class RoundRobin(FrozenModel):

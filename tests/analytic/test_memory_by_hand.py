@@ -14,6 +14,9 @@ from served import MILLISECOND, scenario, tables_of, tasks, workload
 
 from simulator.scenario.schema import Scenario
 
+# Contexts pass its budget on the way, where the fast engine starts a new macro step in the same row.
+TOPK = {"kind": "topk", "kv_budget_tokens": 110}
+
 
 def family(prompt: int, trials: int, output: int, *, count: int = 1, dp: int = 1, **engine: Any) -> Scenario:  # noqa: ANN401 - raw parts of a document
     return scenario(
@@ -23,6 +26,7 @@ def family(prompt: int, trials: int, output: int, *, count: int = 1, dp: int = 1
             strategy={"kind": "best_of_n", "trials": trials},
         ),
         engine=engine,
+        attention=TOPK,
         dp=dp,
     )
 

@@ -30,14 +30,12 @@ def boundaries_ns(steps: Columns) -> list[int]:
     return sorted(found - {0})
 
 
-@st.composite
-def cut_runs(draw: st.DrawFn) -> tuple[RunTables, RunTables, int]:
-    """Draw a whole run, the same run cut, and the time of the cut, ns."""
-    document: Document = draw(documents_with({"report.horizon_s": None}))
-    whole = tables_of(document)
-    times = st.one_of(st.integers(1, whole.end_ns + 1), st.sampled_from(boundaries_ns(whole.steps)))
-    horizon_ns = draw(times)
-    return whole, tables_of(changed(document, {"report.horizon_s": horizon_ns / 1e9})), horizon_ns
+def time_of_cut_ns(whole: RunTables, share: float, *, at_boundary: bool) -> int:
+    """Return a time in the run, any or one at which a step ends."""
+    if not at_boundary:
+        return 1 + int(share * whole.end_ns)
+    boundaries = boundaries_ns(whole.steps)
+    return boundaries[int(share * len(boundaries))]
 
 
 def check_steps(whole: RunTables, cut: RunTables, replica: int, horizon_ns: int) -> None:
@@ -81,9 +79,17 @@ def check_tasks(whole: RunTables, cut: RunTables, horizon_ns: int) -> None:
     assert cut.end_ns == horizon_ns
 
 
-@given(runs=cut_runs())
-def test_a_cut_run_is_the_beginning_of_the_whole_run(runs: tuple[RunTables, RunTables, int]) -> None:
-    whole, cut, horizon_ns = runs
+@given(
+    document=documents_with({"report.horizon_s": None}),
+    share=st.floats(0.0, 1.0, exclude_max=True),
+    at_boundary=st.booleans(),
+)
+def test_a_cut_run_is_the_beginning_of_the_whole_run(
+    document: Document, share: float, *, at_boundary: bool
+) -> None:
+    whole = tables_of(document)
+    horizon_ns = time_of_cut_ns(whole, share, at_boundary=at_boundary)
+    cut = tables_of(changed(document, {"report.horizon_s": horizon_ns / 1e9}))
     for replica in range(3):
         check_steps(whole, cut, replica, horizon_ns)
     check_trials(whole, cut, horizon_ns)

@@ -121,7 +121,7 @@ def batched(batch: float, rate: float) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("batch", "rate", "reason"),
     [
-        (60.0, 0.12, "because its mean batch is 60.0 against 50.0"),
+        (110.84, 0.24, "because its mean batch is 111 against 50.0"),
         (60.0, 0.11, "because its mean batch is 60.0 against 50.0"),
         (51.0, 0.2, "because reading KV takes"),
         (40.0, 0.2, "because reading KV takes"),
