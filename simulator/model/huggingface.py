@@ -109,12 +109,18 @@ class _Reader:
             raise ScenarioError([f"{self._name}: {fault}" for fault in self._faults])
 
     def family(self) -> str:
-        """Return the model family; without one nothing else can be judged, so it raises at once."""
+        """Return the model family; an unknown one raises at once, for its keys are unknown too.
+
+        Where none is stated, the keys that every family needs are still judged: those of llama.
+        """
         family = self._config.get("model_type")
         if isinstance(family, str) and family in FAMILIES:
             return family
-        given = "missing" if family is None else f"{family!r} is not supported"
-        message = f"{self._name}: model_type: {given}; supported: {', '.join(FAMILIES)}"
+        supported = f"supported: {', '.join(FAMILIES)}"
+        if family is None:
+            self._add(f"model_type: missing; {supported}")
+            return "llama"
+        message = f"{self._name}: model_type: {family!r} is not supported; {supported}"
         raise ScenarioError(message)
 
     def size(self, key: str) -> int:
