@@ -25,6 +25,9 @@ from simulator.scenario.schema import Scenario
 PACKAGES: Final = ("kinesim", "numpy", "pydantic", "simpy")
 """Packages whose versions a result can depend on."""
 
+_ROWS_AT_A_TIME: Final = 1 << 14
+"""Rows turned into Python integers at once: those of a million requests would take gigabytes."""
+
 MANIFEST_VERSION: Final = 1
 """Version of the manifest's layout."""
 
@@ -78,7 +81,8 @@ def _write_table(path: Path, columns: tuple[str, ...], rows: NDArray[Any]) -> No
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows(rows.tolist())
+        for start in range(0, len(rows), _ROWS_AT_A_TIME):
+            writer.writerows(rows[start : start + _ROWS_AT_A_TIME].tolist())
 
 
 def _write_run(folder: Path, run: RunOutput) -> None:

@@ -50,7 +50,7 @@ def distribution(values: IntVector, weights: IntVector | None = None) -> Distrib
     if total == 0:
         return {"count": 0, "mean": None, **{f"p{p}": None for p in PERCENTS}, "max": None}
     percentiles = weighted_percentiles(values, counts, PERCENTS)
-    mean = float(np.dot(values.astype(np.float64), counts.astype(np.float64))) / total
+    mean = float((values.astype(np.float64) * counts).sum()) / total
     named = {f"p{percent}": value for percent, value in zip(PERCENTS, percentiles, strict=True)}
     return {"count": total, "mean": mean, **named, "max": int(values.max())}
 

@@ -69,7 +69,7 @@ class WindowWork:
 
     def total(self, column: FloatVector | IntVector) -> float:
         """Return the sum of a column of shape (rows,) over the window."""
-        return float(np.dot(self.shares, column))
+        return float((self.shares * column).sum())
 
     def _summed(self, columns: list[FloatVector]) -> FloatVector:
         summed: FloatVector = np.sum(columns, axis=0) if columns else np.zeros(len(self.shares))

@@ -37,7 +37,7 @@ def _blocks(tables: RunTables, parts: StepParts, window: Window) -> tuple[float,
     if not stepped.any():
         return None, None
     weights = window.overlap_ns(parts.start_ns, parts.end_ns).astype(np.float64)
-    mean = float(np.dot(weights, parts.kv_blocks) / weights.sum())
+    mean = float((weights * parts.kv_blocks).sum() / weights.sum())
     return mean, int(steps["kv_blocks"][stepped].max())
 
 

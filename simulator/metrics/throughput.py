@@ -45,8 +45,8 @@ def throughput(tables: RunTables, window: Window, gpus: int, confidence: float) 
     ended = window.ends_inside(tables.tasks["ended_ns"])
     solved = ended & (tables.tasks["solved"] == 1)
     shares = window.shares(steps["start_ns"], steps["end_ns"])
-    output = float(np.dot(shares, tables.step_tokens))
-    prompt = float(np.dot(shares, steps["prefill_tokens"]))
+    output = float((shares * tables.step_tokens).sum())
+    prompt = float((shares * steps["prefill_tokens"]).sum())
     per_gpu = window.per_second(output / gpus)
     intervals = {
         name: found.to_dict() if (found := _batched(tables, window, chosen, confidence)) else None

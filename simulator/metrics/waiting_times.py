@@ -23,7 +23,7 @@ def _inter_token(tables: RunTables, parts: StepParts, window: Window) -> Distrib
     found = durations((lengths // parts.steps)[ended], tokens[ended])
     if not found["count"]:
         return found
-    spent = float(np.dot(lengths[ended].astype(np.float64), parts.decode_sequences[ended]))
+    spent = float((lengths[ended].astype(np.float64) * parts.decode_sequences[ended]).sum())
     rows = window.ends_inside(steps["end_ns"]) & (steps["decode_sequences"] > 0)
     longest = int(steps["last_step_ns"][rows].max(initial=0)) / NS_PER_S
     mean = spent / int(tokens[ended].sum()) / NS_PER_S
