@@ -134,14 +134,17 @@ def _speed_reason(comparison: Mapping[str, object], first: str, second: str) -> 
 
 def _batch_reason(before: Sequence[Summary], after: Sequence[Summary], speed: float) -> str:
     """Name the mean batch where it moved more of `speed`, a log ratio, than the pace of its sequences did."""
-    batches = [_mean(summaries, "load.batch_sequences.mean") for summaries in (before, after)]
+    batches = [
+        (_mean(summaries, "load.batch_sequences.mean") or 0.0) * (_mean(summaries, "plan.dp") or 1.0)
+        for summaries in (before, after)
+    ]
     if not batches[0] or not batches[1]:
         return ""
     batch = log(batches[1] / batches[0])
     direction = 1.0 if speed > 0.0 else -1.0
     if direction * batch <= direction * (speed - batch):
         return ""
-    return f"its mean batch is {times(batches[1])} against {times(batches[0])}"
+    return f"its mean batch over all replicas is {times(batches[1])} against {times(batches[0])}"
 
 
 def _keeps_up(summaries: Sequence[Summary]) -> bool:
@@ -175,7 +178,9 @@ def _reason(
             f"{1 / before['thrift']:,.0f}"
         )
     why = _batch_reason(runs[first], runs[second], moved["speed"])
-    why = why or _speed_reason(comparison, first, second)
+    if not why and _mean(runs[first], "plan.dp") == _mean(runs[second], "plan.dp"):
+        # Step time per token says where a replica's time went; with other replicas it cannot be compared.
+        why = _speed_reason(comparison, first, second)
     return f", because {why}" if why else ""
 
 

@@ -44,6 +44,7 @@ def node(name: str = "b200-sxm", gpus: int = 8) -> dict[str, Any]:
     return {"kind": "node", "name": f"{name}-{gpus}", "gpu": gpu(name), "gpus": gpus}
 
 
+@cache
 def attentions() -> st.SearchStrategy[dict[str, Any]]:
     """Every attention kind, with budgets that contexts of up to 200 tokens pass or never reach."""
     budget = st.sampled_from([16, 48, 96, 2048])
@@ -66,6 +67,7 @@ def attentions() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+@cache
 def test_time_strategies() -> st.SearchStrategy[dict[str, Any]]:
     """Every strategy: plain, early stop, waves, votes and a tree with intermediate nodes."""
     n = st.integers(1, 6)
@@ -103,6 +105,7 @@ def test_time_strategies() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+@cache
 def arrivals() -> st.SearchStrategy[dict[str, Any]]:
     """Open and closed loops; rates around the service rate, so that arrivals fall inside macro steps."""
     return st.one_of(
@@ -117,6 +120,7 @@ def arrivals() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+@cache
 def lengths() -> st.SearchStrategy[dict[str, Any]]:
     """Constant lengths (many sequences end at once) and spread ones."""
     return st.one_of(
@@ -131,6 +135,7 @@ def lengths() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+@cache
 def latencies() -> st.SearchStrategy[dict[str, Any]]:
     """Round numbers make boundaries of replicas and arrivals fall on the same nanosecond."""
     return st.one_of(
@@ -144,6 +149,7 @@ def latencies() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+@cache
 def schedulers() -> st.SearchStrategy[dict[str, Any]]:
     """Every policy, by every length it can read."""
     kinds = ("fcfs", "shortest_first", "longest_first", "task_affine", "priority")

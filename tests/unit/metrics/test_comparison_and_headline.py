@@ -121,11 +121,11 @@ def batched(batch: float, rate: float) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("batch", "rate", "reason"),
     [
-        (110.84, 0.24, "because its mean batch is 111 against 50.0"),
-        (60.0, 0.11, "because its mean batch is 60.0 against 50.0"),
+        (110.84, 0.24, "because its mean batch over all replicas is 222 against 100"),
+        (60.0, 0.11, "because its mean batch over all replicas is 120 against 100"),
         (51.0, 0.2, "because reading KV takes"),
         (40.0, 0.2, "because reading KV takes"),
-        (40.0, 0.09, "because its mean batch is 40.0 against 50.0"),
+        (40.0, 0.09, "because its mean batch over all replicas is 80.0 against 100"),
     ],
     ids=["batch alone", "batch though slower", "mostly pace", "pace though thinner", "worse by batch"],
 )
@@ -133,6 +133,12 @@ def test_the_batch_is_the_reason_where_it_moved_more_than_the_pace(
     batch: float, rate: float, reason: str
 ) -> None:
     assert reason in answer({"fcfs": batched(50.0, 0.1), "longest_first": batched(batch, rate)})
+
+
+def test_replicas_of_another_number_are_not_compared_by_their_step_time() -> None:
+    other = batched(50.0, 0.2)
+    other[0]["plan"] = {**other[0]["plan"], "dp": 1, "tp": 2}
+    assert "because" not in answer({"dp2": batched(25.0, 0.1), "tp2": other})
 
 
 def test_no_part_is_blamed_that_did_not_change() -> None:
