@@ -100,7 +100,7 @@ def _hashes(folder: Path) -> dict[str, str]:
     }
 
 
-def _refuse_foreign(path: Path) -> None:
+def refuse_foreign(path: Path) -> None:
     """Refuse to replace what is not a folder of results alone.
 
     Raises
@@ -165,7 +165,7 @@ def write_folder(
         if not overwrite:
             message = f"{path} exists; choose another folder or pass --overwrite"
             raise OutputExistsError(message)
-        _refuse_foreign(path)
+        refuse_foreign(path)
     path = path.resolve()  # the folder that a link points to is replaced, not the link
     path.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))

@@ -54,6 +54,10 @@ def check_folder(path: Path, *, overwrite: bool) -> None:
         message = f"{path} is not a folder; choose another name"
         raise OutputExistsError(message)
     refuse_existing(path, overwrite=overwrite)
+    if path.exists():
+        from simulator.output import refuse_foreign  # noqa: PLC0415 - heavy, and rarely needed
+
+        refuse_foreign(path)
     _check_parent(path)
 
 

@@ -74,6 +74,28 @@ def test_an_output_that_cannot_be_is_refused_before_the_run(
 
 
 @pytest.mark.usefixtures("no_run")
+def test_a_folder_that_is_not_a_result_is_left_alone(kinesim: Kinesim) -> None:
+    assert kinesim("new", "mine") == 0
+    folder = Path("extension")
+    folder.mkdir()
+    (folder / "manifest.json").write_text('{"name": "somebody\'s extension"}')
+    (folder / "source.js").write_text("precious")
+    assert kinesim("run", "mine.yaml", "--out", "extension", "--overwrite") == 2
+    assert "extension is not a folder of results" in kinesim.err
+    assert (folder / "source.js").read_text() == "precious"
+
+
+def test_a_result_is_replaced_unless_it_holds_somebodys_file(kinesim: Kinesim) -> None:
+    again = ["run", *SMALL, "--out", "results", "--quiet", "--overwrite"]
+    assert kinesim(*again) == 0
+    assert kinesim(*again) == 0
+    Path("results/notes.txt").write_text("precious")
+    assert kinesim(*again) == 2
+    assert "results also holds notes.txt, which is not part of its results" in kinesim.err
+    assert Path("results/notes.txt").read_text() == "precious"
+
+
+@pytest.mark.usefixtures("no_run")
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="the system has no folder that takes no files")
 def test_a_folder_that_takes_no_files_is_refused_before_the_run(kinesim: Kinesim) -> None:
     assert kinesim("run", *SMALL, "--out", "/proc/self/new/out") == 2
