@@ -220,14 +220,15 @@ class KvCache:
 
         Nobody will ask for its parts again, but an engine does not know that: blocks stay cached until
         they are evicted.  Parts without blocks, and all parts of a pool that never runs dry, would stay
-        for ever, so they go now.
+        for ever, so they go now, the latest first: no part outlives the one that it continues.
         """
-        for key in list(self._task_parts.get(task, ())):
+        for key in reversed(list(self._task_parts.get(task, ()))):
             part = self._parts[key]
-            if not part.holders and (not part.blocks or self.blocks >= UNLIMITED_BLOCKS):
-                del self._cached[key]
-                self.evictable -= part.blocks
-                self._drop(key, part)
+            if part.holders or (part.blocks and self.blocks < UNLIMITED_BLOCKS):
+                break
+            del self._cached[key]
+            self.evictable -= part.blocks
+            self._drop(key, part)
 
     def check(self) -> None:
         """Check that every block is accounted for once.

@@ -207,9 +207,10 @@ class KvCaches(RuleBasedStateMachine):
     @rule(task=st.integers(0, TASKS))
     def forget(self, task: int) -> None:
         self.cache.forget(task)
-        for key in [key for key in self.naive.unheld if key[0] == task]:
-            if not self.naive.parts[key].blocks:
-                self.naive.drop(key)
+        for key in reversed([key for key in self.naive.parts if key[0] == task]):
+            if self.naive.parts[key].holders or self.naive.parts[key].blocks:
+                break
+            self.naive.drop(key)
 
     def snapshot(self) -> object:
         """Return all that the cache knows, order included."""
