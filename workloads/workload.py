@@ -3,12 +3,7 @@
 Everything random is a function of (seed, task, node): the number of trials of one variant never
 moves the luck of another (common random numbers).
 
-A node that writes a share s of a solution draws a whole length L and writes ``ceil(s * L)`` tokens, and
-stays on track with chance ``p ** s`` if its parent did; parts that make up one whole solution
-therefore succeed with chance p and have the mean length of a trial.  A node that its cap cuts off
-is wrong and gives no answer.
-
-Ignored: trials of one task are independent given p; a wrong trial is as long as a correct one.
+How a node's length and outcome are drawn stands in `workloads.draws`.
 """
 
 from __future__ import annotations
@@ -23,16 +18,14 @@ from pydantic import Field, model_validator
 from simulator.frozen import FrozenModel, Tokens
 from simulator.rng import Streams
 from workloads.arrivals import Arrivals
+from workloads.draws import OutcomeDraws
 from workloads.length_prediction import LengthPrediction
 from workloads.lengths import Lengths
-from workloads.lengths.lognormal import normal_quantile
-from workloads.lengths.protocol import LARGEST_U, SMALLEST_U
-from workloads.outcome import CORRECT_ANSWER, NO_ANSWER, NodeOutcome
+from workloads.lengths.protocol import LARGEST_U
 from workloads.outcomes import Outcomes
 from workloads.strategies import AnyStrategy
 from workloads.task import Task
 from workloads.tasks import TaskSet
-from workloads.tree import ROUNDING, RequestNode, RequestTree, share_of_tokens
 
 
 class Workload(FrozenModel):
@@ -84,33 +77,9 @@ class Workload(FrozenModel):
         for index in range(self.count):
             yield Task(index, int(prompts[index]), float(chances[index]), priorities[index % turns])
 
-    def outcome(self, streams: Streams, tree: RequestTree, node: RequestNode) -> NodeOutcome:
-        """Return the hidden truth about `node`, drawn when it is requested.
-
-        Parameters
-        ----------
-        streams : the run's random numbers.
-        tree : the tree that `node` is in; a parent's outcome has been revealed by now.
-        node : the node in question.
-        """
-        task, index, request = tree.task, node.index, node.request
-        share = request.share_ratio
-        tokens = share_of_tokens(self._whole_tokens(streams, task, index), share)
-        truncated = tokens > node.max_tokens
-        correct = not truncated and self._stays_on_track(streams, tree, node)
-        if truncated or not (share == 1.0 or _ends_solution(tree, node)):
-            answer = NO_ANSWER
-        elif correct:
-            answer = CORRECT_ANSWER
-        else:
-            uniform = streams.uniform("answer", task=task.index, draw=index)
-            answer = self.outcomes.wrong_answers.quantile(uniform)
-        noise = self.strategy.verifier_noise
-        score = 1.0 if correct else 0.0
-        if noise:
-            uniform = streams.uniform("score", task=task.index, draw=index)
-            score += noise * normal_quantile(max(uniform, SMALLEST_U))
-        return NodeOutcome(node.max_tokens if truncated else tokens, correct, answer, score, truncated)
+    def draws(self, streams: Streams) -> OutcomeDraws:
+        """Return the hidden lengths and outcomes of the run with these random numbers."""
+        return OutcomeDraws(self, streams)
 
     def max_context_tokens(self) -> int:
         """Return an upper bound of prompt and outputs along any path of any task, tokens.
@@ -127,30 +96,3 @@ class Workload(FrozenModel):
         deepest = self.strategy.max_depth
         # Shares along a path sum to at most 1; each part is rounded up to a whole token.
         return longest_prompt + min(self.max_tokens, longest_output) + deepest
-
-    def _whole_tokens(self, streams: Streams, task: Task, index: int) -> int:
-        """Return the length that a whole trial with this node's luck would have, tokens."""
-        recorded = self.arrivals.recorded_output_tokens
-        if recorded is not None:
-            return recorded[task.index]
-        return self.lengths.quantile(streams.uniform("length", task=task.index, draw=index), task)
-
-    def _stays_on_track(self, streams: Streams, tree: RequestTree, node: RequestNode) -> bool:
-        """Say whether the text up to the end of `node` is right, if no cap cuts it off."""
-        request, chance = node.request, tree.task.solve_probability
-        if request.parent is not None and not tree.nodes[request.parent].correct:
-            return False
-        if request.share_ratio != 1.0:
-            chance **= request.share_ratio
-        return streams.uniform("correct", task=tree.task.index, draw=node.index) < chance
-
-
-def _ends_solution(tree: RequestTree, node: RequestNode) -> bool:
-    """Say whether the shares from the root to `node` make up a whole solution."""
-    written = node.request.share_ratio
-    parent = node.request.parent
-    while parent is not None:
-        request = tree.nodes[parent].request
-        written += request.share_ratio
-        parent = request.parent
-    return written >= 1.0 - ROUNDING

@@ -7,6 +7,7 @@ so ``kinesim --help`` loads neither numpy nor pydantic.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -61,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ----------
     arguments : what stands after the command's name; None takes it from the process.
     """
+    # No matrix is multiplied here; the linear algebra library would start its threads for nothing.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -33,7 +33,8 @@ class Batch:
         self.contexts = contexts
         self.prefilling: list[Sequence] = []
         self.decoding: dict[int, Sequence] = {}
-        self._policy = engine.scheduler
+        self._rank = engine.scheduler.rank
+        self._victim_rank = engine.scheduler.victim_rank
         self._max_sequences = engine.max_sequences
         self._waiting: list[tuple[Rank, Sequence]] = []
         self._finishes: list[tuple[int, int, Sequence]] = []
@@ -55,7 +56,7 @@ class Batch:
 
     def enqueue(self, sequence: Sequence) -> bool:
         """Put a sequence into the queue; say whether it might be admitted before those already there."""
-        rank = self._policy.rank(sequence.view)
+        rank = self._rank(sequence.view)
         head = self.head()
         heappush(self._waiting, (rank, sequence))
         return self.has_room() and (head is None or self._waiting[0][1] is sequence)
@@ -73,11 +74,11 @@ class Batch:
 
     def admit_next(self, now_ns: int) -> Sequence | None:
         """Admit the head of the queue if its blocks fit; return it, or None."""
-        if not self._waiting:
+        running = len(self.prefilling) + len(self.decoding)
+        if not self._waiting or running >= self._max_sequences:
             return None
         sequence = self.head()
-        running = len(self.prefilling) + len(self.decoding)
-        if sequence is None or running >= self._max_sequences:
+        if sequence is None:
             return None
         tokens = sequence.known_tokens
         cached = self.cache.admit(sequence.chain, tokens, alone=not running)
@@ -170,10 +171,10 @@ class Batch:
         self.leave(victim)
         victim.preemptions += 1
         victim.state = SequenceState.WAITING
-        heappush(self._waiting, (self._policy.rank(victim.view), victim))
+        heappush(self._waiting, (self._rank(victim.view), victim))
 
     def _victim_entry(self, sequence: Sequence) -> tuple[Rank, int, Sequence]:
-        rank = self._policy.victim_rank(sequence.view, sequence.admitted)
+        rank = self._victim_rank(sequence.view, sequence.admitted)
         return tuple(-part for part in rank), sequence.admitted, sequence
 
     def _next_victim(self) -> Sequence:

@@ -86,8 +86,15 @@ class ServingNode:
         self.replicas: list[Replica] = []
         self.turn = ARRIVING
         self._workload = scenario.workload
-        self._strategy = scenario.workload.strategy
-        self._router = scenario.engine.router
+        self._strategy = strategy = scenario.workload.strategy
+        self._replaces_tasks = scenario.workload.arrivals.concurrency is not None
+        self._pause_ns = to_ns(scenario.workload.arrivals.think_time_s)
+        # Bound once, like the replicas' models: a pydantic attribute takes ten times as long as a plain one.
+        self._on_finish, self._solved = strategy.on_finish, strategy.solved
+        self._route = scenario.engine.router.route
+        self._max_tokens = scenario.workload.max_tokens
+        self._predictor = scenario.workload.length_prediction
+        self._outcome = scenario.workload.draws(self.streams).outcome
         shares = scenario.engine.kv.prefix_sharing and self._strategy.shares_prompt
         self._shares_prompt = shares
         self._reads_prefix_once = shares and scenario.model.attention.reads_prefix_once
@@ -154,14 +161,12 @@ class ServingNode:
 
     def _replace_task(self) -> None:
         """Start the successor of a task that has ended, in a closed loop."""
-        arrivals = self._workload.arrivals
-        if arrivals.concurrency is None:
+        if not self._replaces_tasks:
             return
-        pause_ns = to_ns(arrivals.think_time_s)
-        if not pause_ns:
+        if not self._pause_ns:
             self._start_next_task()
             return
-        pause = self.env.timeout(pause_ns)
+        pause = self.env.timeout(self._pause_ns)
         pause.callbacks.append(self._after_pause)
 
     def _after_pause(self, _event: Event) -> None:
@@ -174,17 +179,15 @@ class ServingNode:
         for request in requests:
             sequence = self._sequence(run, request)
             run.sequences.append(sequence)
-            index = self._router.route(
-                number=sequence.view.number, task=run.task.index, replicas=self.replicas
-            )
+            index = self._route(number=sequence.view.number, task=run.task.index, replicas=self.replicas)
             sequence.replica = index
             self.replicas[index].submit(sequence)
 
     def _sequence(self, run: TaskRun, request: NodeRequest) -> Sequence:
-        node = run.tree.add(request, max_tokens=self._workload.max_tokens)
-        outcome = self._workload.outcome(self.streams, run.tree, node)
+        node = run.tree.add(request, max_tokens=self._max_tokens)
+        outcome = self._outcome(run.tree, node)
         task = run.task
-        predictor = self._workload.length_prediction
+        predictor = self._predictor
         predicted = (
             0
             if predictor is None
@@ -245,7 +248,7 @@ class ServingNode:
             node.answer, node.score = outcome.answer, outcome.score
             run.tree.close(node, NodeState.FINISHED)
             self.recorder.trial(sequence, now)
-            decision = self._strategy.on_finish(run.tree, node)
+            decision = self._on_finish(run.tree, node)
             if decision is not CONTINUE:
                 for index in decision.cancel:
                     self._cancel(run.sequences[index])
@@ -274,10 +277,12 @@ class ServingNode:
         run.ended = True
         del self._open_runs[run.task.index]
         self._ended += 1
-        self.recorder.task(run, int(self.env.now), solved=self._strategy.solved(run.tree))
+        self.recorder.task(run, int(self.env.now), solved=self._solved(run.tree))
         if self._shares_prompt:
             for replica in self.replicas:
                 replica.forget(run.task.index)
+        # Sequences know their run: without this, only the cycle collector could free an ended task.
+        run.sequences.clear()
         if self._on_task_end is not None:
             self._on_task_end(self._ended)
         self._replace_task()

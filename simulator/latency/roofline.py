@@ -94,6 +94,8 @@ class BoundRoofline:
         self._read_s = c.read_bytes / bandwidth
         self._index_flop_s = c.index_flops / attention_flops
         self._index_byte_s = c.index_bytes / bandwidth
+        # Read in every step, and a pydantic attribute takes ten times as long as a plain one.
+        self._operations_in_turn = config.combine == "sum_of_max"
         # (compute s, memory s, s apart from the roofline) by tokens and by sequences that sample.
         self._by_tokens: dict[int, tuple[float, float, float]] = {}
         self._by_sampled: dict[int, tuple[float, float, float]] = {}
@@ -104,7 +106,7 @@ class BoundRoofline:
         layers = self._by_tokens.get(decoding + prefilling) or self._layers(decoding + prefilling)
         head = self._by_sampled.get(decoding + prefill_ends) or self._sampling(decoding + prefill_ends)
         compute, memory, apart = layers[0] + head[0], layers[1] + head[1], layers[2] + head[2]
-        if self.config.combine == "sum_of_max":
+        if self._operations_in_turn:
             if prefilling:
                 compute += max(prefill_attended * self._attended_s, prefill_read * self._read_s)
             return self._attention_seconds(work) + (compute + apart)

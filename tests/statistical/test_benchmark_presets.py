@@ -70,7 +70,7 @@ def simulated_coverage(name: BenchmarkName, size: str, ks: tuple[int, ...], *, s
     for task in workload.tasks_iter(streams):
         tree = RequestTree(task)
         nodes = [tree.add(request, max_tokens=CAP) for request in workload.strategy.start()]
-        correct.append(sum(workload.outcome(streams, tree, node).correct for node in nodes))
+        correct.append(sum(workload.draws(streams).outcome(tree, node).correct for node in nodes))
     return [fmean(pass_at_k(64, c, k) for c in correct) for k in ks]
 
 

@@ -46,7 +46,7 @@ def draws(workload: Workload, seed: int) -> list[NodeOutcome]:
     for task in workload.tasks_iter(streams):
         tree = RequestTree(task)
         nodes = [tree.add(request, max_tokens=workload.max_tokens) for request in workload.strategy.start()]
-        found += [workload.outcome(streams, tree, node) for node in nodes]
+        found += [workload.draws(streams).outcome(tree, node) for node in nodes]
     return found
 
 
@@ -158,7 +158,7 @@ def test_a_chain_of_parts_succeeds_as_often_as_a_whole_trial(seed: int, rounds: 
         wanted = tuple(chain.strategy.start())
         while wanted:
             node = tree.add(wanted[0], max_tokens=chain.max_tokens)
-            node.correct = chain.outcome(streams, tree, node).correct
+            node.correct = chain.draws(streams).outcome(tree, node).correct
             tree.close(node, NodeState.FINISHED)
             wanted = chain.strategy.on_finish(tree, node).requests
         solved += chain.strategy.solved(tree)

@@ -57,7 +57,7 @@ def _play(
     while True:
         for request in wanted:
             node = tree.add(request, max_tokens=workload.max_tokens)
-            hidden[node.index] = workload.outcome(streams, tree, node)
+            hidden[node.index] = workload.draws(streams).outcome(tree, node)
         if len(tree.nodes) > MOST_NODES:
             pytest.fail(f"a strategy asked for more than {MOST_NODES} nodes of one task")
         running = [node for node in tree.nodes if node.state is NodeState.SUBMITTED]

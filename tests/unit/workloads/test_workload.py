@@ -24,7 +24,7 @@ def outcome(
 ) -> NodeOutcome:
     tree = RequestTree(Task(0, 100, p))
     node = tree.add(request or NodeRequest(), max_tokens=workload.max_tokens)
-    return workload.outcome(Streams(seed), tree, node)
+    return workload.draws(Streams(seed)).outcome(tree, node)
 
 
 def test_tasks_come_in_order_with_prompts_difficulties_and_priorities(make_workload: Make) -> None:
@@ -50,7 +50,7 @@ def test_a_trace_decides_arrivals_prompts_and_outputs(make_workload: Make) -> No
     assert [task.prompt_tokens for task in tasks] == [11, 22]
     tree = RequestTree(tasks[1])
     node = tree.add(NodeRequest(), max_tokens=1000)
-    assert workload.outcome(Streams(1), tree, node).output_tokens == 44
+    assert workload.draws(Streams(1)).outcome(tree, node).output_tokens == 44
     assert workload.max_context_tokens() == 22 + 44
 
 
@@ -73,7 +73,7 @@ def test_the_number_of_trials_does_not_move_the_luck_of_the_first(
         for task in workload.tasks_iter(streams):
             tree = RequestTree(task)
             nodes = [tree.add(request, max_tokens=500) for request in workload.strategy.start()]
-            drawn.append([workload.outcome(streams, tree, node) for node in nodes])
+            drawn.append([workload.draws(streams).outcome(tree, node) for node in nodes])
         outcomes.append(drawn)
     assert outcomes[0] == [task[:trials] for task in outcomes[1]]
 
@@ -122,17 +122,17 @@ def test_a_chain_stays_off_track_and_only_its_end_answers(make_workload: Make) -
     workload, streams = make_workload(), Streams(1)
     tree = RequestTree(Task(0, 100, 1.0))
     first = tree.add(NodeRequest(share_ratio=1 / 3, keep_kv=True), max_tokens=9000)
-    begun = workload.outcome(streams, tree, first)
+    begun = workload.draws(streams).outcome(tree, first)
     assert (begun.correct, begun.answer) == (True, NO_ANSWER)
     for on_track in (True, False):
         del tree.nodes[1:]
         first.correct = on_track
         second = tree.add(NodeRequest(parent=0, share_ratio=1 / 3, keep_kv=True), max_tokens=9000)
-        halfway = workload.outcome(streams, tree, second)
+        halfway = workload.draws(streams).outcome(tree, second)
         assert (halfway.correct, halfway.answer) == (on_track, NO_ANSWER)
         second.correct = halfway.correct
         third = tree.add(NodeRequest(parent=1, share_ratio=1 / 3), max_tokens=9000)
-        ended = workload.outcome(streams, tree, third)
+        ended = workload.draws(streams).outcome(tree, third)
         assert ended.correct is on_track
         assert (ended.answer == CORRECT_ANSWER) is on_track
         assert ended.answer != NO_ANSWER
