@@ -61,7 +61,11 @@ WORKS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the table: a figure, its limit, and how far the runs spread."""
+    """A line of the table: a figure, its limit, and how far the runs spread.
+
+    `cpu` is the median CPU time in the line's unit, `loop_s` that of the fixed loop run before and after
+    each: how fast the machine was just then.
+    """
 
     label: str
     unit: str
@@ -70,6 +74,7 @@ class Row:
     peak_mib: float | None = None
     target_mib: float | None = None
     cpu: float | None = None
+    loop_s: float | None = None
     note: str = ""
 
     @property
@@ -86,6 +91,7 @@ class Row:
             **self.measured.to_dict(),
             "ratio": self.ratio,
             "cpu_median": self.cpu,
+            "loop_s_median": self.loop_s,
             "peak_mib": self.peak_mib,
             "target_mib": self.target_mib,
             "note": self.note,
@@ -101,7 +107,10 @@ def time_command(
     command: list[str], *, runs: int, folder: Path, label: str, target: float | None, target_mib: float | None
 ) -> Row:
     """Run `command` `runs` times and return its wall time as a row."""
-    samples = [run_process(command, log=folder / "stdout", cwd=folder) for _ in range(runs)]
+    samples, loops = [], [calibration_s()]
+    for _ in range(runs):
+        samples.append(run_process(command, log=folder / "stdout", cwd=folder))
+        loops.append(calibration_s())
     return Row(
         label,
         "s",
@@ -110,6 +119,7 @@ def time_command(
         peak_mib=max(sample.peak_bytes for sample in samples) / MIB,
         target_mib=target_mib,
         cpu=statistics.median(sample.cpu_s for sample in samples),
+        loop_s=statistics.median(loops),
     )
 
 
@@ -141,10 +151,11 @@ def token_growth(rows: dict[str, Row]) -> Row:
 
 def batch_change(*, runs: int, folder: Path) -> Row:
     """Return the time of a step boundary with everything switched on."""
-    log, found = folder / "batch-change.json", []
+    log, found, loops = folder / "batch-change.json", [], [calibration_s()]
     for _ in range(runs):
         run_process([PYTHON, str(HERE / "batch_change.py"), scenario("all-features")], log=log, cwd=folder)
         found.append(json.loads(log.read_text(encoding="utf-8")))
+        loops.append(calibration_s())
     each = Spread.of([run["wall_s"] / run["boundaries"] / US for run in found])
     last = found[-1]
     cpu_us = statistics.median(run["cpu_s"] / run["boundaries"] / US for run in found)
@@ -153,7 +164,15 @@ def batch_change(*, runs: int, folder: Path) -> Row:
         f"{last['boundaries']} boundaries with {last['joins_and_leaves']} joins and leaves of "
         f"{last['trials']} trials: {per_change:.1f} us a join or leave"
     )
-    return Row("batch change, all features on", "us", 30, each, cpu=cpu_us, note=note)
+    return Row(
+        "batch change, all features on",
+        "us",
+        30,
+        each,
+        cpu=cpu_us,
+        loop_s=statistics.median(loops),
+        note=note,
+    )
 
 
 def imports_of_a_run(folder: Path) -> str:
@@ -177,8 +196,10 @@ def show(row: Row) -> None:
     cpu = "-" if row.cpu is None else f"{row.cpu:.2f}"
     peak = "-" if row.peak_mib is None else f"{row.peak_mib:.0f}"
     limit = "-" if row.target_mib is None else f"{row.target_mib:g}"
+    loop = "-" if row.loop_s is None else f"{row.loop_s:.3f}"
     print(
-        f"{row.label:36s} {target:>8s} {spread:>30s} {ratio:>6s} {cpu:>8s} {peak:>8s} {limit:>8s}", flush=True
+        f"{row.label:36s} {target:>8s} {spread:>30s} {ratio:>6s} {cpu:>8s} {loop:>7s} {peak:>8s} {limit:>8s}",
+        flush=True,
     )
     if row.note:
         print(f"    {row.note}")
@@ -188,7 +209,7 @@ def measure(*, quick: bool, runs: int) -> dict[str, object]:
     """Print the table and return what stands in it."""
     before = [calibration_s() for _ in range(3)]
     print(f"{'work':36s} {'target':>8s} {'median (min .. max)':>30s} {'ratio':>6s}", end="")
-    print(f" {'CPU':>8s} {'MiB':>8s} {'MiB max':>8s}")
+    print(f" {'CPU':>8s} {'loop s':>7s} {'MiB':>8s} {'MiB max':>8s}")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         helped = time_command(

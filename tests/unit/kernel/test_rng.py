@@ -90,7 +90,7 @@ def test_numbers_are_the_same_in_another_process() -> None:
 
 def test_the_names_in_use_do_not_collide(root: Path) -> None:
     # Streams are addressed by the CRC of their names.
-    call = re.compile(r"\.(?:uniform|generator)\(\"(\w+)\"")
+    call = re.compile(r"\._?(?:uniform|generator)\(\"(\w+)\"")
     sources = [*(root / "workloads").rglob("*.py"), *(root / "simulator").rglob("*.py")]
     names = {name for path in sources for name in call.findall(path.read_text(encoding="utf-8"))}
     assert {"length", "arrivals", "correct"} <= names
