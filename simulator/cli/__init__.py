@@ -1,15 +1,18 @@
 """The command line: the only part that prints, writes progress or exits.
 
 Results go to stdout and nothing else does.  Exit codes: 0 answered, 1 an invariant or limit does not
-hold, 2 bad input, 3 infeasible plan, 130 interrupted.  What a command needs is imported when it runs,
-so ``kinesim --help`` loads neither numpy nor pydantic.
+hold, 2 bad input, 3 infeasible plan, 130 interrupted, 143 told to end.  What a command needs is imported
+when it runs, so ``kinesim --help`` loads neither numpy nor pydantic.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -55,6 +58,11 @@ def _options(
     pass
 
 
+def _end(signum: int, _frame: FrameType | None) -> None:
+    """Leave as after any error, so that nothing half-written stays behind."""
+    sys.exit(128 + signum)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit.
 
@@ -68,6 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")  # a terminal without Unicode gets escapes, not a crash
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _end)
     try:
         try:
             app(args=None if arguments is None else list(arguments), prog_name="kinesim")

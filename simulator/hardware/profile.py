@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from simulator.errors import UnknownNameError, suggest
-from simulator.frozen import Count, FrozenModel
+from simulator.frozen import Count, FrozenModel, OneLine
 from simulator.hardware.dtypes import Dtype
 
 
@@ -67,7 +67,7 @@ class Gpu(FrozenModel):
     """
 
     kind: Literal["gpu"] = Field(default="gpu", description="[-] what this file describes")
-    name: str = Field(min_length=1, description="[-] catalog name, the file's stem")
+    name: OneLine = Field(min_length=1, description="[-] catalog name, the file's stem")
     peak_flops_per_s: dict[Dtype, FlopsPerS] = Field(
         min_length=1, description="[FLOP/s] dense matrix peak by number format, without sparsity"
     )
@@ -121,7 +121,7 @@ class Node(FrozenModel):
     """Equal GPUs that reach each other over their links."""
 
     kind: Literal["node"] = Field(default="node", description="[-] what this file describes")
-    name: str = Field(min_length=1, description="[-] catalog name, the file's stem")
+    name: OneLine = Field(min_length=1, description="[-] catalog name, the file's stem")
     gpu: Gpu = Field(description="[-] the GPU, by catalog name in a file")
     gpus: Count = Field(description="[-] GPUs in the node")
     host_idle_watts: Watts | None = Field(

@@ -75,6 +75,12 @@ class KvCapacity:
         return self.source != "unlimited"
 
     @property
+    def exceeds_memory(self) -> bool:
+        """Whether the blocks do not fit beside weights and activations, which only given ones can."""
+        needed = self.weight_bytes + self.activation_bytes + self.blocks * self.block_bytes
+        return self.source == "given" and needed > self.hbm_bytes
+
+    @property
     def tokens(self) -> int:
         """Tokens that fit."""
         return self.blocks * self.block_tokens

@@ -30,6 +30,8 @@ def notes(
     found = []
     if not capacity.limited:
         found.append(UNLIMITED)
+    if capacity.exceeds_memory:
+        found.append(_more_than_memory(capacity))
     if scenario.engine.latency.kind == "roofline":
         found.append(OPTIMISTIC)
     found += _about_tasks(tables)
@@ -40,6 +42,15 @@ def notes(
             "changed between memory and compute."
         )
     return found
+
+
+def _more_than_memory(capacity: KvCapacity) -> str:
+    kv_bytes = capacity.blocks * capacity.block_bytes
+    return (
+        f"engine.kv.blocks asks for {kv_bytes / 1e9:.1f} GB of KV per GPU beside "
+        f"{capacity.weight_bytes / 1e9:.1f} GB of weights and {capacity.activation_bytes / 1e9:.1f} GB of "
+        f"activations, and an engine claims {capacity.hbm_bytes / 1e9:.1f} GB: no real node may run this."
+    )
 
 
 def _about_tasks(tables: RunTables) -> list[str]:

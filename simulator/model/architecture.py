@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from simulator.frozen import Count, FrozenModel, Tokens
+from simulator.frozen import Count, FrozenModel, OneLine, Tokens
 
 
 class Experts(FrozenModel):
@@ -77,7 +77,7 @@ class Architecture(FrozenModel):
         If the query heads do not divide evenly among the KV heads.
     """
 
-    name: str = Field(min_length=1, description="[-] catalog name, the file's stem")
+    name: OneLine = Field(min_length=1, description="[-] catalog name, the file's stem")
     layers: Count = Field(description="[-] decoder layers")
     hidden_size: Count = Field(description="[-] width of the residual stream")
     ffn_size: Count = Field(description="[-] inner size of a dense feed-forward layer; unused with experts")

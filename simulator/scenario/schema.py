@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from simulator.attention import Attention, DenseAttention
 from simulator.deployment import Deployment
-from simulator.frozen import Count, FrozenModel, Ratio, Seconds
+from simulator.frozen import Count, FrozenModel, OneLine, Ratio, Seconds
 from simulator.hardware import Dtype, Node
 from simulator.kvcache import KvConfig
 from simulator.latency import Latency, RooflineLatency
@@ -21,9 +21,6 @@ from simulator.model import Architecture
 from simulator.routing import LeastLoaded, Router
 from simulator.scheduling import Fcfs, Scheduler
 from workloads import Workload
-
-OneLine = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
-"""Text without control characters: what is printed on a terminal must not steer it."""
 
 Lines = Annotated[str, Field(pattern=r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$")]
 """As `OneLine`, but tabs and line feeds are allowed."""

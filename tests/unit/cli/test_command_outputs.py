@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -210,3 +211,34 @@ def test_an_imported_model_does_not_replace_what_it_is_read_from(kinesim: Kinesi
     Path("config.json").write_text("{}", encoding="utf-8")
     assert kinesim("model", "import", "config.json", "--out", "config.json", "--overwrite") == 2
     assert kinesim.err == "config.json is the file that is read; choose another name\n"
+
+
+def test_a_run_told_to_end_while_it_writes_leaves_nothing_behind(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, simulator.output as output\n"
+        "output._write_run = lambda *_: os.kill(os.getpid(), signal.SIGTERM)\n"
+        f"from simulator.cli import main; main(['run', *{SMALL!r}, '--quiet', '--out', 'out'])"
+    )
+    done = subprocess.run(  # noqa: S603 - our own interpreter and the fixed statements above
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (128 + signal.SIGTERM, "", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_more_kv_blocks_than_memory_holds_are_noted(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(
+            [
+                "run",
+                *SMALL,
+                "--set",
+                "engine.kv.blocks=9000000",
+                "--set",
+                "variants=null",
+                "--json",
+                "--quiet",
+            ]
+        )
+    notes = json.loads(capsys.readouterr().out)["notes"]
+    assert any("engine.kv.blocks asks for" in note["note"] for note in notes)

@@ -112,3 +112,12 @@ def test_a_logged_number_of_blocks_is_taken_as_it_is() -> None:
     capacity = kv_capacity(KvConfig(blocks=1234, block_tokens=8), deployment(), max_batched_tokens=8192)
     assert (capacity.blocks, capacity.tokens, capacity.source) == (1234, 9872, "given")
     assert capacity.limited
+
+
+def test_more_given_blocks_than_fit_beside_the_weights_are_known() -> None:
+    plan = deployment()
+    fitting = kv_capacity(KvConfig(), plan, max_batched_tokens=8192).blocks
+    assert not kv_capacity(KvConfig(blocks=fitting), plan, max_batched_tokens=8192).exceeds_memory
+    assert kv_capacity(KvConfig(blocks=fitting + 1), plan, max_batched_tokens=8192).exceeds_memory
+    unlimited = kv_capacity(KvConfig(capacity="unlimited"), plan, max_batched_tokens=8192)
+    assert not unlimited.exceeds_memory
