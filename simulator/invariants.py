@@ -160,14 +160,14 @@ def no_step_beats_its_flops_or_bytes(_scenario: Scenario, run: Run) -> None:
     _require(10, (seconds + slack >= memory).all(), "a step moved more bytes than the bandwidth allows")
 
 
-def throughput_is_below_the_ceiling(scenario: Scenario, run: Run) -> None:
+def throughput_is_below_the_ceiling(_scenario: Scenario, run: Run) -> None:
     """INV-15: no replica writes tokens faster than reading every weight of a dense model once a step allows.
 
     The ceiling knows nothing of the latency model: a step reads at least the layers' weights, and with them
     gives each of at most `max_sequences` sequences one token.
     """
     deployment = run.latency.deployment
-    if scenario.engine.latency.kind != "roofline" or deployment.architecture.experts is not None:
+    if run.latency.kind != "roofline" or deployment.architecture.experts is not None:
         return
     layers = deployment.architecture.layers * (deployment.attention_weights + deployment.ffn_weights)
     least_s = layers * deployment.weight_element_bytes / deployment.gpu.hbm_bandwidth_bytes_per_s.value
@@ -189,7 +189,9 @@ def parts_add_up_to_the_steps(_scenario: Scenario, run: Run) -> None:
     rows = run.records.step_rows()
     seconds = (_step(run, "end_ns") - _step(run, "start_ns")) / NS_PER_S
     attributed = sum((part.seconds for part in run.latency.parts(rows).values()), np.zeros(len(seconds)))
-    slack = rows.steps / NS_PER_S + 1e-9 * seconds
+    # Measured attention is worked out at the mean of a row's steps, which is off where it is not linear.
+    inexact = 1e-2 if run.latency.kind == "calibrated" else 1e-9
+    slack = rows.steps / NS_PER_S + np.where(rows.steps == 1, 1e-9, inexact) * seconds
     _require(10, (attributed <= seconds + slack).all(), "the parts of a step exceed it")
     single = rows.steps == 1
     _require(10, (attributed + slack >= seconds)[single].all(), "the parts of a step do not add up to it")

@@ -17,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from simulator.cli import catalogs, describing, running
+from simulator.cli import calibrating, catalogs, describing, running
 from simulator.cli.answering import INTERRUPTED, answer_to, flush_answer
 
 app = typer.Typer(
@@ -33,6 +33,7 @@ model = typer.Typer(help="Model presets.", no_args_is_help=True, rich_markup_mod
 app.command("run")(running.run)
 app.command("describe")(describing.describe)
 app.command("list")(catalogs.list_topic)
+app.command("calibrate")(calibrating.calibrate)
 app.command("schema")(catalogs.schema)
 app.command("new")(catalogs.new)
 model.command("import")(catalogs.import_model)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from simulator.hardware.calibration import Calibration
 from simulator.hardware.dtypes import DTYPE_BYTES, Dtype
 from simulator.hardware.profile import Figure, Gpu, Node
 
-__all__ = ["DTYPE_BYTES", "Dtype", "Figure", "Gpu", "Node"]
+__all__ = ["DTYPE_BYTES", "Calibration", "Dtype", "Figure", "Gpu", "Node"]

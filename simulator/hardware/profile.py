@@ -1,8 +1,9 @@
 """GPUs and nodes as their data sheets describe them: every number with its source.
 
-A profile holds peaks and sizes, never an achieved rate; how much of a peak an engine reaches is the
-latency model's business and is stored there.  Two figures are measured because no data sheet has
-them: the latency floor of a small all-reduce and the fixed overhead of a decoder layer.
+A profile holds peaks and sizes, never an achieved rate; how much of a peak an engine reaches stands in
+its `calibrations`, each a file of its own that ``kinesim calibrate`` writes.  Two figures are measured
+because no data sheet has them: the latency floor of a small all-reduce and the fixed overhead of a
+decoder layer.
 
 Ignored: clocks and throttling, PCIe, the network between nodes, asymmetry between the GPUs of a node.
 """
@@ -16,6 +17,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from simulator.errors import UnknownNameError, suggest
 from simulator.frozen import Count, FrozenModel, OneLine
+from simulator.hardware.calibration import Calibration
 from simulator.hardware.dtypes import Dtype
 
 
@@ -84,6 +86,9 @@ class Gpu(FrozenModel):
     allreduce_floor_s: Latency = Field(description="[s] shortest all-reduce over the GPUs of a node")
     layer_overhead_s: Latency | None = Field(
         default=None, description="[s] norms and launches of one decoder layer; null where never measured"
+    )
+    calibrations: dict[str, Calibration] = Field(
+        default={}, description="[-] what engines reach, by engine: catalog names, paths or tables"
     )
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ one file, one name in the union below, one row in the docs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Protocol
 
 from pydantic import Field
@@ -13,6 +14,7 @@ from pydantic import Field
 from simulator.attention.work import Seconds
 from simulator.deployment import Deployment
 from simulator.latency.breakdown import Part, StepRows
+from simulator.latency.calibrated import AutoLatency, CalibratedLatency
 from simulator.latency.constant import ConstantLatency
 from simulator.latency.load import StepLoad
 from simulator.latency.roofline import RooflineLatency
@@ -23,6 +25,16 @@ class StepLatency(Protocol):
 
     deployment: Deployment
 
+    @property
+    def kind(self) -> str:
+        """What the step times rest on: ``roofline``, ``calibrated`` or ``constant``."""
+        ...
+
+    @property
+    def caveats(self) -> Sequence[str]:
+        """What a reader of the results must know, a sentence each."""
+        ...
+
     def step_seconds(self, load: StepLoad) -> Seconds:
         """Return the latency of each step of `load`, s: shape (steps,), a plain float for one step."""
         ...
@@ -32,9 +44,13 @@ class StepLatency(Protocol):
         ...
 
 
-Latency = Annotated[RooflineLatency | ConstantLatency, Field(discriminator="kind")]
+Latency = Annotated[
+    AutoLatency | RooflineLatency | CalibratedLatency | ConstantLatency, Field(discriminator="kind")
+]
 
 __all__ = [
+    "AutoLatency",
+    "CalibratedLatency",
     "ConstantLatency",
     "Latency",
     "Part",

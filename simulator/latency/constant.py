@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from pydantic import Field
@@ -29,6 +29,9 @@ class ConstantLatency(FrozenModel):
 
 class BoundConstant:
     """`ConstantLatency` of one deployment."""
+
+    kind: Final = "constant"
+    caveats: Final[tuple[str, ...]] = ()
 
     def __init__(self, config: ConstantLatency, deployment: Deployment) -> None:
         self.config = config

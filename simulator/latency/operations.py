@@ -7,25 +7,38 @@ sampling (each under 1 % of a step at any batch worth serving), activations kept
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simulator.deployment import ACTIVATION_BYTES, Deployment
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """Work of one operation over all layers on one GPU."""
+    """Work of one operation over all layers on one GPU.
+
+    Parameters
+    ----------
+    name : what it is called in reports.
+    flops, hbm_bytes : over all repeats.
+    shape : rows, inner and outer size of one matrix product; None for what is no plain product.
+    repeats : how often it runs in a step (once per layer).
+    """
 
     name: str
     flops: float
     hbm_bytes: float
+    shape: tuple[int, int, int] | None = None
+    repeats: int = 1
 
 
 def _linear(name: str, d: Deployment, *, tokens: int, size_in: int, size_out: int, repeats: int) -> Operation:
     """Return a matrix product of `tokens` rows, `repeats` times (once per layer)."""
     weights = size_in * size_out * d.weight_element_bytes
     activations = tokens * (size_in + size_out) * ACTIVATION_BYTES
-    return Operation(name, repeats * 2.0 * tokens * size_in * size_out, repeats * (weights + activations))
+    flops = 2.0 * tokens * size_in * size_out
+    return Operation(
+        name, repeats * flops, repeats * (weights + activations), (tokens, size_in, size_out), repeats
+    )
 
 
 def _feed_forward(d: Deployment, tokens: int) -> list[Operation]:
@@ -58,7 +71,7 @@ def layer_operations(d: Deployment, tokens: int) -> list[Operation]:
     a = d.architecture
     width = a.head_dim * (d.query_heads + 2 * d.kv_heads)
     qkv = _linear("qkv", d, tokens=tokens, size_in=a.hidden_size, size_out=width, repeats=a.layers)
-    qkv = Operation("qkv", qkv.flops, qkv.hbm_bytes + tokens * d.kv_token_bytes)
+    qkv = replace(qkv, hbm_bytes=qkv.hbm_bytes + tokens * d.kv_token_bytes)
     output = _linear(
         "o", d, tokens=tokens, size_in=a.head_dim * d.query_heads, size_out=a.hidden_size, repeats=a.layers
     )

@@ -11,17 +11,16 @@ time beyond the fields below.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from pydantic import Field
 
-from simulator.attention.work import AttentionWork, FloatVector, IntVector, Seconds
+from simulator.attention.work import AttentionWork, FloatVector, Seconds
 from simulator.deployment import Deployment
 from simulator.frozen import FrozenModel
-from simulator.latency.breakdown import Part, StepRows
+from simulator.latency.breakdown import Part, StepRows, by_value
 from simulator.latency.collectives import allreduce_seconds
 from simulator.latency.load import StepLoad
 from simulator.latency.operations import (
@@ -30,6 +29,10 @@ from simulator.latency.operations import (
     head_operation,
     layer_operations,
     norms_operation,
+)
+
+OPTIMISTIC: Final = (
+    "Optimistic bound: steps take what data-sheet peaks allow; measured serving takes 1.2 to 6 times as long."
 )
 
 Combine = Literal["sum_of_max", "max_of_sum", "additive"]
@@ -76,6 +79,9 @@ class RooflineLatency(FrozenModel):
 
 class BoundRoofline:
     """`RooflineLatency` of one deployment, with its per-token-count costs worked out once."""
+
+    kind: Final = "roofline"
+    caveats: Final = (OPTIMISTIC,)
 
     def __init__(self, config: RooflineLatency, deployment: Deployment) -> None:
         self.config = config
@@ -195,9 +201,9 @@ class BoundRoofline:
         tokens = rows.decode_sequences + rows.prefill_tokens
         sequences = rows.decode_sequences + rows.prefill_ends
         steps = rows.steps.astype(np.float64)
-        reduce_s = _by_value(tokens, self._allreduce_s) * steps
-        overhead_s = (_by_value(tokens, self._launches_s) + _by_value(sequences, self._host_s)) * steps
-        norms_s = _by_value(tokens, self._norms_s) * steps
+        reduce_s = by_value(tokens, self._allreduce_s) * steps
+        overhead_s = (by_value(tokens, self._launches_s) + by_value(sequences, self._host_s)) * steps
+        norms_s = by_value(tokens, self._norms_s) * steps
         nothing: FloatVector = np.zeros(len(rows.steps))
         return {
             name: Part(seconds, nothing, hbm_bytes, self.peak_flops_per_s, self.bytes_per_s)
@@ -238,10 +244,3 @@ class BoundRoofline:
 
 def _head_operations(d: Deployment, sampled: int) -> list[Operation]:
     return [head_operation(d, sampled)]
-
-
-def _by_value(keys: IntVector, function: Callable[[int], float]) -> FloatVector:
-    """Return `function` of every key, worked out once per distinct one."""
-    values, rows_of = np.unique(keys, return_inverse=True)
-    results: FloatVector = np.array([function(int(value)) for value in values])[rows_of]
-    return results

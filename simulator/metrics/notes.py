@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from math import sqrt
 from typing import Final
 
 from simulator.kvcache import KvCapacity
+from simulator.latency import StepLatency
 from simulator.metrics.tables import RunTables
-from simulator.metrics.window import Window
+from simulator.metrics.window import SETTLING_TASK_TIMES, Window
 from simulator.scenario.schema import Scenario
 from simulator.units import to_s
 
 ATTRIBUTION_SLACK: Final = 0.01
 """Part of the step time that may go unattributed before a note says so."""
 
+CHANCE: Final = 3.0
+"""Standard deviations of a Poisson count by which answers may lag behind arrivals without a word."""
+
 UNLIMITED: Final = "KV capacity is unlimited: memory is ignored, and no real node may be able to run this."
-OPTIMISTIC: Final = (
-    "Optimistic bound: steps take what data-sheet peaks allow; measured serving takes 1.2 to 6 times as long."
-)
 
 
 def notes(
@@ -24,6 +26,8 @@ def notes(
     tables: RunTables,
     window: Window,
     capacity: KvCapacity,
+    *,
+    latency: StepLatency,
     attributed_ratio: float | None,
 ) -> list[str]:
     """Return the caveats of one run, the gravest first."""
@@ -32,10 +36,9 @@ def notes(
         found.append(UNLIMITED)
     if capacity.exceeds_memory:
         found.append(_more_than_memory(capacity))
-    if scenario.engine.latency.kind == "roofline":
-        found.append(OPTIMISTIC)
+    found += latency.caveats
     found += _about_tasks(tables)
-    found += _about_window(tables, window)
+    found += _about_window(tables, window, open_arrivals=scenario.workload.arrivals.concurrency is None)
     if attributed_ratio is not None and abs(attributed_ratio - 1.0) > ATTRIBUTION_SLACK:
         found.append(
             "The parts of the step time miss it by more than 1 %: within some recorded rows the bound "
@@ -68,14 +71,23 @@ def _about_tasks(tables: RunTables) -> list[str]:
     return found
 
 
-def _about_window(tables: RunTables, window: Window) -> list[str]:
+def _about_window(tables: RunTables, window: Window, *, open_arrivals: bool) -> list[str]:
     if window.fell_back:
         return ["All tasks arrived at once, so there is no steady part: rates refer to the whole run."]
-    inside, ended = int(window.ends_inside(tables.tasks["ended_ns"]).sum()), int(tables.ended.sum())
-    if window.kind == "steady" and inside < ended // 2:
-        note = (
-            "Fewer than half of the tasks ended in the steady window: tasks last long against the time over "
-            "which they arrive, so rates say little; let more tasks arrive or take the whole window."
+    if window.kind != "steady":
+        return []
+    found = []
+    if window.unsettled:
+        found.append(
+            f"The arrivals span less than {2 * SETTLING_TASK_TIMES:g} task times, so the run may not have "
+            "settled when the window begins: rates can be some percent off; let more tasks arrive."
         )
-        return [note]
-    return []
+    arrived = int(window.starts_inside(tables.tasks["arrival_ns"]).sum())
+    inside = int(window.ends_inside(tables.tasks["ended_ns"]).sum())
+    # A queue that grows lengthens with the run; chance alone moves the two counts by some square roots.
+    if open_arrivals and arrived - inside > max(0.1 * arrived, CHANCE * sqrt(arrived)):
+        found.append(
+            f"{arrived} tasks arrived in the window and {inside} were answered: the queue grows, so waiting "
+            "and task times depend on how long the run is."
+        )
+    return found

@@ -21,7 +21,7 @@ from simulator.scenario.schema import Scenario
 from simulator.units import to_s
 
 
-def _plan(scenario: Scenario, capacity: KvCapacity) -> dict[str, object]:
+def _plan(scenario: Scenario, capacity: KvCapacity, latency: StepLatency) -> dict[str, object]:
     model, parallelism, limited = scenario.model, scenario.parallelism, capacity.limited
     return {
         "node": scenario.hardware.name,
@@ -31,7 +31,7 @@ def _plan(scenario: Scenario, capacity: KvCapacity) -> dict[str, object]:
         "dp": parallelism.dp,
         "model": model.architecture.name,
         "attention": model.attention.kind,
-        "latency": scenario.engine.latency.kind,
+        "latency": latency.kind,
         "scheduler": scenario.engine.scheduler.kind,
         "router": scenario.engine.router.kind,
         "strategy": scenario.workload.strategy.kind,
@@ -89,7 +89,7 @@ def summarise(
     machine = hardware(work, window, parallelism.dp, latency)
     attributed = machine["attributed_ratio"]
     return {
-        "plan": _plan(scenario, capacity),
+        "plan": _plan(scenario, capacity, latency),
         "window": _window(scenario, tables, window),
         "conservation": {"tasks": task_counts(tables), "trials": trial_counts(tables)},
         "throughput": throughput(tables, window, gpus, report.confidence_ratio),
@@ -102,6 +102,11 @@ def summarise(
         "cost": cost(window, gpu, gpus=gpus, tokens=tokens, solved=solved),
         "kinetics": eflops(tables, work, latency, int(ended.sum())),
         "notes": notes(
-            scenario, tables, window, capacity, attributed if isinstance(attributed, float) else None
+            scenario,
+            tables,
+            window,
+            capacity,
+            latency=latency,
+            attributed_ratio=attributed if isinstance(attributed, float) else None,
         ),
     }

@@ -12,12 +12,13 @@ from typing import Final, Literal
 
 from simulator.errors import UnknownNameError, suggest
 
-Catalog = Literal["node", "gpu", "model", "scenario"]
+Catalog = Literal["node", "gpu", "calibration", "model", "scenario"]
 
 PACKAGE: Final = Path(__file__).resolve().parents[1]
 WORDS: Final[dict[Catalog, str]] = {
     "node": "hardware node",
     "gpu": "GPU",
+    "calibration": "calibration",
     "model": "model preset",
     "scenario": "scenario",
 }
@@ -31,7 +32,13 @@ def folder_of(catalog: Catalog) -> Path:
         return PACKAGE / "model" / "presets"
     name = "scenarios" if catalog == "scenario" else "hw_profiles"
     packed = PACKAGE / "data" / name
-    return packed if packed.is_dir() else PACKAGE.parent / name
+    folder = packed if packed.is_dir() else PACKAGE.parent / name
+    return folder / "calibrations" if catalog == "calibration" else folder
+
+
+def suffix_of(catalog: Catalog) -> str:
+    """Return how the files of `catalog` end: what a command writes is JSON, what people write is YAML."""
+    return ".json" if catalog == "calibration" else ".yaml"
 
 
 def names_in(catalog: Catalog) -> list[str]:
@@ -43,10 +50,10 @@ def names_in(catalog: Catalog) -> list[str]:
     (True, True, True)
     """
     folder = folder_of(catalog)
-    paths = sorted(folder.rglob("*.yaml"))
+    paths = sorted(folder.rglob(f"*{suffix_of(catalog)}"))
     if catalog in {"node", "gpu"}:
         paths = [path for path in paths if _kind_of(path) == catalog]
-    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in paths)
+    return sorted(path.relative_to(folder).as_posix().removesuffix(suffix_of(catalog)) for path in paths)
 
 
 def find(catalog: Catalog, name: str) -> Path:
@@ -57,7 +64,7 @@ def find(catalog: Catalog, name: str) -> Path:
     UnknownNameError
         With the nearest name and all that are allowed.
     """
-    path = folder_of(catalog) / f"{name}.yaml"
+    path = folder_of(catalog) / f"{name}{suffix_of(catalog)}"
     if ".." not in name and path.is_file() and (catalog not in {"node", "gpu"} or _kind_of(path) == catalog):
         return path
     names = names_in(catalog)

@@ -17,7 +17,7 @@ from typing import Final
 from pydantic.fields import FieldInfo
 
 from simulator.errors import TraceFormatError, UnknownNameError, suggest
-from simulator.hardware import Gpu, Node
+from simulator.hardware import Calibration, Gpu, Node
 from simulator.model import Architecture
 from simulator.scenario import shape
 from simulator.scenario.catalog import Catalog, find, is_path, label_of
@@ -29,7 +29,12 @@ from workloads.arrivals.trace import COLUMNS, read_trace
 DEFAULT: Final = Origin(Source("default", Path()))
 """The origin of a ``kind`` that was left out."""
 
-CATALOGS: Final[Mapping[shape.Model, Catalog]] = {Node: "node", Gpu: "gpu", Architecture: "model"}
+CATALOGS: Final[Mapping[shape.Model, Catalog]] = {
+    Node: "node",
+    Gpu: "gpu",
+    Calibration: "calibration",
+    Architecture: "model",
+}
 
 
 @dataclass

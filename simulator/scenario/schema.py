@@ -16,7 +16,7 @@ from simulator.deployment import Deployment
 from simulator.frozen import Count, FrozenModel, OneLine, Ratio, Seconds
 from simulator.hardware import Dtype, Node
 from simulator.kvcache import KvConfig
-from simulator.latency import Latency, RooflineLatency
+from simulator.latency import AutoLatency, Latency
 from simulator.model import Architecture
 from simulator.routing import LeastLoaded, Router
 from simulator.scheduling import Fcfs, Scheduler
@@ -52,7 +52,7 @@ class EngineConfig(FrozenModel):
 
     scheduler: Scheduler = Field(default=Fcfs(), description="[-] who is admitted next")
     router: Router = Field(default=LeastLoaded(), description="[-] which replica serves a sequence")
-    latency: Latency = Field(default=RooflineLatency(), description="[-] how long a step takes")
+    latency: Latency = Field(default=AutoLatency(), description="[-] how long a step takes")
     kv: KvConfig = Field(default=KvConfig(), description="[-] the KV cache")
     max_sequences: Count = Field(default=512, description="[-] largest batch of a replica")
     max_batched_tokens: Count = Field(default=8192, description="[tokens] largest step of a replica")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,9 @@ TINY_EXPERTS = {**TINY_MODEL, "name": "tiny-moe", "experts": {"count": 8, "activ
 def gpu(name: str) -> dict[str, Any]:
     """Return a GPU profile as a raw table."""
     text = (ROOT / "hw_profiles" / f"{name}.yaml").read_text(encoding="utf-8")
-    return dict(YAML(typ="safe", pure=True).load(text))
+    table = dict(YAML(typ="safe", pure=True).load(text))
+    calibration = ROOT / "hw_profiles" / "calibrations" / f"{name}.vllm.json"
+    return table | {"calibrations": {"vllm": json.loads(calibration.read_text(encoding="utf-8"))}}
 
 
 def node(name: str = "b200-sxm", gpus: int = 8) -> dict[str, Any]:
@@ -144,6 +147,8 @@ def latencies() -> st.SearchStrategy[dict[str, Any]]:
             st.sampled_from(["sum_of_max", "max_of_sum", "additive"]),
         ),
         st.just({"kind": "roofline", "step_overhead_s": 1e-4, "sequence_overhead_s": 1e-5}),
+        st.just({"kind": "calibrated", "engine": "vllm"}),
+        st.just({"kind": "auto"}),
         st.just({"kind": "constant", "step_s": 1e-4}),
         st.just({"kind": "constant", "step_s": 1e-3, "prefill_token_s": 1e-5}),
     )

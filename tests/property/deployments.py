@@ -16,6 +16,7 @@ from simulator.deployment import Deployment
 from simulator.hardware import Dtype, Figure, Gpu
 from simulator.latency import StepLoad, StepRows
 from simulator.model import Architecture
+from simulator.scenario.loader import load_part
 
 ROOT = Path(__file__).resolve().parents[2]
 PRESETS = tuple(sorted(path.stem for path in (ROOT / "simulator" / "model" / "presets").glob("*.yaml")))
@@ -37,7 +38,7 @@ def architecture(name: str) -> Architecture:
 @cache
 def gpu(name: str = "b200-sxm") -> Gpu:
     """Return a GPU profile."""
-    return Gpu.model_validate(_read(ROOT / "hw_profiles" / f"{name}.yaml"))
+    return load_part(ROOT / "hw_profiles" / f"{name}.yaml", Gpu)
 
 
 def figure(value: float) -> Figure:

@@ -8,6 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from simulator.hardware import Gpu, Node
+from simulator.scenario.loader import load_part
 
 FOLDER = Path(__file__).parents[3] / "hw_profiles"
 FILES: dict[str, dict[str, Any]] = {
@@ -19,11 +20,11 @@ NODES = [name for name, content in FILES.items() if content["kind"] == "node"]
 
 
 def gpu(name: str) -> Gpu:
-    return Gpu.model_validate(FILES[name])
+    return load_part(FOLDER / f"{name}.yaml", Gpu)
 
 
 def node(name: str) -> Node:
-    return Node.model_validate(FILES[name] | {"gpu": FILES[FILES[name]["gpu"]]})
+    return load_part(FOLDER / f"{name}.yaml", Node)
 
 
 def figures(content: object, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:

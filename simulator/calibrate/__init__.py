@@ -1,0 +1,15 @@
+"""Fits of `simulator.hardware.calibration` to public kernel measurements, judged on shapes not fitted.
+
+Needs the extra ``calibrate`` (scipy and aiconfigurator-core, whose tables are the measurements).  The
+modules go one way: `tables` reads and excludes by written rules, `splits` sets shapes aside, `fitting`
+finds numbers, `operations` fits each operation, `kernels` puts a `Calibration` together, `runs` and
+`serving` add what serving runs show, `files` writes it.
+"""
+
+from __future__ import annotations
+
+from simulator.calibrate.kernels import calibrate_kernels
+from simulator.calibrate.serving import with_serving
+from simulator.calibrate.tables import ENGINES, GPUS, KernelTables
+
+__all__ = ["ENGINES", "GPUS", "KernelTables", "calibrate_kernels", "with_serving"]

@@ -1,0 +1,71 @@
+"""A calibration as text: the file that a profile names, and the table that a person reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from simulator.hardware import Calibration
+from simulator.hardware.calibration import Fitted
+
+COLUMNS = ("operation", "of", "rows", "held out", "median error", "90th percentile", "numbers")
+
+
+def to_json(calibration: Calibration) -> str:
+    """Return the text of a calibration's file; equal calibrations give equal bytes."""
+    return json.dumps(calibration.model_dump(mode="json"), indent=1, allow_nan=False) + "\n"
+
+
+def table(calibration: Calibration) -> list[tuple[str, ...]]:
+    """Return a row of `COLUMNS` for every operation that was fitted."""
+    rows: list[tuple[str, ...]] = [
+        (name, of, *_fitted(fit), numbers) for name, of, fit, numbers in _fits(calibration)
+    ]
+    if calibration.serving is not None:
+        s = calibration.serving
+        numbers = (
+            f"kernels x {s.kernel_ratio:.3g}, all-reduces x {s.allreduce_ratio:.3g}, "
+            f"layer {s.layer_s:.3g} s, step {s.step_s:.3g} s, sequence {s.sequence_s:.3g} s"
+        )
+        rows.append(("serving", "", *_fitted(s.fitted), numbers))
+    return rows
+
+
+def _fitted(fit: Fitted | None) -> tuple[str, str, str, str]:
+    if fit is None:
+        return "", "", "", ""
+    errors = (fit.median_error_ratio, fit.p90_error_ratio)
+    median, p90 = ("" if error is None else f"{error:.1%}" for error in errors)
+    return str(fit.rows), str(fit.held_out_rows), median, p90
+
+
+def _fits(c: Calibration) -> Iterator[tuple[str, str, Fitted, str]]:
+    for dtype, gemm in c.gemm.items():
+        numbers = (
+            f"launch {gemm.launch_s:.3g} s, compute {gemm.compute_ratio:.3g}, memory "
+            f"{gemm.memory_ratio:.3g}, p {gemm.sharpness:.3g}, inner {gemm.inner_s:.3g} s"
+        )
+        yield "gemm", dtype, gemm.fitted, numbers
+    for dtype, decode in c.decode_attention.items():
+        numbers = (
+            f"launch {decode.launch_s:.3g} s, memory {decode.memory_ratio:.3g}, first bytes "
+            f"{decode.small_ratio:.3g}, tile {decode.sequence_head_s:.3g} s, p {2**decode.squarings}"
+        )
+        yield "decode attention", dtype, decode.fitted, numbers
+    for dtype, prefill in c.prefill_attention.items():
+        numbers = (
+            f"launch {prefill.launch_s:.3g} s, compute {prefill.compute_ratio:.3g}, token and head "
+            f"{prefill.token_head_s:.3g} s"
+        )
+        yield "prefill attention", dtype, prefill.fitted, numbers
+    for reduce in c.allreduce:
+        yield "all-reduce", f"{reduce.gpus} GPUs", reduce.fitted, f"{len(reduce.knots)} points"
+    if c.selection is not None:
+        numbers = f"gather {c.selection.gather_ratio:.3g}, scan {c.selection.scan_ratio:.3g}"
+        yield "block top-k", "bf16", c.selection.fitted, numbers
+    for dtype, experts in c.experts.items():
+        numbers = (
+            f"launch {experts.launch_s:.3g} s, compute {experts.compute_ratio:.3g}, memory "
+            f"{experts.memory_ratio:.3g}, p {experts.sharpness:.3g}, token {experts.token_s:.3g} s"
+        )
+        yield "experts", dtype, experts.fitted, numbers

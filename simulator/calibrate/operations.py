@@ -1,0 +1,299 @@
+"""The fit of each operation: which rows, which numbers, which shapes are held out."""
+
+from __future__ import annotations
+
+from functools import partial
+from operator import itemgetter
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from simulator.calibrate.fitting import Errors, Mask, Vector, fit_and_judge, fitted, rounded
+from simulator.calibrate.splits import held_out
+from simulator.calibrate.tables import HEAD_DIM, Timings, believable
+from simulator.hardware import DTYPE_BYTES, Dtype, Gpu
+from simulator.hardware.calibration import (
+    AllreduceFit,
+    DecodeAttentionFit,
+    ExpertsFit,
+    GemmFit,
+    PrefillAttentionFit,
+    SelectionFit,
+)
+from simulator.hardware.forms import (
+    decode_attention_seconds,
+    experts_seconds,
+    gemm_seconds,
+    interpolate_log,
+    prefill_attention_seconds,
+)
+
+ELEMENT_BYTES: Final[dict[Dtype, float]] = {"bf16": 2.0, "fp8": 1.0, "fp4": 0.5625}
+"""Bytes of a weight with its block scales: NVFP4 has one byte per 16 elements."""
+
+SMALLEST_SIDE: Final = 256
+MOST_ROWS: Final = 16_384
+GROUPS: Final = (2, 16)
+"""Query heads per KV head in models of today."""
+
+BLOCK_TOKENS: Final = 128
+BUDGET_TOKENS: Final = 2048
+INDEX_BYTES: Final = 256
+"""Block top-k module that was measured (MiniMax-M3): blocks, budget, index bytes per token and layer."""
+
+SHORT_CONTEXT: Final = 32
+SMALLEST_MODULE_HEADS: Final = 8
+
+GEMM_NUMBERS: Final = (
+    "launch_s",
+    "compute_ratio",
+    "memory_ratio",
+    "sharpness",
+    "inner_s",
+    "quantise_ratio",
+)
+DECODE_NUMBERS: Final = ("launch_s", "memory_ratio", "small_ratio", "sequence_head_s")
+PREFILL_NUMBERS: Final = ("launch_s", "compute_ratio", "token_head_s")
+EXPERTS_NUMBERS: Final = ("launch_s", "compute_ratio", "memory_ratio", "sharpness", "token_s")
+"""What the fitted numbers are called, in the order of the fits."""
+
+FEWEST_EXPERTS: Final = 16
+MOST_RANKS: Final = 8
+
+FEWEST_ROWS: Final = 50
+"""Rows below which an operation is not fitted."""
+
+
+def _columns(rows: pd.DataFrame, *names: str) -> list[Vector]:
+    return [rows[name].to_numpy(dtype=np.float64) for name in names]
+
+
+def fit_gemm(timings: Timings, dtype: Dtype, gpu: Gpu) -> GemmFit | None:
+    """Fit matrix products of one format; shapes are (n, k)."""
+    rows = timings.rows
+    rows = rows[(rows["dtype"] == dtype) & (rows["n"] >= SMALLEST_SIDE) & (rows["k"] >= SMALLEST_SIDE)]
+    rows = rows[rows["m"] <= MOST_ROWS]
+    kept = believable(rows, rows["n"] * rows["k"] * ELEMENT_BYTES[dtype], gpu)
+    if kept is None or len(kept) < FEWEST_ROWS or dtype not in gpu.peak_flops_per_s:
+        return None
+    m, n, k, seconds = _columns(kept, "m", "n", "k", "seconds")
+    out = held_out(kept, ["n", "k"])
+    peak, bandwidth = gpu.peak(dtype), gpu.hbm_bandwidth_bytes_per_s.value
+    converts = dtype != "bf16"
+
+    def predict(numbers: Vector, mask: Mask) -> Vector:
+        result: Vector = np.asarray(
+            gemm_seconds(
+                m[mask],
+                k[mask],
+                n[mask],
+                numbers=(*numbers[:5], numbers[5] if converts else 0.0),
+                element_bytes=ELEMENT_BYTES[dtype],
+                peak_flops_per_s=peak,
+                peak_bytes_per_s=bandwidth,
+            )
+        )
+        return result
+
+    extra = [0.5] if converts else []
+    starts = [[3e-6, 0.7, 0.8, 2.0, 3e-10, *extra], [6e-6, 0.5, 0.8, 4.0, 6e-10, *extra]]
+    numbers, _, fitted_by = fit_and_judge(
+        predict,
+        seconds,
+        out,
+        source=timings.source,
+        starts=starts,
+        lower=[1e-7, 0.02, 0.02, 1.0, 1e-14, *([0.01] if converts else [])],
+        upper=[1e-4, 2.0, 2.0, 20.0, 1e-8, *([20.0] if converts else [])],
+    )
+    named = dict(zip(GEMM_NUMBERS, numbers, strict=False))
+    return GemmFit.model_validate(named | {"element_bytes": ELEMENT_BYTES[dtype], "fitted": fitted_by})
+
+
+def fit_decode_attention(timings: Timings, dtype: Dtype, gpu: Gpu) -> DecodeAttentionFit | None:
+    """Fit decode attention of one KV format; shapes are (query heads, KV heads)."""
+    rows = timings.rows[timings.rows["dtype"] == dtype]
+    rows = rows[(rows["heads"] / rows["kv_heads"]).between(*GROUPS)]
+    kv_bytes = 2.0 * HEAD_DIM * DTYPE_BYTES[dtype] * rows["batch"] * rows["context"] * rows["kv_heads"]
+    kept = believable(rows, kv_bytes, gpu)
+    if kept is None or len(kept) < FEWEST_ROWS:
+        return None
+    moved = kv_bytes[kept.index].to_numpy(dtype=np.float64)
+    batch, kv_heads, seconds = _columns(kept, "batch", "kv_heads", "seconds")
+    out = held_out(kept, ["heads", "kv_heads"])
+    small = gpu.l2_bytes.value
+
+    def predict(squarings: int, numbers: Vector, mask: Mask) -> Vector:
+        result: Vector = np.asarray(
+            decode_attention_seconds(
+                moved[mask],
+                batch[mask] * kv_heads[mask],
+                numbers=(*numbers, squarings),
+                small_bytes=small,
+                peak_bytes_per_s=gpu.hbm_bandwidth_bytes_per_s.value,
+            )
+        )
+        return result
+
+    tried = []
+    for squarings in range(5):
+        numbers, cost, fitted_by = fit_and_judge(
+            partial(predict, squarings),
+            seconds,
+            out,
+            source=timings.source,
+            starts=[[1e-5, 0.85, 0.8, 1e-8]],
+            lower=[1e-7, 0.05, 0.05, 1e-12],
+            upper=[1e-4, 1.2, 10.0, 1e-6],
+        )
+        tried.append((cost, squarings, numbers, fitted_by))
+    _, squarings, numbers, fitted_by = min(tried, key=itemgetter(0))
+    named = dict(zip(DECODE_NUMBERS, numbers, strict=False))
+    return DecodeAttentionFit.model_validate(
+        named | {"small_bytes": small, "squarings": squarings, "fitted": fitted_by}
+    )
+
+
+def fit_prefill_attention(timings: Timings, dtype: Dtype, gpu: Gpu) -> PrefillAttentionFit | None:
+    """Fit prefill attention of prompts of 128 tokens and more; shapes are (query heads, KV heads)."""
+    rows = timings.rows[(timings.rows["dtype"] == dtype) & (timings.rows["context"] >= BLOCK_TOKENS)]
+    rows = rows[(rows["heads"] / rows["kv_heads"]).between(*GROUPS)]
+    if len(rows) < FEWEST_ROWS:
+        return None
+    batch, heads, context, seconds = _columns(rows, "batch", "heads", "context", "seconds")
+    out = held_out(rows, ["heads", "kv_heads"])
+    # 4 FLOPs per pair and element, half of the pairs of a causal mask.
+    flops = 2.0 * batch * context * (context + 1) * heads * HEAD_DIM
+    token_heads = batch * context * heads
+    peak = gpu.peak("bf16")
+
+    def predict(numbers: Vector, mask: Mask) -> Vector:
+        result: Vector = np.asarray(
+            prefill_attention_seconds(
+                flops[mask],
+                token_heads[mask],
+                numbers=tuple(numbers),
+                peak_flops_per_s=peak,
+            )
+        )
+        return result
+
+    numbers, _, fitted_by = fit_and_judge(
+        predict,
+        seconds,
+        out,
+        source=timings.source,
+        starts=[[1e-5, 0.5, 1e-10]],
+        lower=[1e-7, 0.01, 1e-14],
+        upper=[1e-3, 2.0, 1e-7],
+    )
+    named = dict(zip(PREFILL_NUMBERS, numbers, strict=False))
+    return PrefillAttentionFit.model_validate(named | {"fitted": fitted_by})
+
+
+def fit_allreduce(timings: Timings, gpus: int) -> AllreduceFit | None:
+    """Return the measured points of all-reduces over `gpus` GPUs.
+
+    Notes
+    -----
+    Held out: every second size between 8 KiB and 16 MiB, predicted from its neighbours; all points ship.
+    """
+    rows = timings.rows[timings.rows["gpus"] == gpus].sort_values("message_bytes")
+    if len(rows) < 4:  # noqa: PLR2004 - two points to join and two to judge
+        return None
+    size, seconds = _columns(rows, "message_bytes", "seconds")
+    knots = tuple((float(x), rounded(float(y))) for x, y in zip(size, seconds, strict=True))
+    judged = np.arange(1, len(size) - 1, 2)
+    judged = judged[(size[judged] >= 8 * 1024) & (size[judged] <= 16 * 1024**2)]
+    others = tuple(knot for place, knot in enumerate(knots) if place not in set(judged.tolist()))
+    predicted = np.asarray(interpolate_log(size[judged], others))
+    errors = Errors.of(predicted, seconds[judged])
+    return AllreduceFit(gpus=gpus, knots=knots, fitted=fitted(timings.source, len(others), errors))
+
+
+def fit_selection(timings: Timings, dense: DecodeAttentionFit, gpu: Gpu) -> SelectionFit | None:
+    """Fit block top-k attention; held out: every second context.
+
+    Notes
+    -----
+    A measured module holds its projections too. They do not grow with the context, so the time at the
+    shortest contexts is taken off: what is left is gathering (up to the budget) and scanning the index.
+    """
+    rows = timings.rows[(timings.rows["dtype"] == "bf16") & (timings.rows["heads"] >= SMALLEST_MODULE_HEADS)]
+    shortest = rows[rows["context"] <= SHORT_CONTEXT].groupby(["batch", "heads"])["seconds"].median()
+    rows = rows[rows["context"] >= BLOCK_TOKENS * 8].join(
+        shortest.rename("base"), on=["batch", "heads"], how="inner"
+    )
+    if len(rows) < FEWEST_ROWS:
+        return None
+    batch, heads, context, base, seconds = _columns(rows, "batch", "heads", "context", "base", "seconds")
+    out = (np.round(np.log2(context)).astype(int) % 2) == 1
+    gathered = batch * np.minimum(context, BUDGET_TOKENS) * np.maximum(1.0, heads / 16) * 4.0 * HEAD_DIM
+    scanned = batch * context * INDEX_BYTES
+    bandwidth = gpu.hbm_bandwidth_bytes_per_s.value
+
+    def predict(numbers: Vector, mask: Mask) -> Vector:
+        gather, scan, launch = numbers
+        moved = gathered[mask] / (gather * bandwidth) + scanned[mask] / (scan * bandwidth)
+        result: Vector = base[mask] + launch + moved
+        return result
+
+    numbers, _, fitted_by = fit_and_judge(
+        predict,
+        seconds,
+        out,
+        source=timings.source,
+        starts=[[0.4, 0.4, 1e-6]],
+        lower=[0.02, 0.02, 1e-9],
+        upper=[5.0, 5.0, 1e-4],
+    )
+    return SelectionFit(
+        gather_ratio=numbers[0],
+        scan_ratio=numbers[1],
+        launch_s=rounded(dense.launch_s + numbers[2]),
+        fitted=fitted_by,
+    )
+
+
+def fit_experts(timings: Timings, dtype: Dtype, gpu: Gpu) -> ExpertsFit | None:
+    """Fit layers of experts without expert parallelism; shapes are (hidden, inter, count, active)."""
+    rows = timings.rows[(timings.rows["dtype"] == dtype) & (timings.rows["ep"] == 1)]
+    rows = rows[(rows["count"] >= FEWEST_EXPERTS) & (rows["tp"] <= MOST_RANKS)]
+    rows = rows[rows["tokens"] <= MOST_ROWS]
+    if len(rows) < FEWEST_ROWS or dtype not in gpu.peak_flops_per_s:
+        return None
+    tokens, hidden, inter, active, count, tp, seconds = _columns(
+        rows, "tokens", "hidden", "inter", "active", "count", "tp", "seconds"
+    )
+    out = held_out(rows, ["hidden", "inter", "count", "active"])
+    touched = count * (1.0 - (1.0 - active / count) ** tokens)
+    weights = 3.0 * hidden * inter / tp
+    peak, bandwidth = gpu.peak(dtype), gpu.hbm_bandwidth_bytes_per_s.value
+
+    def predict(numbers: Vector, mask: Mask) -> Vector:
+        result: Vector = np.asarray(
+            experts_seconds(
+                tokens[mask],
+                touched[mask],
+                tokens[mask] * active[mask],
+                weights[mask],
+                numbers=tuple(numbers),
+                element_bytes=ELEMENT_BYTES[dtype],
+                peak_flops_per_s=peak,
+                peak_bytes_per_s=bandwidth,
+            )
+        )
+        return result
+
+    numbers, _, fitted_by = fit_and_judge(
+        predict,
+        seconds,
+        out,
+        source=timings.source,
+        starts=[[2e-5, 0.5, 0.6, 2.0, 1e-8]],
+        lower=[1e-7, 0.01, 0.02, 1.0, 1e-12],
+        upper=[1e-3, 2.0, 2.0, 20.0, 5e-6],
+    )
+    named = dict(zip(EXPERTS_NUMBERS, numbers, strict=False))
+    return ExpertsFit.model_validate(named | {"element_bytes": ELEMENT_BYTES[dtype], "fitted": fitted_by})

@@ -1,0 +1,144 @@
+"""The serving numbers of a calibration, fitted to measured runs through a steady-state estimate.
+
+While n requests are in flight a token takes a decode step of n sequences at their mean context, and every
+output of a sequence is interrupted by the prompts of the n - 1 others: ``step + (n - 1) / output *
+prompt``. The estimate serves the fit alone, because a step is linear in the numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from simulator.attention import AttentionWork, DenseAttention
+from simulator.calibrate.fitting import CORNER, Errors, Vector, fitted, rounded
+from simulator.calibrate.runs import ServingRun, believable, measured_runs, of
+from simulator.deployment import Deployment
+from simulator.hardware import Calibration, Gpu
+from simulator.hardware.calibration import Fitted, ServingFit
+from simulator.latency import StepLoad
+from simulator.latency.calibrated import BoundCalibrated
+from simulator.model import Architecture
+from simulator.scenario.catalog import find
+from simulator.scenario.loader import load_part
+
+FEWEST_RUNS: Final = 30
+LOWER: Final = (0.5, 0.2, 0.0, 0.0, 0.0)
+UPPER: Final = (1.5, 3.0, 1e-4, 5e-3, 2e-4)
+SCALE: Final = (1.0, 1.0, 1e-5, 1e-3, 1e-5)
+NOTHING: Final = 1e-9
+"""Numbers below this are at their bound of 0, s."""
+
+UNIT: Final = Fitted(table="unit", rows=1, held_out_rows=0)
+
+
+def with_serving(calibration: Calibration, gpu: Gpu) -> Calibration:
+    """Return `calibration` with numbers from the installed serving runs of its GPU and engine, if any."""
+    runs = of(measured_runs(), calibration.gpu, calibration.engine)
+    presets = {run.model: load_part(find("model", run.model), Architecture) for run in runs}
+    return calibrate_serving(calibration, gpu, runs, presets)
+
+
+def calibrate_serving(
+    calibration: Calibration, gpu: Gpu, runs: Sequence[ServingRun], presets: dict[str, Architecture]
+) -> Calibration:
+    """Return `calibration` with serving numbers, or as it is where too few runs were measured.
+
+    Parameters
+    ----------
+    calibration : kernel numbers.
+    gpu : its profile.
+    runs : measured runs of this GPU and engine; the held-out ones judge the fit only.
+    presets : architectures by the names in `runs`.
+    """
+    usable = [run for run in runs if believable(run, presets[run.model].active_parameters, gpu)]
+    seen = [run for run in usable if not run.held_out]
+    if len(seen) < FEWEST_RUNS:
+        return calibration
+    terms = np.array([_terms(calibration, gpu, run, presets[run.model]) for run in usable])
+    measured = np.array([run.tpot_s for run in usable])
+    out = np.array([run.held_out for run in usable])
+    numbers = _solve(terms[~out], measured[~out])
+    errors = Errors.of(terms[out] @ numbers, measured[out])
+    kernel, reduce, layer, step, sequence = (
+        rounded(float(number)) if number > NOTHING else 0.0 for number in numbers
+    )
+    source = f"systems/silicon_sample.csv, {calibration.gpu}, {calibration.engine}"
+    return calibration.model_copy(
+        update={
+            "serving": ServingFit(
+                kernel_ratio=kernel,
+                allreduce_ratio=reduce,
+                layer_s=layer,
+                step_s=step,
+                sequence_s=sequence,
+                fitted=fitted(source, len(seen), errors),
+            )
+        }
+    )
+
+
+def _solve(terms: Vector, measured: Vector) -> Vector:
+    from scipy.optimize import least_squares  # noqa: PLC0415 - an extra, and slow to import
+
+    def residuals(numbers: Vector) -> Vector:
+        difference: Vector = np.log(np.maximum(terms @ numbers, 1e-9) / measured)
+        return difference
+
+    start = (1.0, 1.0, 5e-6, 5e-4, 1e-5)
+    end = least_squares(
+        residuals, start, bounds=(LOWER, UPPER), x_scale=SCALE, loss="soft_l1", f_scale=CORNER, max_nfev=500
+    )
+    solution: Vector = end.x
+    return solution
+
+
+def _terms(calibration: Calibration, gpu: Gpu, run: ServingRun, architecture: Architecture) -> list[float]:
+    """Return what each of the five numbers is multiplied with in the estimate of `run`'s time per token."""
+    deployment = Deployment(
+        architecture=architecture,
+        attention=DenseAttention(),
+        gpu=gpu,
+        tp=run.tp,
+        weight_dtype=run.weight_dtype,
+        kv_dtype=run.kv_dtype,
+        compute_dtype=run.weight_dtype,
+    )
+    nothing = _estimate(calibration, deployment, run, (0.0, 0.0, 0.0, 0.0, 0.0))
+    units = ((1.0, 0.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 1e-6, 0.0, 0.0))
+    kernels, reduces, layers = (
+        (_estimate(calibration, deployment, run, unit) - nothing) / max(unit) for unit in units
+    )
+    # The traffic of the norms is no number of the fit; it counts as kernels.
+    return [kernels + nothing, reduces, layers, 1.0 + _interruptions(run), float(run.concurrency)]
+
+
+def _interruptions(run: ServingRun) -> float:
+    """Return how many prompts of others a sequence sees for each of its output tokens."""
+    return (run.concurrency - 1) / run.output_tokens
+
+
+def _estimate(
+    calibration: Calibration,
+    deployment: Deployment,
+    run: ServingRun,
+    numbers: tuple[float, float, float, float, float],
+) -> float:
+    kernel, reduce, layer, step, sequence = numbers
+    unit = ServingFit.model_construct(
+        kernel_ratio=kernel,
+        allreduce_ratio=reduce,
+        layer_s=layer,
+        step_s=step,
+        sequence_s=sequence,
+        fitted=UNIT,
+    )
+    bound = BoundCalibrated(calibration.model_copy(update={"serving": unit}), deployment)
+    context = run.concurrency * (run.prompt_tokens + run.output_tokens // 2)
+    decode = bound.step_seconds(StepLoad(1, run.concurrency, AttentionWork(context, context)))
+    prompt = run.prompt_tokens
+    pairs = prompt * (prompt + 1) // 2
+    prefill = bound.step_seconds(StepLoad(1, 0, AttentionWork(0, 0), prompt, pairs, prompt, 1))
+    return float(decode) + _interruptions(run) * float(prefill)

@@ -1,0 +1,232 @@
+"""Kernel timings from the tables of aiconfigurator-core (Apache-2.0), by GPU, engine and operation.
+
+Rows are left out by rule, never by hand:
+
+* only the newest version of a table is read;
+* all-reduces outside of a CUDA graph (``*_eager``) and formats other than bf16, fp8 and nvfp4 are not read:
+  engines decode from graphs, and the block-scaled fp8 products of vLLM 0.24 were timed without one;
+* sliding windows and head sizes other than 128 are not read;
+* a row that moves more than twice the last-level cache faster than 1.05 of the data sheet's bandwidth was not
+  timed as described; where that holds for more than one such row in fifty the table is not used.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from simulator.errors import SimulatorError, UnknownNameError, suggest
+from simulator.hardware import Dtype, Gpu
+
+PACKAGE: Final = "aiconfigurator-core"
+GPUS: Final = {
+    "a100-sxm": "a100_sxm",
+    "b200-sxm": "b200_sxm",
+    "b300-sxm": "b300_sxm",
+    "gb200": "gb200",
+    "h100-sxm": "h100_sxm",
+    "h200-sxm": "h200_sxm",
+    "l40s": "l40s",
+    "rtx-pro-6000": "rtx_pro_6000_server",
+}
+"""Folders of the tables by the names of our profiles."""
+
+ENGINES: Final = ("vllm", "trtllm", "sglang")
+GEMM_DTYPES: Final[dict[str, Dtype]] = {"bfloat16": "bf16", "float16": "bf16", "fp8": "fp8", "nvfp4": "fp4"}
+KV_DTYPES: Final[dict[str, Dtype]] = {"bfloat16": "bf16", "float16": "bf16", "fp8": "fp8"}
+HEAD_DIM: Final = 128
+BEYOND_PEAK_RATIO: Final = 1.05
+MOST_BEYOND_PEAK: Final = 0.02
+MS: Final = 1e-3
+
+
+class MissingTablesError(SimulatorError):
+    """The measurements, or what reads them, are not installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Rows of one table: shapes and seconds, with where they came from.
+
+    Parameters
+    ----------
+    rows : one row per shape; the column ``seconds`` holds the time of the median measurement.
+    source : table and version.
+    """
+
+    rows: pd.DataFrame
+    source: str
+
+
+class KernelTables:
+    """The tables of one GPU and engine.
+
+    Parameters
+    ----------
+    gpu : the profile; its peaks expose rows that cannot be true.
+    engine : ``vllm``, ``trtllm`` or ``sglang``.
+    root : folder with the tables of all GPUs; None: that of the installed package.
+
+    Raises
+    ------
+    UnknownNameError
+        If there are no tables for the GPU or the engine.
+    MissingTablesError
+        If the package is not installed.
+    """
+
+    def __init__(self, gpu: Gpu, engine: str, *, root: Path | None = None) -> None:
+        if gpu.name not in GPUS:
+            message = f"no kernel tables of GPU {gpu.name!r}; {suggest(gpu.name, GPUS)}"
+            raise UnknownNameError(message)
+        if engine not in ENGINES:
+            message = f"no kernel tables of engine {engine!r}; {suggest(engine, ENGINES)}"
+            raise UnknownNameError(message)
+        self.gpu = gpu
+        self.engine = engine
+        self._root = installed_tables() if root is None else root
+
+    @property
+    def package(self) -> str:
+        """Name and version of what holds the tables."""
+        try:
+            return f"{PACKAGE} {metadata.version(PACKAGE)}"
+        except metadata.PackageNotFoundError:
+            return str(self._root)
+
+    def gemm(self) -> Timings | None:
+        """Return matrix products: dtype, m, n, k, seconds."""
+        found = self._read("gemm", "gemm_perf")
+        if found is None:
+            return None
+        rows = found.rows.assign(dtype=found.rows["gemm_dtype"].map(GEMM_DTYPES)).dropna(subset="dtype")
+        return Timings(_median(rows, ["dtype", "m", "n", "k"]), found.source)
+
+    def decode_attention(self) -> Timings | None:
+        """Return decode attention: dtype, batch, heads, kv_heads, context, seconds."""
+        return self._attention("generation_attention_perf", "step")
+
+    def prefill_attention(self) -> Timings | None:
+        """Return prefill attention of whole prompts: dtype, batch, heads, kv_heads, context, seconds."""
+        return self._attention("context_attention_perf", "isl")
+
+    def _attention(self, name: str, context: str) -> Timings | None:
+        found = self._read("attention", name)
+        if found is None:
+            return None
+        rows = found.rows
+        if "window_size" in rows:
+            rows = rows[rows["window_size"] == 0]
+        rows = rows[rows["head_dim"] == HEAD_DIM].rename(
+            columns={"batch_size": "batch", "num_heads": "heads", "num_key_value_heads": "kv_heads"}
+        )
+        # `step` counts the tokens before the one that is decoded.
+        rows = rows.assign(
+            dtype=rows["kv_cache_dtype"].map(KV_DTYPES), context=rows[context] + (context == "step")
+        ).dropna(subset="dtype")
+        rows = rows[rows["heads"] % rows["kv_heads"].clip(lower=1) == 0]
+        return Timings(_median(rows, ["dtype", "batch", "heads", "kv_heads", "context"]), found.source)
+
+    def allreduce(self) -> Timings | None:
+        """Return all-reduces: gpus, message_bytes, seconds."""
+        found = self._read("comm", "custom_allreduce_perf")
+        if found is None:
+            return None
+        rows = found.rows
+        if "backend" in rows:
+            rows = rows[~rows["backend"].str.endswith("eager")]
+        rows = rows.assign(gpus=rows["num_gpus"], message_bytes=2 * rows["message_size"])
+        return Timings(_median(rows, ["gpus", "message_bytes"]), found.source)
+
+    def selection(self) -> Timings | None:
+        """Return modules of block top-k attention: dtype, batch, heads, context, seconds."""
+        found = self._read("msa", "msa_generation_module_perf")
+        if found is None:
+            return None
+        rows = found.rows[found.rows["gemm_type"] == "bfloat16"]
+        rows = rows.rename(columns={"batch_size": "batch", "num_heads": "heads"})
+        rows = rows.assign(dtype=rows["kv_cache_dtype"].map(KV_DTYPES), context=rows["step"] + 1)
+        return Timings(
+            _median(rows.dropna(subset="dtype"), ["dtype", "batch", "heads", "context"]), found.source
+        )
+
+    def experts(self) -> Timings | None:
+        """Return layers of experts: dtype, tokens, hidden, inter, active, count, tp, ep, seconds."""
+        found = self._read("moe", "moe_perf")
+        if found is None:
+            return None
+        rows = found.rows[found.rows["distribution"].str.startswith("power_law")]
+        rows = rows.assign(dtype=rows["moe_dtype"].map(GEMM_DTYPES)).dropna(subset="dtype")
+        rows = rows.rename(
+            columns={
+                "num_tokens": "tokens",
+                "hidden_size": "hidden",
+                "inter_size": "inter",
+                "topk": "active",
+                "num_experts": "count",
+                "moe_tp_size": "tp",
+                "moe_ep_size": "ep",
+            }
+        )
+        keys = ["dtype", "tokens", "hidden", "inter", "active", "count", "tp", "ep"]
+        return Timings(_median(rows, keys), found.source)
+
+    def _read(self, operation: str, name: str) -> Timings | None:
+        folder = self._root / GPUS[self.gpu.name] / operation / self.engine
+        files = sorted(folder.glob(f"*/{name}.parquet"), key=lambda path: _natural(path.parent.name))
+        if not files:
+            return None
+        newest = files[-1]
+        rows = pd.read_parquet(newest)
+        source = f"{self.package}: {newest.relative_to(self._root).as_posix()}"
+        return Timings(rows.assign(seconds=rows["latency"] * MS), source)
+
+
+def installed_tables() -> Path:
+    """Return the folder of the installed tables.
+
+    Raises
+    ------
+    MissingTablesError
+        With what to install.
+    """
+    missing = [name for name in ("aiconfigurator_core", "scipy", "pyarrow") if find_spec(name) is None]
+    if missing:
+        message = f"{', '.join(missing)} not found: pip install 'kinesim[calibrate]'"
+        raise MissingTablesError(message)
+    spec = find_spec("aiconfigurator_core")
+    if spec is None or spec.origin is None:
+        message = "aiconfigurator_core cannot be located: pip install 'kinesim[calibrate]'"
+        raise MissingTablesError(message)
+    return Path(spec.origin).parent / "systems" / "data"
+
+
+def believable(rows: pd.DataFrame, moved_bytes: pd.Series, gpu: Gpu) -> pd.DataFrame | None:
+    """Return the rows that the hardware allows, or None where the table as a whole cannot be true.
+
+    Parameters
+    ----------
+    rows : with a column ``seconds``.
+    moved_bytes : bytes that each row reads from device memory.
+    gpu : its bandwidth and last-level cache.
+    """
+    large = moved_bytes > 2 * gpu.l2_bytes.value
+    rate = moved_bytes / rows["seconds"]
+    beyond = large & (rate > BEYOND_PEAK_RATIO * gpu.hbm_bandwidth_bytes_per_s.value)
+    if large.any() and beyond.sum() > MOST_BEYOND_PEAK * large.sum():
+        return None
+    return rows[~beyond]
+
+
+def _median(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    return rows.groupby(keys, sort=True)["seconds"].median().reset_index()
+
+
+def _natural(version: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.findall(r"\d+|[a-z]+", version)]

@@ -1,0 +1,329 @@
+"""Step latency fitted to measurements of one engine on one GPU.
+
+The operations are those of the roofline; each takes what `simulator.hardware.calibration` says instead
+of what the data sheet allows.  A step without prefill tokens runs as a captured graph, whose batch is
+padded up to the next captured size, so its matrix products and all-reduces form a staircase in the
+batch.  An operation without usable measurements takes its roofline time.  Not modelled: overlap between
+operations, speculative decoding, what a step's host work does to its neighbour.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, Literal
+
+import numpy as np
+from pydantic import Field
+
+from simulator.attention.work import AttentionWork, FloatVector, IntTotals, IntVector, Seconds
+from simulator.deployment import ACTIVATION_BYTES, Deployment
+from simulator.errors import UnknownNameError, suggest
+from simulator.frozen import FrozenModel
+from simulator.hardware import Calibration
+from simulator.hardware.calibration import Fitted, ServingFit
+from simulator.hardware.forms import square_norm
+from simulator.latency.breakdown import Part, StepRows, by_value
+from simulator.latency.collectives import allreduce_seconds
+from simulator.latency.load import StepLoad
+from simulator.latency.operations import (
+    AttentionCosts,
+    Operation,
+    head_operation,
+    layer_operations,
+    norms_operation,
+)
+from simulator.latency.roofline import BoundRoofline, RooflineLatency
+
+KERNELS_ALONE: Final = ServingFit(
+    kernel_ratio=1.0,
+    allreduce_ratio=1.0,
+    layer_s=0.0,
+    step_s=0.0,
+    sequence_s=0.0,
+    fitted=Fitted(table="assumed: nothing overlaps and the host takes no time", rows=1, held_out_rows=0),
+)
+"""Where no serving runs were measured: kernels one after the other, and nothing else."""
+
+
+class CalibratedLatency(FrozenModel):
+    """Step latency from measurements of a serving engine (``kinesim calibrate``)."""
+
+    kind: Literal["calibrated"] = Field(default="calibrated", description="[-] Selects this latency model.")
+    engine: str = Field(
+        default="vllm",
+        min_length=1,
+        description="[-] serving engine whose calibration the GPU's profile holds",
+    )
+
+    def bind(self, deployment: Deployment) -> BoundCalibrated:
+        """Return the model of one replica's steps.
+
+        Raises
+        ------
+        UnknownNameError
+            If the GPU's profile has no calibration of the engine.
+        """
+        gpu = deployment.gpu
+        calibration = gpu.calibrations.get(self.engine)
+        if calibration is None:
+            known = suggest(self.engine, gpu.calibrations) if gpu.calibrations else "it has none"
+            message = f"engine.latency.engine: {gpu.name} has no calibration of {self.engine!r}; {known}"
+            raise UnknownNameError(message)
+        return BoundCalibrated(calibration, deployment)
+
+
+class AutoLatency(FrozenModel):
+    """Calibrated where the GPU's profile has measurements that cover the deployment, else the roofline."""
+
+    kind: Literal["auto"] = Field(default="auto", description="[-] Selects this latency model.")
+    engine: str = Field(
+        default="vllm", min_length=1, description="[-] serving engine whose calibration is looked for"
+    )
+
+    def bind(self, deployment: Deployment) -> BoundCalibrated | BoundRoofline:
+        """Return the model of one replica's steps."""
+        calibration = deployment.gpu.calibrations.get(self.engine)
+        if calibration is None or not covers(calibration, deployment):
+            return RooflineLatency().bind(deployment)
+        return BoundCalibrated(calibration, deployment)
+
+
+def covers(calibration: Calibration, d: Deployment) -> bool:
+    """Say whether `calibration` has measurements of what takes most of a step of `d`."""
+    products = d.weight_dtype == d.compute_dtype and d.compute_dtype in calibration.gemm
+    experts = d.architecture.experts is None or d.compute_dtype in calibration.experts
+    return products and experts and d.kv_dtype in calibration.decode_attention
+
+
+class BoundCalibrated:
+    """`CalibratedLatency` of one deployment, with its per-token-count costs worked out once."""
+
+    kind: Final = "calibrated"
+
+    def __init__(self, calibration: Calibration, deployment: Deployment) -> None:
+        self.calibration = calibration
+        self.deployment = d = deployment
+        gpu = d.gpu
+        self.flops_per_s = gpu.peak(d.compute_dtype)
+        self.bytes_per_s = gpu.hbm_bandwidth_bytes_per_s.value
+        self.costs = AttentionCosts.of(d)
+        # A format of weights that differs from that of the products was not measured.
+        same = d.weight_dtype == d.compute_dtype
+        self._gemm = calibration.gemm.get(d.compute_dtype) if same else None
+        self._experts = calibration.experts.get(d.compute_dtype) if same else None
+        self._decode = calibration.decode_attention.get(d.kv_dtype)
+        self._prefill = calibration.prefill_attention.get(d.kv_dtype)
+        self._selection = calibration.selection
+        self._allreduce = {fit.gpus: fit for fit in calibration.allreduce}.get(d.tp)
+        self._serving = calibration.serving or KERNELS_ALONE
+        self._bind_attention()
+        self._graph_batches = calibration.graph_batches
+        self._by_tokens: dict[int, float] = {}
+        self._by_sampled: dict[int, float] = {}
+
+    @property
+    def caveats(self) -> list[str]:
+        """What a reader of the results must know, a sentence each."""
+        c, d = self.calibration, self.deployment
+        found = [f"Steps take what was measured of {c.engine} on {c.gpu} ({c.source})."]
+        serving = c.serving.fitted if c.serving else None
+        if serving is None:
+            found.append(
+                f"No serving runs of {c.engine} on {c.gpu} were measured: kernels run one after the other "
+                "and the host takes no time."
+            )
+        elif serving.median_error_ratio is not None and serving.p90_error_ratio is not None:
+            found.append(
+                f"On {serving.held_out_rows} measured serving runs that the fit has not seen, its estimate "
+                f"of the time per token was {serving.median_error_ratio:.0%} off in the median and "
+                f"{serving.p90_error_ratio:.0%} at the 90th percentile."
+            )
+        missing = {
+            "matrix products": self._gemm is None,
+            "experts": d.architecture.experts is not None and self._experts is None,
+            "decode attention": self._decode is None,
+            "prefill attention": self._prefill is None,
+            "all-reduces": d.tp > 1 and self._allreduce is None,
+            "block selection": d.attention.index_block_tokens is not None and self._selection is None,
+        }
+        absent = [name for name, lacks in missing.items() if lacks]
+        if absent:
+            found.append(f"Not measured, so at their optimistic bound: {', '.join(absent)}.")
+        return found
+
+    def _bind_attention(self) -> None:
+        """Work out the numbers of the attention that every step reads."""
+        d, fit, selects = self.deployment, self._decode, self.deployment.attention.index_block_tokens
+        selection = self._selection if selects else None
+        layers, bandwidth = d.architecture.layers, self.bytes_per_s
+        ratio = selection.gather_ratio if selection else fit.memory_ratio if fit else 1.0
+        scan_ratio = selection.scan_ratio if selection else ratio
+        token_bytes = self.costs.read_bytes / layers
+        self._squarings = fit.squarings if fit else 4
+        self._sequence_head_s = d.kv_heads * fit.sequence_head_s if fit else 0.0
+        self._read_s = token_bytes / (ratio * bandwidth)
+        # Reading begins slowly: what the first bytes take beyond the rate of the others, by token.
+        self._slow_tokens = fit.small_bytes / token_bytes if fit else 0.0
+        self._slow_s = token_bytes / (fit.small_ratio * bandwidth) - self._read_s if fit else 0.0
+        self._index_s = self.costs.index_bytes / layers / (scan_ratio * bandwidth)
+        self._attention_times = layers * self._serving.kernel_ratio
+        self._attention_launch_s = fit.launch_s if fit else 0.0
+        self._selection_launch_s = selection.launch_s if selection else self._attention_launch_s
+
+    # -- a step
+
+    def step_seconds(self, load: StepLoad) -> Seconds:
+        """Return the latency of each step of `load`, s: shape (steps,), a plain float for one step."""
+        _, decoding, work, prefilling, prefill_attended, _, prefill_ends = load
+        sampled = decoding + prefill_ends
+        # Only steps without prefill run as graphs.
+        tokens = decoding + prefilling if prefilling else self._padded(decoding)
+        fixed = self._by_tokens.get(tokens) or self._layer_seconds(tokens)
+        fixed += self._by_sampled.get(sampled) or self._sampling_seconds(sampled)
+        if prefilling:
+            fixed += self._prefill_seconds(prefilling, prefill_attended)
+        if not decoding:
+            return fixed
+        return self._attention_seconds(work, decoding) * self._attention_times + fixed
+
+    def _padded(self, sequences: int) -> int:
+        """Return the batch whose graph runs `sequences`; beyond the largest nothing is padded."""
+        batches = self._graph_batches
+        if not batches or sequences > batches[-1]:
+            return sequences
+        return batches[bisect_left(batches, sequences)]
+
+    def _attention_seconds(self, work: AttentionWork, sequences: int) -> Seconds:
+        """Return the time of decode attention in one layer, s."""
+        seconds = self._attention_launch_s + self._reading_seconds(work.read_tokens, sequences)
+        if work.index_entries is not None:
+            seconds = seconds + (work.index_entries * self._index_s + self._selection_launch_s)
+        return seconds
+
+    def _reading_seconds(self, tokens: IntTotals | FloatVector, sequences: int | IntVector) -> Seconds:
+        """Return the time of reading keys and values in one layer, s."""
+        traffic = tokens * self._read_s + np.minimum(tokens, self._slow_tokens) * self._slow_s
+        return square_norm(traffic, self._sequence_head_s * sequences, self._squarings)
+
+    def _prefill_seconds(self, tokens: int, attended: int) -> float:
+        """Return what prompt tokens add to a step beyond the matrix products, s."""
+        d, layers = self.deployment, self.deployment.architecture.layers
+        flops = attended * self.costs.attended_flops / layers
+        peak = d.gpu.peak("bf16")
+        if self._prefill is None:
+            seconds = flops / peak
+        else:
+            seconds = float(self._prefill.seconds(flops, tokens * d.query_heads, flops_per_s=peak))
+        return self._serving.kernel_ratio * layers * seconds
+
+    # -- what depends on counts alone
+
+    def _layer_seconds(self, tokens: int) -> float:
+        """Return the time of all layers, attention itself excepted, for `tokens` tokens, s."""
+        products = sum(
+            self._operation_seconds(op, tokens) for op in layer_operations(self.deployment, tokens)
+        )
+        entry = self._by_tokens[tokens] = (
+            products + self._allreduce_s(tokens) + self._norms_s(tokens) + self._launches_s()
+        )
+        return entry
+
+    def _sampling_seconds(self, sequences: int) -> float:
+        """Return the time of the output head and of the host for `sequences` that sample, s."""
+        head = self._operation_seconds(head_operation(self.deployment, sequences), sequences)
+        entry = self._by_sampled[sequences] = head + self._host_s(sequences)
+        return entry
+
+    def _operation_seconds(self, op: Operation, tokens: int) -> float:
+        """Return the time of a product in a running engine, s."""
+        return self._serving.kernel_ratio * self._alone_seconds(op, tokens) if tokens else 0.0
+
+    def _alone_seconds(self, op: Operation, tokens: int) -> float:
+        if op.shape is not None and self._gemm is not None:
+            rows, inner, columns = op.shape
+            fitted = self._gemm.seconds(
+                float(rows), inner, columns, flops_per_s=self.flops_per_s, bytes_per_s=self.bytes_per_s
+            )
+            return op.repeats * float(fitted)
+        experts = self.deployment.architecture.experts
+        if op.shape is None and self._experts is not None and experts is not None:
+            fitted = self._experts.seconds(
+                tokens,
+                experts.expected_distinct_experts(tokens),
+                tokens * experts.active,
+                3 * self.deployment.architecture.hidden_size * experts.ffn_size / self.deployment.tp,
+                flops_per_s=self.flops_per_s,
+                bytes_per_s=self.bytes_per_s,
+            )
+            return self.deployment.architecture.layers * float(fitted)
+        return max(op.flops / self.flops_per_s, op.hbm_bytes / self.bytes_per_s)
+
+    def _allreduce_s(self, tokens: int) -> float:
+        d = self.deployment
+        if d.tp == 1 or not tokens:
+            return 0.0
+        if self._allreduce is None:
+            return self._serving.allreduce_ratio * allreduce_seconds(d, tokens)
+        message = tokens * d.architecture.hidden_size * ACTIVATION_BYTES
+        alone = 2 * d.architecture.layers * float(self._allreduce.seconds(message))
+        return self._serving.allreduce_ratio * alone
+
+    def _norms_s(self, tokens: int) -> float:
+        return norms_operation(self.deployment, tokens).hbm_bytes / self.bytes_per_s
+
+    def _launches_s(self) -> float:
+        return self.deployment.architecture.layers * self._serving.layer_s
+
+    def _host_s(self, sequences: int) -> float:
+        return self._serving.step_s + self._serving.sequence_s * sequences
+
+    # -- afterwards
+
+    def parts(self, rows: StepRows) -> dict[str, Part]:
+        """Return where the time of recorded steps went, by operation.
+
+        Attention of a row of several steps is worked out at the mean of its steps.
+        """
+        steps = rows.steps.astype(np.float64)
+        graphs = rows.prefill_tokens == 0
+        tokens = rows.decode_sequences + rows.prefill_tokens
+        padded = np.where(graphs, by_value(rows.decode_sequences, self._padded), tokens).astype(np.int64)
+        sampled = rows.decode_sequences + rows.prefill_ends
+        seconds: dict[str, FloatVector] = {}
+        for position, op in enumerate(layer_operations(self.deployment, 1)):
+            seconds[op.name] = steps * by_value(padded, self._layer_operation(position))
+        seconds["lm_head"] = steps * by_value(sampled, self._head_seconds)
+        seconds["allreduce"] = steps * by_value(padded, self._allreduce_s)
+        seconds["norms"] = steps * by_value(padded, self._norms_s)
+        seconds["overhead"] = steps * self._launches_s() + steps * by_value(sampled, self._host_s)
+        return self._bounded(rows, seconds | self._attention_parts(rows, steps))
+
+    def _layer_operation(self, position: int) -> Callable[[int], float]:
+        return lambda tokens: self._operation_seconds(
+            layer_operations(self.deployment, tokens)[position], tokens
+        )
+
+    def _head_seconds(self, sampled: int) -> float:
+        return self._operation_seconds(head_operation(self.deployment, sampled), sampled)
+
+    def _attention_parts(self, rows: StepRows, steps: FloatVector) -> dict[str, FloatVector]:
+        times = self._attention_times
+        decodes = rows.decode_sequences > 0
+        reading = self._reading_seconds(rows.read_tokens / steps, rows.decode_sequences)
+        found = {"attention": times * steps * decodes * (self._attention_launch_s + reading)}
+        if self.costs.index_bytes:
+            scans = rows.index_entries * self._index_s + steps * decodes * self._selection_launch_s
+            found["selection"] = times * scans
+        prefills = [
+            self._prefill_seconds(int(tokens), int(attended)) if tokens else 0.0
+            for tokens, attended in zip(rows.prefill_tokens, rows.prefill_attended_tokens, strict=True)
+        ]
+        found["prefill_attention"] = np.array(prefills)
+        return found
+
+    def _bounded(self, rows: StepRows, seconds: dict[str, FloatVector]) -> dict[str, Part]:
+        """Return the parts with the work and the peaks of the roofline beside their `seconds`."""
+        bound = RooflineLatency().bind(self.deployment).parts(rows)
+        return {name: replace(bound[name], seconds=values) for name, values in seconds.items()}
