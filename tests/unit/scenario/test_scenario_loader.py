@@ -143,7 +143,32 @@ def test_a_trace_file_is_read_into_the_scenario(tmp_path: Path) -> None:
     assert load_scenario(scenario.model_dump(mode="json", by_alias=True)) == scenario
 
 
+@pytest.mark.parametrize("source", [None, 3, b"quickstart", ["quickstart"], 1.5])
+def test_a_source_that_is_no_path_name_or_mapping_is_refused(source: Any) -> None:  # noqa: ANN401 - any object
+    with pytest.raises(ScenarioError, match=r"^the source of a scenario: expected .* or a mapping, got "):
+        load_scenario(source)
+
+
 # Overrides
+
+
+@pytest.mark.parametrize("overrides", [None, {}, (), [], {"parallelism": {}}])
+def test_no_overrides_change_nothing(overrides: Any) -> None:  # noqa: ANN401 - every form of nothing
+    assert load_scenario("quickstart", overrides=overrides) == load_scenario("quickstart")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (3, r"^overrides: expected PATH=VALUE texts or a mapping from paths to values, got 3$"),
+        ([3, None], r"^overrides: expected a PATH=VALUE text, got 3\noverrides: .*, got nothing \(null\)$"),
+        ({"kind": "dense"}, r"^overrides: kind: unknown key"),
+        ("parallelism.dp", r"^--set parallelism.dp: expected PATH=VALUE"),
+    ],
+)
+def test_overrides_of_no_known_form_are_refused(overrides: Any, message: str) -> None:  # noqa: ANN401 - any object
+    with pytest.raises(ScenarioError, match=message):
+        load_scenario(BASE, overrides=overrides)
 
 
 @pytest.mark.parametrize(
