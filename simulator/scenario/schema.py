@@ -7,7 +7,7 @@ equal scenario; the manifest of a run holds it.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -24,6 +24,10 @@ from workloads import Workload
 
 Lines = Annotated[str, Field(pattern=r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$")]
 """As `OneLine`, but tabs and line feeds are allowed."""
+
+
+LARGEST_SEED: Final = 2**63 - 1
+"""The largest root of random numbers: whole numbers of 64 bits can be read everywhere."""
 
 
 class ServedModel(FrozenModel):
@@ -114,7 +118,7 @@ class Scenario(FrozenModel):
     engine: EngineConfig = Field(default=EngineConfig(), description="[-] the serving engine")
     workload: Workload = Field(description="[-] what is asked of the node")
     report: ReportConfig = Field(default=ReportConfig(), description="[-] what is measured")
-    seed: int = Field(default=0, ge=0, le=2**63 - 1, description="[-] root of all random numbers")
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED, description="[-] root of all random numbers")
     variants: dict[str, Scenario] = Field(default={}, description="[-] alternatives run side by side")
 
     @model_validator(mode="after")
