@@ -8,7 +8,7 @@ from simulator.scenario.schema import Scenario
 
 
 def mistakes_in(scenario: Scenario) -> list[str]:
-    """Return what cannot be: each text starts with the path of what it is about.
+    """Return what cannot be: each text starts with the path of what it is about, if it is about one key.
 
     Covers heads that do not split over the ranks and formats that the GPU has no peak for.
     """
@@ -17,9 +17,14 @@ def mistakes_in(scenario: Scenario) -> list[str]:
     except SimulatorError as error:
         return [str(error)]
     try:
+        deployment.gpu.peak(deployment.compute_dtype)  # metrics ask for it, whatever tells the latency
+    except SimulatorError as error:
+        key = "weight_dtype" if scenario.model.compute_dtype is None else "compute_dtype"
+        return [f"model.{key}: {error}"]
+    try:
         scenario.engine.latency.bind(deployment)
     except SimulatorError as error:
-        return [f"model.weight_dtype: {error}"]
+        return [str(error)]
     return []
 
 

@@ -297,6 +297,47 @@ def test_a_plan_that_does_not_fit_shows_the_sum_and_the_variant() -> None:
     assert raised.value.exit_code == 3
 
 
+# Checks across parts
+
+
+@pytest.mark.parametrize(
+    ("model", "faults"),
+    [
+        ({"weight_dtype": "fp8"}, ["model.weight_dtype: a100-sxm: no peak for fp8; allowed: bf16, int8"]),
+        ({"compute_dtype": "fp8"}, ["model.compute_dtype: a100-sxm: no peak for fp8; allowed: bf16, int8"]),
+        (
+            {"weight_dtype": "fp4", "compute_dtype": "fp8"},
+            ["model.compute_dtype: a100-sxm: no peak for fp8; allowed: bf16, int8"],
+        ),
+        ({"weight_dtype": "fp8", "compute_dtype": "bf16"}, []),
+    ],
+)
+@pytest.mark.parametrize("latency", [{"kind": "roofline"}, {"kind": "constant", "step_s": 0.01}])
+def test_a_format_without_a_peak_is_named_by_the_key_that_chose_it(
+    model: dict[str, Any], faults: list[str], latency: dict[str, Any]
+) -> None:
+    document = with_parts(
+        hardware="a100-sxm-8", model={"preset": "qwen3-8b", **model}, engine={"latency": latency}
+    )
+    if not faults:
+        assert load_scenario(document).model.compute_dtype == "bf16"
+        return
+    with pytest.raises(ScenarioError) as raised:
+        load_scenario(document)
+    assert raised.value.faults == tuple(f"<mapping>: {fault}" for fault in faults)
+
+
+def test_a_node_without_the_format_of_attention_is_refused() -> None:
+    peaks = {"fp8": {"value": 1e15, "source": "assumed for this test"}}
+    gpu = load_scenario(BASE).hardware.gpu.model_copy(update={"name": "new"}).model_dump(mode="json")
+    document = with_parts(
+        hardware={"kind": "node", "name": "new-8", "gpu": gpu | {"peak_flops_per_s": peaks}, "gpus": 8},
+        model={"preset": "qwen3-8b", "weight_dtype": "fp8"},
+    )
+    with pytest.raises(ScenarioError, match=r"^<mapping>: new: no peak for bf16; allowed: fp8$"):
+        load_scenario(document)
+
+
 # Round trips
 
 
