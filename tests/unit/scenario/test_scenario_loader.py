@@ -338,6 +338,24 @@ def test_a_node_without_the_format_of_attention_is_refused() -> None:
         load_scenario(document)
 
 
+def test_a_prompt_that_is_not_shared_is_refused_beside_every_other_mistake() -> None:
+    document = with_parts(
+        hardware="a100-sxm-8",
+        model={
+            "preset": "qwen3-8b",
+            "attention": {"kind": "dense", "prefix_reads": "once_per_family"},
+            "weight_dtype": "fp8",
+        },
+        engine={"kv": {"prefix_sharing": False}},
+    )
+    with pytest.raises(ScenarioError) as raised:
+        load_scenario(document)
+    assert [fault.split(": ")[1] for fault in raised.value.faults] == [
+        "model.attention.prefix_reads",
+        "model.weight_dtype",
+    ]
+
+
 # Round trips
 
 
