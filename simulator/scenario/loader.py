@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from simulator.errors import InfeasiblePlanError, ScenarioError, UnknownNameError
 from simulator.frozen import FrozenModel
-from simulator.scenario.catalog import find, label_of
+from simulator.scenario.catalog import SUFFIXES, find, label_of
 from simulator.scenario.checks import capacity_of, mistakes_in
 from simulator.scenario.document import shown
 from simulator.scenario.faults import addressed, faults_of
@@ -149,19 +149,26 @@ def path_of(source: str | Path) -> Path:
     Raises
     ------
     UnknownNameError
-        If `source` is a name of no shipped scenario.
+        If `source` is a name of no shipped scenario; says the nearest, or a file that it may be short for.
     """
     path = Path(source)
     text = str(source)
-    if path.is_file() or not isinstance(source, str) or text.endswith((".yaml", ".yml", ".json")):
+    if path.is_file() or not isinstance(source, str) or text.endswith(SUFFIXES):
         return path
     try:
         return find("scenario", text)
     except UnknownNameError as error:
         what = "a directory" if text and path.is_dir() else "no such file"
-        choices = str(error).partition("; ")[2]
+        likely = _file_like(text) if text else None
+        choices = f"did you mean {likely}?" if likely else str(error).partition("; ")[2]
         message = f"{text or '(empty name)'}: {what} and no shipped scenario; {choices}"
         raise UnknownNameError(message) from error
+
+
+def _file_like(name: str) -> str | None:
+    """Return the file that `name` lacks only the end of: ``mine.yaml``, or a run's ``out/manifest.json``."""
+    likely = [*(f"{name}{suffix}" for suffix in SUFFIXES), f"{name.removesuffix('/')}/manifest.json"]
+    return next((file for file in likely if Path(file).is_file()), None)
 
 
 def _origin_of_plan(document: Located, keys: Keys) -> Origin:

@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulator import Scenario, ScenarioError, UnknownNameError, compare, load_scenario, simulate
+from simulator import (
+    OutputExistsError,
+    Scenario,
+    ScenarioError,
+    UnknownNameError,
+    compare,
+    load_scenario,
+    simulate,
+)
 
 LARGEST_SEED = 2**63 - 1
 
@@ -64,6 +72,13 @@ def test_a_run_with_any_allowed_seed_can_be_run_again_from_its_folder(
     again = load_scenario(result.to_dir(tmp_path / "run") / "manifest.json")
     assert (again.seed, type(result.seed)) == (seed, int)
     assert simulate(again).summary == result.summary
+
+
+def test_a_folder_that_exists_is_refused_in_the_words_of_python(scenario: Scenario, tmp_path: Path) -> None:
+    result = simulate(scenario)
+    message = f"{tmp_path} exists; choose another folder or pass overwrite=True"
+    with pytest.raises(OutputExistsError, match=f"^{re.escape(message)}$"):
+        result.to_dir(tmp_path)
 
 
 @pytest.mark.usefixtures("no_run")

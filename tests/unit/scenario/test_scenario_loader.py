@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,29 @@ def test_a_scenario_in_a_subfolder_is_found_by_name(root: Path) -> None:
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match=r"^quickstrat: no such file and .*; did you mean quickstart"):
         load_scenario("quickstrat")
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "message"),
+    [
+        ("mine.yaml", "mine", "mine: no such file and no shipped scenario; did you mean mine.yaml?"),
+        ("mine.yml", "mine", "mine: no such file and no shipped scenario; did you mean mine.yml?"),
+        ("a.b.yaml", "./a.b", "./a.b: no such file and no shipped scenario; did you mean ./a.b.yaml?"),
+        (
+            "out/manifest.json",
+            "out",
+            "out: a directory and no shipped scenario; did you mean out/manifest.json?",
+        ),
+    ],
+)
+def test_a_name_that_lacks_the_end_of_its_file_is_answered_with_the_file(
+    file: str, name: str, message: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(file).parent.mkdir(exist_ok=True)
+    Path(file).touch()
+    with pytest.raises(UnknownNameError, match=f"^{re.escape(message)}$"):
+        load_scenario(name)
 
 
 def test_paths_are_relative_to_the_file_that_says_them(
