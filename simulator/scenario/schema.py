@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from simulator.attention import Attention, DenseAttention
 from simulator.deployment import Deployment
-from simulator.frozen import Count, FrozenModel, OneLine, Ratio, Seconds
+from simulator.frozen import Count, FrozenModel, OneLine, Seconds
 from simulator.hardware import Dtype, Node
 from simulator.kvcache import KvConfig
 from simulator.latency import Latency, RooflineLatency
@@ -91,8 +91,11 @@ class ReportConfig(FrozenModel):
         "steady = without warm-up and without the drain after the last arrival; auto = whole for "
         "all_at_once, else steady",
     )
-    warmup_ratio: Ratio = Field(
-        default=0.1, description="[-] part of the time to the last arrival dropped as warm-up, if steady"
+    warmup_ratio: float = Field(
+        default=0.1,
+        ge=0.0,
+        lt=1.0,
+        description="[-] part of the time to the last arrival dropped as warm-up, if steady",
     )
     confidence_ratio: float = Field(
         default=0.95, gt=0.5, lt=1.0, description="[-] level of the confidence intervals"
