@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from simulator.engine.records import RunRecords
 from simulator.engine.run import EngineName, run_scenario
+from simulator.errors import ScenarioError, UnknownNameError, suggest
 from simulator.invariants import Check, check_run
 from simulator.kvcache import KvCapacity
 from simulator.latency import StepLatency
 from simulator.metrics import compare_runs, summarise
 from simulator.output import manifest, write_folder
-from simulator.scenario.schema import Scenario
+from simulator.scenario.document import shown
+from simulator.scenario.schema import LARGEST_SEED, Scenario
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,6 +138,22 @@ class Comparison:
         return write_folder(path, runs, self.summary, self.manifest, overwrite=overwrite)
 
 
+def _checked_seed(seed: int) -> int:
+    """Return `seed` as a plain whole number; refuse what the manifest of a run could not hold."""
+    whole = isinstance(seed, Integral) and not isinstance(seed, bool)
+    if not whole or not 0 <= seed <= LARGEST_SEED:
+        message = f"seed: must be a whole number from 0 to {LARGEST_SEED}, got {shown(seed)}"
+        raise ScenarioError(message)
+    return int(seed)
+
+
+def _check_engine(engine: EngineName) -> None:
+    """Refuse an engine that does not exist."""
+    if engine not in get_args(EngineName):
+        message = f"unknown engine {engine!r}; {suggest(str(engine), get_args(EngineName))}"
+        raise UnknownNameError(message)
+
+
 def simulate(
     scenario: Scenario,
     *,
@@ -160,6 +179,10 @@ def simulate(
 
     Raises
     ------
+    ScenarioError
+        If `seed` is no whole number that a scenario may have as its seed.
+    UnknownNameError
+        If there is no such engine; says the nearest.
     InfeasiblePlanError
         If weights or a single sequence do not fit the memory of a replica; shows the sum.
     InvariantViolation
@@ -172,7 +195,8 @@ def simulate(
     >>> result.summary["conservation"]["tasks"]["submitted"]
     30
     """
-    chosen = scenario.seed if seed is None else seed
+    chosen = _checked_seed(scenario.seed if seed is None else seed)
+    _check_engine(engine)
     total = scenario.workload.count
 
     def report(ended: int) -> None:
@@ -207,9 +231,17 @@ def compare(
 
     Raises
     ------
-    InfeasiblePlanError, InvariantViolation
+    ScenarioError
+        If the last seed is larger than a seed may be.
+    UnknownNameError, InfeasiblePlanError, InvariantViolation
         As in `simulate`.
     """
+    _check_engine(engine)
+    if scenario.seed + scenario.report.seeds - 1 > LARGEST_SEED:
+        message = (
+            f"report.seeds: {scenario.report.seeds} seeds from {scenario.seed} on go beyond {LARGEST_SEED}"
+        )
+        raise ScenarioError(message)
     variants = scenario.variants or {scenario.name: scenario}
     seeds = [scenario.seed + repetition for repetition in range(scenario.report.seeds)]
     total = sum(variant.workload.count for variant in variants.values()) * len(seeds)

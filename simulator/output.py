@@ -163,7 +163,7 @@ def write_folder(
     path = Path(destination)
     if path.exists():
         if not overwrite:
-            message = f"{path} exists; choose another folder or pass --overwrite"
+            message = f"{path} exists; choose another folder or pass overwrite=True"
             raise OutputExistsError(message)
         refuse_foreign(path)
     path = path.resolve()  # the folder that a link points to is replaced, not the link

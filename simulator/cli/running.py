@@ -10,7 +10,7 @@ import typer
 
 from simulator.cli.answering import answering, flush_answer, say
 from simulator.cli.arguments import AsJson, Overwrite, Sets, Source
-from simulator.cli.outputs import check_file, check_folder, refuse_same
+from simulator.cli.outputs import check_file, check_folder, refuse_existing, refuse_same
 from simulator.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ def _write(
 ) -> None:
     written = []
     if out is not None:
+        refuse_existing(out, overwrite=overwrite)  # it may have been made during the run
         written.append(comparison.to_dir(out, overwrite=overwrite))
     if html is not None:
         from simulator.report.html import write_page  # noqa: PLC0415 - loads plotly

@@ -12,6 +12,7 @@ from math import fsum
 from simulator.metrics.intervals import wilson
 from simulator.metrics.tables import RunTables
 from workloads.coverage import pass_at_k
+from workloads.strategies import Strategy
 
 
 def solving_rate(tables: RunTables, confidence: float) -> dict[str, float | int | str | None] | None:
@@ -23,37 +24,27 @@ def solving_rate(tables: RunTables, confidence: float) -> dict[str, float | int 
     return wilson(solved, ended, confidence).to_dict()
 
 
-def _equal_trials(tables: RunTables) -> int | None:
-    """Return the number of trials of each ended task, None if pass@k cannot be told from them."""
-    tasks, ended = tables.tasks, tables.ended
-    nodes = tasks["nodes"][ended]
-    if not len(nodes) or int(nodes.min()) != int(nodes.max()):
-        return None
-    if bool((tasks["finished_nodes"][ended] != nodes).any()):
-        return None
-    if bool((tables.trials["parent"] >= 0).any()):
-        return None
-    return int(nodes[0])
-
-
-def coverage(tables: RunTables, confidence: float) -> list[dict[str, float | int | str | None]] | None:
+def coverage(
+    tables: RunTables, strategy: Strategy, confidence: float
+) -> list[dict[str, float | int | str | None]] | None:
     """Return pass@k for k = 1, 2, 4, ... and all trials, with intervals over tasks.
 
     Returns
     -------
     list of dict or None
-        Intervals with their `k`.  None where the number of trials depends on what came out of
-        them (early stop, adaptive strategies) or where a node is only a part of a solution: the
-        estimator would be biased.
+        Intervals with their `k`.  None of no tasks, and where the number of trials depends on what
+        came out of them (early stop, adaptive strategies) or a node is only a part of a solution: the
+        estimator would be biased.  The strategy says so, for by luck the counts of a run can look equal.
 
     Notes
     -----
     The unbiased estimator of `workloads.coverage.pass_at_k`, averaged over tasks; Wilson's interval
     with one value in [0, 1] per task, which is conservative.
     """
-    trials = _equal_trials(tables)
-    if trials is None:
+    nodes = tables.tasks["nodes"][tables.ended]
+    if not strategy.independent_trials or not len(nodes):
         return None
+    trials = int(nodes[0])
     correct = Counter(tables.tasks["correct_nodes"][tables.ended].tolist())
     tasks = sum(correct.values())
     ks = [1 << power for power in range(trials.bit_length())]
@@ -66,7 +57,7 @@ def coverage(tables: RunTables, confidence: float) -> list[dict[str, float | int
     return rows
 
 
-def quality(tables: RunTables, confidence: float) -> dict[str, object]:
+def quality(tables: RunTables, strategy: Strategy, confidence: float) -> dict[str, object]:
     """Return solving rate, coverage, and what trials and tasks cost in tokens."""
     tasks, trials, ended = tables.tasks, tables.trials, tables.ended
     count, solved = int(ended.sum()), int(tasks["solved"][ended].sum())
@@ -77,7 +68,7 @@ def quality(tables: RunTables, confidence: float) -> dict[str, object]:
         "tasks": count,
         "solved": solved,
         "solving_rate": solving_rate(tables, confidence),
-        "coverage": coverage(tables, confidence),
+        "coverage": coverage(tables, strategy, confidence),
         "trials_per_task": int(tasks["nodes"][ended].sum()) / count if count else None,
         "truncated_ratio": int(trials["truncated"][finished].sum()) / finished_count
         if finished_count

@@ -93,7 +93,7 @@ def summarise(
         "window": _window(scenario, tables, window),
         "conservation": {"tasks": task_counts(tables), "trials": trial_counts(tables)},
         "throughput": throughput(tables, window, gpus, report.confidence_ratio),
-        "quality": quality(tables, report.confidence_ratio),
+        "quality": quality(tables, scenario.workload.strategy, report.confidence_ratio),
         "latency": waiting_times(tables, parts, window),
         "goodput": goodput(tables, window, report.slo),
         "load": load(tables, parts, window, parallelism.dp, capacity),

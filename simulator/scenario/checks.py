@@ -8,18 +8,38 @@ from simulator.scenario.schema import Scenario
 
 
 def mistakes_in(scenario: Scenario) -> list[str]:
-    """Return what cannot be: each text starts with the path of what it is about.
+    """Return what cannot be: each text starts with the path of what it is about, if it is about one key.
 
-    Covers heads that do not split over the ranks and formats that the GPU has no peak for.
+    Covers prompts to be read once that are not shared, heads that do not split over the ranks and formats
+    that the GPU has no peak for.
     """
+    return [*_mistakes_of_sharing(scenario), *_mistakes_of_deployment(scenario)]
+
+
+def _mistakes_of_sharing(scenario: Scenario) -> list[str]:
+    if not scenario.model.attention.reads_prefix_once or scenario.engine.kv.prefix_sharing:
+        return []
+    message = (
+        "model.attention.prefix_reads: once_per_family reads a prompt that trials share, but "
+        "engine.kv.prefix_sharing is false; set it to true, or prefix_reads to per_sequence"
+    )
+    return [message]
+
+
+def _mistakes_of_deployment(scenario: Scenario) -> list[str]:
     try:
         deployment = scenario.deployment()
     except SimulatorError as error:
         return [str(error)]
     try:
+        deployment.gpu.peak(deployment.compute_dtype)  # metrics ask for it, whatever tells the latency
+    except SimulatorError as error:
+        key = "weight_dtype" if scenario.model.compute_dtype is None else "compute_dtype"
+        return [f"model.{key}: {error}"]
+    try:
         scenario.engine.latency.bind(deployment)
     except SimulatorError as error:
-        return [f"model.weight_dtype: {error}"]
+        return [str(error)]
     return []
 
 

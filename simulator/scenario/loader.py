@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from simulator.errors import InfeasiblePlanError, ScenarioError, UnknownNameError
 from simulator.frozen import FrozenModel
-from simulator.scenario.catalog import find, label_of
+from simulator.scenario.catalog import SUFFIXES, find, label_of
 from simulator.scenario.checks import capacity_of, mistakes_in
+from simulator.scenario.document import shown
 from simulator.scenario.faults import addressed, faults_of
 from simulator.scenario.located import Fault, Keys, Located, Origin, Source, Unreadable, locate, ordered
 from simulator.scenario.manifest import scenario_in, warn_if_changed
@@ -47,7 +48,8 @@ def load_scenario(source: str | Path | Mapping[str, object], *, overrides: Overr
     ----------
     source : the path of a YAML file or of a run's ``manifest.json``, the name of a shipped scenario, or
         a mapping as such a file would hold.
-    overrides : ``path.to.key=value`` texts with values in YAML, or a mapping from dotted paths to values.
+    overrides : ``path.to.key=value`` texts with values in YAML, or a mapping from dotted paths to values;
+        None and empty ones change nothing.
 
     Returns
     -------
@@ -57,7 +59,7 @@ def load_scenario(source: str | Path | Mapping[str, object], *, overrides: Overr
     Raises
     ------
     ScenarioError
-        With every fault found, one line each: ``file:line: path: message``.
+        With every fault found, one line each: ``file:line: path: message``; or if `source` is none of these.
     UnknownNameError
         If `source` is a name of no shipped scenario.
     InfeasiblePlanError
@@ -91,6 +93,12 @@ def resolve(source: str | Path | Mapping[str, object], *, overrides: Overrides =
     if isinstance(source, Mapping):
         root = locate(source, Origin(Source("<mapping>", Path())))
         return _load(root, References(), None, overrides)
+    if not isinstance(source, str | Path):
+        message = (
+            "the source of a scenario: expected the path of a file, the name of a shipped scenario "
+            f"or a mapping, got {shown(source)}"
+        )
+        raise ScenarioError(message)
     path = path_of(source)
     label = str(source) if path == Path(source) else label_of(path)
     try:
@@ -141,19 +149,26 @@ def path_of(source: str | Path) -> Path:
     Raises
     ------
     UnknownNameError
-        If `source` is a name of no shipped scenario.
+        If `source` is a name of no shipped scenario; says the nearest, or a file that it may be short for.
     """
     path = Path(source)
     text = str(source)
-    if path.is_file() or not isinstance(source, str) or text.endswith((".yaml", ".yml", ".json")):
+    if path.is_file() or not isinstance(source, str) or text.endswith(SUFFIXES):
         return path
     try:
         return find("scenario", text)
     except UnknownNameError as error:
         what = "a directory" if text and path.is_dir() else "no such file"
-        choices = str(error).partition("; ")[2]
+        likely = _file_like(text) if text else None
+        choices = f"did you mean {likely}?" if likely else str(error).partition("; ")[2]
         message = f"{text or '(empty name)'}: {what} and no shipped scenario; {choices}"
         raise UnknownNameError(message) from error
+
+
+def _file_like(name: str) -> str | None:
+    """Return the file that `name` lacks only the end of: ``mine.yaml``, or a run's ``out/manifest.json``."""
+    likely = [*(f"{name}{suffix}" for suffix in SUFFIXES), f"{name.removesuffix('/')}/manifest.json"]
+    return next((file for file in likely if Path(file).is_file()), None)
 
 
 def _origin_of_plan(document: Located, keys: Keys) -> Origin:

@@ -7,15 +7,18 @@ another ``kind``, or that came by name or path, replaces as a whole.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
-from simulator.scenario.document import parse_value
+from simulator.scenario.document import parse_value, shown
 from simulator.scenario.located import Fault, Located, Origin, Source, locate
 
-Overrides: TypeAlias = Mapping[str, object] | Sequence[str]
+Overrides: TypeAlias = Mapping[str, object] | Sequence[str] | None
+
+HERE: Final = Origin(Source("overrides", Path()))
+"""The origin of overrides that are no texts."""
 
 KEYS: Final = re.compile(r'(?:"[^"]+"|[^."=]+)(?:\.(?:"[^"]+"|[^."=]+))*')
 KEY: Final = re.compile(r'"([^"]+)"|([^."]+)')
@@ -43,7 +46,8 @@ def parse_overrides(overrides: Overrides) -> tuple[list[Setting], list[Fault]]:
 
     Parameters
     ----------
-    overrides : ``a.b=c`` texts, c being YAML; or a mapping from dotted paths, nested or not, to values.
+    overrides : ``a.b=c`` texts, c being YAML; or a mapping from dotted paths, nested or not, to values; or
+        None, which changes nothing.
 
     Examples
     --------
@@ -53,12 +57,20 @@ def parse_overrides(overrides: Overrides) -> tuple[list[Setting], list[Fault]]:
     >>> [s.keys for s in parse_overrides({"parallelism": {"tp": 2, "dp": 4}})[0]]
     [('parallelism', 'tp'), ('parallelism', 'dp')]
     """
+    if overrides is None:
+        return [], []
     if isinstance(overrides, Mapping):
-        table = locate(overrides, Origin(Source("overrides", Path())))
-        return list(_settings(undotted(table), ())), []
+        table = undotted(locate(overrides, HERE))
+        return [setting for key, node in table.table.items() for setting in _settings(node, (key,))], []
+    if not isinstance(overrides, Iterable):
+        message = f"expected PATH=VALUE texts or a mapping from paths to values, got {shown(overrides)}"
+        return [], [Fault(HERE, (), message)]
     settings: list[Setting] = []
     faults: list[Fault] = []
     for text in [overrides] if isinstance(overrides, str) else overrides:
+        if not isinstance(text, str):
+            faults.append(Fault(HERE, (), f"expected a PATH=VALUE text, got {shown(text)}"))
+            continue
         source = Source(f"--set {text}", Path())
         path, equals, value = text.partition("=")
         if not equals or not KEYS.fullmatch(path.strip()):

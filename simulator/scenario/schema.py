@@ -7,13 +7,13 @@ equal scenario; the manifest of a run holds it.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from simulator.attention import Attention, DenseAttention
 from simulator.deployment import Deployment
-from simulator.frozen import Count, FrozenModel, OneLine, Ratio, Seconds
+from simulator.frozen import Count, FrozenModel, OneLine, Seconds
 from simulator.hardware import Dtype, Node
 from simulator.kvcache import KvConfig
 from simulator.latency import AutoLatency, Latency
@@ -24,6 +24,10 @@ from workloads import Workload
 
 Lines = Annotated[str, Field(pattern=r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$")]
 """As `OneLine`, but tabs and line feeds are allowed."""
+
+
+LARGEST_SEED: Final = 2**63 - 1
+"""The largest root of random numbers: whole numbers of 64 bits can be read everywhere."""
 
 
 class ServedModel(FrozenModel):
@@ -87,8 +91,11 @@ class ReportConfig(FrozenModel):
         "steady = without warm-up and without the drain after the last arrival; auto = whole for "
         "all_at_once, else steady",
     )
-    warmup_ratio: Ratio = Field(
-        default=0.1, description="[-] part of the time to the last arrival dropped as warm-up, if steady"
+    warmup_ratio: float = Field(
+        default=0.1,
+        ge=0.0,
+        lt=1.0,
+        description="[-] part of the time to the last arrival dropped as warm-up, if steady",
     )
     confidence_ratio: float = Field(
         default=0.95, gt=0.5, lt=1.0, description="[-] level of the confidence intervals"
@@ -114,7 +121,7 @@ class Scenario(FrozenModel):
     engine: EngineConfig = Field(default=EngineConfig(), description="[-] the serving engine")
     workload: Workload = Field(description="[-] what is asked of the node")
     report: ReportConfig = Field(default=ReportConfig(), description="[-] what is measured")
-    seed: int = Field(default=0, ge=0, le=2**63 - 1, description="[-] root of all random numbers")
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED, description="[-] root of all random numbers")
     variants: dict[str, Scenario] = Field(default={}, description="[-] alternatives run side by side")
 
     @model_validator(mode="after")

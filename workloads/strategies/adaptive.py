@@ -44,6 +44,11 @@ class Adaptive(FrozenModel):
         """Whether a task can have more than one trial."""
         return self.max_trials > 1
 
+    @property
+    def independent_trials(self) -> bool:
+        """Whether there is one trial alone: a success cancels others, a failure may add some."""
+        return self.max_trials == 1
+
     def start(self) -> Sequence[NodeRequest]:
         """Return the first wave."""
         return (TRIAL,) * self.first_wave

@@ -51,6 +51,11 @@ class BeamSearch(FrozenModel):
         """Rounds before the last."""
         return self.rounds - 1
 
+    @property
+    def independent_trials(self) -> bool:
+        """Whether a node is a whole solution."""
+        return self.rounds == 1
+
     def start(self) -> Sequence[NodeRequest]:
         """Return the first round: `beams` times `expansion` openings."""
         return (self._part(parent=None, depth=0),) * (self.beams * self.expansion)

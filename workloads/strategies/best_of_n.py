@@ -40,6 +40,11 @@ class BestOfN(FrozenModel):
         """Whether a task has more than one trial."""
         return self.trials > 1
 
+    @property
+    def independent_trials(self) -> bool:
+        """Whether no trial is cancelled for the success of another."""
+        return self.trials == 1 or not self.stop_at_first_success
+
     def start(self) -> Sequence[NodeRequest]:
         """Return all trials at once."""
         return (TRIAL,) * self.trials

@@ -25,6 +25,7 @@ class LongCot(FrozenModel):
 
     max_depth: ClassVar[int] = 0
     shares_prompt: ClassVar[bool] = False
+    independent_trials: ClassVar[bool] = True
     verifier_noise: ClassVar[float] = 0.0
 
     def start(self) -> Sequence[NodeRequest]:

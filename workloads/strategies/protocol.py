@@ -71,6 +71,14 @@ class Strategy(Protocol):
         ...
 
     @property
+    def independent_trials(self) -> bool:
+        """Whether every task has the same number of whole solutions, whatever comes out of them.
+
+        Only then can pass@k be told from them without bias.
+        """
+        ...
+
+    @property
     def verifier_noise(self) -> float:
         """Standard deviation of a node's score around the truth; 0 where no score is read."""
         ...

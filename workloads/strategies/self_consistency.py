@@ -31,6 +31,7 @@ class SelfConsistency(FrozenModel):
     trials: Count = Field(description="[trials] Independent trials of each task (N).")
 
     max_depth: ClassVar[int] = 0
+    independent_trials: ClassVar[bool] = True
     verifier_noise: ClassVar[float] = 0.0
 
     @property

@@ -9,9 +9,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from simulator import Comparison, Scenario, compare
 from simulator.cli import main
 from simulator.cli.outputs import write_whole
 from simulator.scenario.loader import load_scenario
@@ -84,6 +86,19 @@ def test_a_folder_that_is_not_a_result_is_left_alone(kinesim: Kinesim) -> None:
     assert kinesim("run", "mine.yaml", "--out", "extension", "--overwrite") == 2
     assert "extension is not a folder of results" in kinesim.err
     assert (folder / "source.js").read_text() == "precious"
+
+
+def test_a_folder_that_appears_during_the_run_is_refused_in_the_words_of_the_command_line(
+    kinesim: Kinesim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compare_and_be_overtaken(scenario: Scenario, **rest: Any) -> Comparison:  # noqa: ANN401 - passed on
+        Path("out").mkdir()
+        return compare(scenario, **rest)
+
+    monkeypatch.setattr("simulator.api.compare", compare_and_be_overtaken)
+    assert kinesim("run", *SMALL, "--out", "out", "--quiet") == 2
+    assert kinesim.err == "out exists; choose another name or pass --overwrite\n"
+    assert list(Path("out").iterdir()) == []
 
 
 def test_a_result_is_replaced_unless_it_holds_somebodys_file(kinesim: Kinesim) -> None:

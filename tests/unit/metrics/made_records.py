@@ -78,8 +78,14 @@ def scenario(**parts: Any) -> Scenario:  # noqa: ANN401 - raw parts of a documen
 
 def with_arrivals(arrivals: dict[str, Any], **parts: Any) -> Scenario:  # noqa: ANN401 - raw parts
     """Return `scenario` with other arrivals."""
-    workload = scenario().model_dump(mode="json", by_alias=True)["workload"] | {"arrivals": arrivals}
-    return scenario(workload=workload, **parts)
+    return with_workload(arrivals=arrivals, **parts)
+
+
+def with_workload(**parts: Any) -> Scenario:  # noqa: ANN401 - raw parts of a document
+    """Return `scenario` with parts of its workload, and perhaps others, replaced by name."""
+    workload = scenario().model_dump(mode="json", by_alias=True)["workload"]
+    inner = {name: parts.pop(name) for name in list(parts) if name in workload}
+    return scenario(workload=workload | inner, **parts)
 
 
 def capacity(*, blocks: int = 100, limited: bool = True) -> KvCapacity:

@@ -23,6 +23,7 @@ from made_records import (
     summary,
     two_tasks,
     with_arrivals,
+    with_workload,
 )
 
 from simulator.metrics.hardware import bound_by
@@ -129,16 +130,31 @@ def test_quality_counts_solved_tasks_and_k_of_the_trials(two: dict[str, Any]) ->
     assert quality["trials_per_task"] == 2.0
 
 
-@pytest.mark.parametrize("spoiled", ["cancelled", "children", "unequal"])
-def test_coverage_is_not_told_where_it_would_be_biased(spoiled: str) -> None:
+@pytest.mark.parametrize(
+    ("strategy", "told"),
+    [
+        ({"kind": "long_cot"}, True),
+        ({"kind": "best_of_n", "trials": 2}, True),
+        ({"kind": "best_of_n", "trials": 2, "stop_at_first_success": True}, False),
+        ({"kind": "self_consistency", "trials": 2}, True),
+        ({"kind": "adaptive", "first_wave": 1, "wave": 1, "max_trials": 3}, False),
+        ({"kind": "beam_search", "beams": 1, "expansion": 1, "rounds": 2}, False),
+    ],
+    ids=lambda value: value["kind"] if isinstance(value, dict) else "",
+)
+def test_whether_coverage_is_told_depends_on_the_strategy_and_not_on_luck(
+    strategy: dict[str, Any], *, told: bool
+) -> None:
     made = Made()
-    made.trial(0, 0.0, 0.0, 1.0, 2.0, correct=1)
-    made.trial(0, 0.0, 0.0, 1.0, 2.0, **({"state": 3} if spoiled == "cancelled" else {}))
-    made.trial(1, 0.0, 0.0, 1.0, 2.0)
-    if spoiled != "unequal":
-        made.trial(1, 0.0, 0.0, 1.0, 2.0, parent=0 if spoiled == "children" else -1)
-    made.task(0.0, 2.0, solved=1).task(0.0, 2.0)
-    assert summary(scenario(), made.records())["quality"]["coverage"] is None
+    made.trial(0, 0.0, 0.0, 1.0, 2.0, correct=1).trial(1, 0.0, 0.0, 1.0, 2.0, correct=1)
+    made.task(0.0, 2.0, solved=1).task(0.0, 2.0, solved=1)
+    coverage = summary(with_workload(strategy=strategy), made.records())["quality"]["coverage"]
+    assert (coverage is not None) is told
+
+
+def test_no_coverage_is_told_of_a_run_in_which_no_task_ended() -> None:
+    made = Made().trial(0, 0.0, 0.0, 1.0, -1).task(0.0, -1)
+    assert summary(scenario(), made.records(end=5.0))["quality"]["coverage"] is None
 
 
 def test_coverage_takes_powers_of_two_and_all_trials() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,29 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
         load_scenario("quickstrat")
 
 
+@pytest.mark.parametrize(
+    ("file", "name", "message"),
+    [
+        ("mine.yaml", "mine", "mine: no such file and no shipped scenario; did you mean mine.yaml?"),
+        ("mine.yml", "mine", "mine: no such file and no shipped scenario; did you mean mine.yml?"),
+        ("a.b.yaml", "./a.b", "./a.b: no such file and no shipped scenario; did you mean ./a.b.yaml?"),
+        (
+            "out/manifest.json",
+            "out",
+            "out: a directory and no shipped scenario; did you mean out/manifest.json?",
+        ),
+    ],
+)
+def test_a_name_that_lacks_the_end_of_its_file_is_answered_with_the_file(
+    file: str, name: str, message: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(file).parent.mkdir(exist_ok=True)
+    Path(file).touch()
+    with pytest.raises(UnknownNameError, match=f"^{re.escape(message)}$"):
+        load_scenario(name)
+
+
 def test_paths_are_relative_to_the_file_that_says_them(
     folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -143,7 +167,32 @@ def test_a_trace_file_is_read_into_the_scenario(tmp_path: Path) -> None:
     assert load_scenario(scenario.model_dump(mode="json", by_alias=True)) == scenario
 
 
+@pytest.mark.parametrize("source", [None, 3, b"quickstart", ["quickstart"], 1.5])
+def test_a_source_that_is_no_path_name_or_mapping_is_refused(source: Any) -> None:  # noqa: ANN401 - any object
+    with pytest.raises(ScenarioError, match=r"^the source of a scenario: expected .* or a mapping, got "):
+        load_scenario(source)
+
+
 # Overrides
+
+
+@pytest.mark.parametrize("overrides", [None, {}, (), [], {"parallelism": {}}])
+def test_no_overrides_change_nothing(overrides: Any) -> None:  # noqa: ANN401 - every form of nothing
+    assert load_scenario("quickstart", overrides=overrides) == load_scenario("quickstart")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (3, r"^overrides: expected PATH=VALUE texts or a mapping from paths to values, got 3$"),
+        ([3, None], r"^overrides: expected a PATH=VALUE text, got 3\noverrides: .*, got nothing \(null\)$"),
+        ({"kind": "dense"}, r"^overrides: kind: unknown key"),
+        ("parallelism.dp", r"^--set parallelism.dp: expected PATH=VALUE"),
+    ],
+)
+def test_overrides_of_no_known_form_are_refused(overrides: Any, message: str) -> None:  # noqa: ANN401 - any object
+    with pytest.raises(ScenarioError, match=message):
+        load_scenario(BASE, overrides=overrides)
 
 
 @pytest.mark.parametrize(
@@ -270,6 +319,65 @@ def test_a_plan_that_does_not_fit_shows_the_sum_and_the_variant() -> None:
     ) as raised:
         variants(small={}, large={"model.preset": "qwen3-235b-a22b"})
     assert raised.value.exit_code == 3
+
+
+# Checks across parts
+
+
+@pytest.mark.parametrize(
+    ("model", "faults"),
+    [
+        ({"weight_dtype": "fp8"}, ["model.weight_dtype: a100-sxm: no peak for fp8; allowed: bf16, int8"]),
+        ({"compute_dtype": "fp8"}, ["model.compute_dtype: a100-sxm: no peak for fp8; allowed: bf16, int8"]),
+        (
+            {"weight_dtype": "fp4", "compute_dtype": "fp8"},
+            ["model.compute_dtype: a100-sxm: no peak for fp8; allowed: bf16, int8"],
+        ),
+        ({"weight_dtype": "fp8", "compute_dtype": "bf16"}, []),
+    ],
+)
+@pytest.mark.parametrize("latency", [{"kind": "roofline"}, {"kind": "constant", "step_s": 0.01}])
+def test_a_format_without_a_peak_is_named_by_the_key_that_chose_it(
+    model: dict[str, Any], faults: list[str], latency: dict[str, Any]
+) -> None:
+    document = with_parts(
+        hardware="a100-sxm-8", model={"preset": "qwen3-8b", **model}, engine={"latency": latency}
+    )
+    if not faults:
+        assert load_scenario(document).model.compute_dtype == "bf16"
+        return
+    with pytest.raises(ScenarioError) as raised:
+        load_scenario(document)
+    assert raised.value.faults == tuple(f"<mapping>: {fault}" for fault in faults)
+
+
+def test_a_node_without_the_format_of_attention_is_refused() -> None:
+    peaks = {"fp8": {"value": 1e15, "source": "assumed for this test"}}
+    gpu = load_scenario(BASE).hardware.gpu.model_copy(update={"name": "new"}).model_dump(mode="json")
+    document = with_parts(
+        hardware={"kind": "node", "name": "new-8", "gpu": gpu | {"peak_flops_per_s": peaks}, "gpus": 8},
+        model={"preset": "qwen3-8b", "weight_dtype": "fp8"},
+    )
+    with pytest.raises(ScenarioError, match=r"^<mapping>: new: no peak for bf16; allowed: fp8$"):
+        load_scenario(document)
+
+
+def test_a_prompt_that_is_not_shared_is_refused_beside_every_other_mistake() -> None:
+    document = with_parts(
+        hardware="a100-sxm-8",
+        model={
+            "preset": "qwen3-8b",
+            "attention": {"kind": "dense", "prefix_reads": "once_per_family"},
+            "weight_dtype": "fp8",
+        },
+        engine={"kv": {"prefix_sharing": False}},
+    )
+    with pytest.raises(ScenarioError) as raised:
+        load_scenario(document)
+    assert [fault.split(": ")[1] for fault in raised.value.faults] == [
+        "model.attention.prefix_reads",
+        "model.weight_dtype",
+    ]
 
 
 # Round trips

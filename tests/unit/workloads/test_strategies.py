@@ -246,6 +246,27 @@ def test_a_prompt_is_shared_when_several_nodes_can_hold_it(strategy: Strategy, s
     assert strategy.shares_prompt is shares
 
 
+@pytest.mark.parametrize(
+    ("strategy", "independent"),
+    [
+        (LongCot(), True),
+        (BestOfN(trials=2), True),
+        (BestOfN(trials=2, stop_at_first_success=True), False),
+        (BestOfN(trials=1, stop_at_first_success=True), True),
+        (SelfConsistency(trials=2), True),
+        (Adaptive(first_wave=1, wave=1, max_trials=1), True),
+        (Adaptive(first_wave=2, wave=1, max_trials=2), False),
+        (BeamSearch(beams=1, expansion=2, rounds=1), True),
+        (BeamSearch(beams=1, expansion=2, rounds=2), False),
+    ],
+)
+def test_trials_are_independent_when_nothing_that_came_out_changes_them(
+    strategy: Strategy,
+    independent: bool,  # noqa: FBT001 - parametrised
+) -> None:
+    assert strategy.independent_trials is independent
+
+
 def test_only_beam_search_reads_a_noisy_score() -> None:
     assert BeamSearch(beams=1, expansion=1, rounds=1, verifier_noise=0.3).verifier_noise == 0.3
     assert BestOfN(trials=2).verifier_noise == 0

@@ -20,7 +20,7 @@ from workloads.outcomes import Outcomes
 from workloads.strategies import AnyStrategy
 from workloads.task import Task
 from workloads.tasks import TaskSet
-from workloads.tree import NodeState, RequestTree
+from workloads.tree import NodeRequest, NodeState, RequestTree
 
 UNIONS: dict[str, Any] = {
     "arrivals": Arrivals,
@@ -66,7 +66,9 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"kind": "best_of_n", "trials": 5, "stop_at_first_success": True},
         {"kind": "self_consistency", "trials": 5},
         {"kind": "beam_search", "beams": 2, "expansion": 3, "rounds": 3, "verifier_noise": 0.4},
+        {"kind": "beam_search", "beams": 2, "expansion": 2, "rounds": 1},
         {"kind": "adaptive", "first_wave": 2, "wave": 3, "max_trials": 8},
+        {"kind": "adaptive", "first_wave": 3, "wave": 1, "max_trials": 3},
     ],
 }
 EASY, HARD = Task(0, 10, 1.0), Task(0, 10, 0.0)
@@ -191,6 +193,20 @@ def test_a_strategy_ends_and_stays_within_its_bounds(
             written += tree.nodes[parent].request.share_ratio
             parent = tree.nodes[parent].request.parent
         assert written <= 1 + 1e-9
+
+
+@examples("strategy")
+def test_trials_are_independent_where_neither_luck_nor_order_changes_what_is_served(
+    play: Callable[..., Any], make_workload: Callable[..., Any], member: AnyStrategy
+) -> None:
+    workload = make_workload(strategy=member)
+    served = set()
+    for seed in range(50):
+        streams = Streams(seed)
+        nodes = play(workload, next(workload.tasks_iter(streams)), streams=streams, order=seed).tree.nodes
+        served.add(tuple((node.state, node.request) for node in nodes))
+    whole = (NodeState.FINISHED, NodeRequest())
+    assert member.independent_trials is (len(served) == 1 and set(served.pop()) == {whole})
 
 
 @examples("strategy")
