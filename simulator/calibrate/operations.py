@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from operator import itemgetter
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -53,6 +53,11 @@ GEMM_NUMBERS: Final = (
     "inner_s",
     "quantise_ratio",
 )
+DECODE_BOUNDS: Final[dict[str, Any]] = {
+    "starts": ((1e-5, 0.85, 0.8, 1e-8),),
+    "lower": (1e-7, 0.05, 0.05, 1e-12),
+    "upper": (1e-4, 1.2, 10.0, 1e-6),
+}
 DECODE_NUMBERS: Final = ("launch_s", "memory_ratio", "small_ratio", "sequence_head_s")
 PREFILL_NUMBERS: Final = ("launch_s", "compute_ratio", "token_head_s")
 EXPERTS_NUMBERS: Final = ("launch_s", "compute_ratio", "memory_ratio", "sharpness", "token_s")
@@ -136,19 +141,11 @@ def fit_decode_attention(timings: Timings, dtype: Dtype, gpu: Gpu) -> DecodeAtte
         )
         return result
 
-    tried = []
-    for squarings in range(5):
-        numbers, cost, fitted_by = fit_and_judge(
-            partial(predict, squarings),
-            seconds,
-            out,
-            source=timings.source,
-            starts=[[1e-5, 0.85, 0.8, 1e-8]],
-            lower=[1e-7, 0.05, 0.05, 1e-12],
-            upper=[1e-4, 1.2, 10.0, 1e-6],
-        )
-        tried.append((cost, squarings, numbers, fitted_by))
-    _, squarings, numbers, fitted_by = min(tried, key=itemgetter(0))
+    tried = [
+        (p, *fit_and_judge(partial(predict, p), seconds, out, source=timings.source, **DECODE_BOUNDS))
+        for p in range(5)
+    ]
+    squarings, numbers, _, fitted_by = min(tried, key=itemgetter(2))
     named = dict(zip(DECODE_NUMBERS, numbers, strict=False))
     return DecodeAttentionFit.model_validate(
         named | {"small_bytes": small, "squarings": squarings, "fitted": fitted_by}

@@ -108,6 +108,7 @@ class BoundCalibrated:
         gpu = d.gpu
         self.flops_per_s = gpu.peak(d.compute_dtype)
         self.bytes_per_s = gpu.hbm_bandwidth_bytes_per_s.value
+        self.attention_flops_per_s = gpu.peak("bf16")
         self.costs = AttentionCosts.of(d)
         # A format of weights that differs from that of the products was not measured.
         same = d.weight_dtype == d.compute_dtype
@@ -176,7 +177,7 @@ class BoundCalibrated:
 
     def step_seconds(self, load: StepLoad) -> Seconds:
         """Return the latency of each step of `load`, s: shape (steps,), a plain float for one step."""
-        _, decoding, work, prefilling, prefill_attended, _, prefill_ends = load
+        steps, decoding, work, prefilling, prefill_attended, _, prefill_ends = load
         sampled = decoding + prefill_ends
         # Only steps without prefill run as graphs.
         tokens = decoding + prefilling if prefilling else self._padded(decoding)
@@ -186,7 +187,8 @@ class BoundCalibrated:
             fixed += self._prefill_seconds(prefilling, prefill_attended)
         if not decoding:
             return fixed
-        return self._attention_seconds(work, decoding) * self._attention_times + fixed
+        seconds = self._attention_seconds(work, decoding) * self._attention_times + fixed
+        return float(seconds) if steps == 1 else seconds
 
     def _padded(self, sequences: int) -> int:
         """Return the batch whose graph runs `sequences`; beyond the largest nothing is padded."""
@@ -211,7 +213,7 @@ class BoundCalibrated:
         """Return what prompt tokens add to a step beyond the matrix products, s."""
         d, layers = self.deployment, self.deployment.architecture.layers
         flops = attended * self.costs.attended_flops / layers
-        peak = d.gpu.peak("bf16")
+        peak = self.attention_flops_per_s
         if self._prefill is None:
             seconds = flops / peak
         else:
@@ -326,4 +328,4 @@ class BoundCalibrated:
     def _bounded(self, rows: StepRows, seconds: dict[str, FloatVector]) -> dict[str, Part]:
         """Return the parts with the work and the peaks of the roofline beside their `seconds`."""
         bound = RooflineLatency().bind(self.deployment).parts(rows)
-        return {name: replace(bound[name], seconds=values) for name, values in seconds.items()}
+        return {name: replace(part, seconds=seconds[name]) for name, part in bound.items()}

@@ -84,7 +84,7 @@ def test_a_broken_record_is_noticed(number: int, table: str, column: str, row: i
 
 
 def test_a_pause_with_a_trial_waiting_is_noticed() -> None:
-    scenario = small()
+    scenario = small(latency={"kind": "roofline"})
     run = run_scenario(scenario, seed=0)
     steps = run.records.steps
     start, end, replica = (STEP_COLUMNS.index(name) for name in ("start_ns", "end_ns", "replica"))

@@ -71,7 +71,7 @@ def test_a_listing_has_every_kind_and_parameter() -> None:
 
 @pytest.mark.parametrize(
     ("key", "text"),
-    [("scheduler", "fcfs"), ("max_sequences", "512"), ("latency", "roofline")],
+    [("scheduler", "fcfs"), ("max_sequences", "512"), ("latency", "auto")],
 )
 def test_defaults_are_written_as_in_a_file(key: str, text: str) -> None:
     assert default_text(shape.fields(EngineConfig)[key]) == text

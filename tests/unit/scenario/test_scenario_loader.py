@@ -11,7 +11,7 @@ import pytest
 
 from simulator.attention import BlockTopKAttention, DenseAttention
 from simulator.errors import InfeasiblePlanError, ScenarioError, UnknownNameError
-from simulator.latency import RooflineLatency
+from simulator.latency import AutoLatency
 from simulator.scenario.loader import load_scenario, resolve
 from simulator.scenario.schema import Scenario
 from workloads.arrivals import TraceArrivals
@@ -146,8 +146,8 @@ def test_the_same_file_may_be_used_in_two_places(tmp_path: Path) -> None:
 
 
 def test_a_table_without_kind_takes_the_kind_of_the_default() -> None:
-    engine = load_scenario(with_parts(engine={"latency": {"combine": "additive"}})).engine
-    assert engine.latency == RooflineLatency(combine="additive")
+    engine = load_scenario(with_parts(engine={"latency": {"engine": "trtllm"}})).engine
+    assert engine.latency == AutoLatency(engine="trtllm")
 
 
 def test_a_kind_by_name_has_its_defaults() -> None:
