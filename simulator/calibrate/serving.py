@@ -89,7 +89,16 @@ def _solve(terms: Vector, measured: Vector) -> Vector:
 
     start = (1.0, 1.0, 5e-6, 5e-4, 1e-5)
     end = least_squares(
-        residuals, start, bounds=(LOWER, UPPER), x_scale=SCALE, loss="soft_l1", f_scale=CORNER, max_nfev=500
+        residuals,
+        start,
+        bounds=(LOWER, UPPER),
+        x_scale=SCALE,
+        loss="soft_l1",
+        f_scale=CORNER,
+        ftol=1e-12,
+        xtol=1e-12,
+        gtol=1e-12,
+        max_nfev=5000,
     )
     solution: Vector = end.x
     return solution

@@ -1,0 +1,192 @@
+"""Measured step times: by hand on a made-up calibration, and what the shipped ones must obey."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "property"))
+
+from deployments import DENSE, decode_load, deployment, gpu, with_figures
+
+from simulator.attention import AttentionWork, BlockTopKAttention
+from simulator.errors import UnknownNameError
+from simulator.hardware import Calibration, Gpu
+from simulator.hardware.calibration import (
+    AllreduceFit,
+    DecodeAttentionFit,
+    Fitted,
+    GemmFit,
+    PrefillAttentionFit,
+    ServingFit,
+)
+from simulator.latency import AutoLatency, CalibratedLatency, RooflineLatency, StepLoad
+from simulator.latency.calibrated import BoundCalibrated
+from simulator.scenario.catalog import find, names_in
+from simulator.scenario.loader import load_part
+
+BY = Fitted(table="made up for tests", rows=1, held_out_rows=0)
+SERVING = ServingFit(
+    kernel_ratio=0.5, allreduce_ratio=2.0, layer_s=1e-6, step_s=1e-3, sequence_s=1e-5, fitted=BY
+)
+MADE = Calibration(
+    name="made",
+    gpu="b200-sxm",
+    engine="vllm",
+    source="made up for tests",
+    graph_batches=(1, 2, 4, 8, 16),
+    gemm={
+        "bf16": GemmFit(
+            launch_s=1e-6,
+            compute_ratio=0.5,
+            memory_ratio=0.5,
+            sharpness=1.0,
+            inner_s=0.0,
+            element_bytes=2.0,
+            fitted=BY,
+        )
+    },
+    decode_attention={
+        "bf16": DecodeAttentionFit(
+            launch_s=1e-5,
+            memory_ratio=0.8,
+            small_ratio=0.8,
+            small_bytes=1e6,
+            sequence_head_s=0.0,
+            squarings=4,
+            fitted=BY,
+        )
+    },
+    prefill_attention={
+        "bf16": PrefillAttentionFit(launch_s=2e-5, compute_ratio=0.5, token_head_s=0.0, fitted=BY)
+    },
+    allreduce=(AllreduceFit(gpus=8, knots=((1.0, 1e-5), (1e9, 1e-5)), fitted=BY),),
+    serving=SERVING,
+)
+ON = with_figures(gpu(), hbm_bandwidth_bytes_per_s=8e12)
+
+
+def made(tp: int = 1, **changes: object) -> BoundCalibrated:
+    return BoundCalibrated(MADE.model_copy(update=changes), deployment(tp=tp, on=ON))
+
+
+def products(rows: int, tp: int = 1) -> float:
+    """Return the four products of 36 layers of Qwen3-8B and the head, before any ratio, s."""
+    shapes = [
+        (4096, (32 + 16) * 128 // tp, 36),
+        (4096 // tp, 4096, 36),
+        (4096, 2 * 12288 // tp, 36),
+        (12288 // tp, 4096, 36),
+        (4096, 151936 // tp, 1),
+    ]
+    tiled = -(-rows // 64) * 64
+    return sum(
+        times
+        * (
+            1e-6
+            + 2.0 * tiled * inner * columns / (0.5 * 2.25e15)
+            + 2.0 * (rows * inner + inner * columns + rows * columns) / (0.5 * 8e12)
+        )
+        for inner, columns, times in shapes
+    )
+
+
+def test_a_decode_step_by_hand() -> None:
+    attention = 36 * (1e-5 + 1000 * 2 * 8 * 128 * 2 / (0.8 * 8e12))
+    norms = 36 * 8 * 4096 * 2 / 8e12
+    expected = 0.5 * (products(1) + attention) + norms + 36 * 1e-6 + 1e-3 + 1e-5
+    assert made().step_seconds(decode_load(DENSE, [1000])) == pytest.approx(expected, rel=1e-9)
+
+
+def test_all_reduces_have_a_ratio_of_their_own() -> None:
+    with_both, without = (
+        made(8, serving=SERVING.model_copy(update={"allreduce_ratio": ratio})) for ratio in (2.0, 0.0)
+    )
+    load = decode_load(DENSE, [10])
+    difference = float(with_both.step_seconds(load)) - float(without.step_seconds(load))
+    assert difference == pytest.approx(2.0 * 72 * 1e-5, rel=1e-9)
+
+
+def test_decode_is_a_staircase_in_the_captured_batches() -> None:
+    bound = made()
+    work = AttentionWork(4000, 4000)
+    times = [float(bound.step_seconds(StepLoad(1, n, work))) - 1e-5 * n for n in range(1, 19)]
+    # Beside the host's time per sequence and the head, which is not padded, 5 to 8 sequences cost the same.
+    layers = [
+        time - 0.5 * head for time, head in zip(times, (head_seconds(n) for n in range(1, 19)), strict=True)
+    ]
+    assert np.ptp(layers[4:8]) < 1e-12
+    assert layers[8] > layers[7] + 1e-8
+    # Beyond the largest captured batch nothing is padded.
+    assert layers[17] > layers[16] > layers[15]
+
+
+def head_seconds(rows: int) -> float:
+    return (
+        1e-6
+        + 2.0 * 64 * 4096 * 151936 / (0.5 * 2.25e15)
+        + 2.0 * (rows * 4096 + 4096 * 151936 + rows * 151936) / (0.5 * 8e12)
+    )
+
+
+def test_a_step_with_prompt_tokens_is_not_padded() -> None:
+    bound = made()
+    base = StepLoad(1, 5, AttentionWork(100, 100), 100, 5050, 100, 1)
+    more = StepLoad(1, 5, AttentionWork(100, 100), 101, 5050, 100, 1)
+    assert float(bound.step_seconds(more)) > float(bound.step_seconds(base))
+
+
+def test_a_step_alone_and_in_a_window_takes_the_same_to_the_bit() -> None:
+    for attention in (DENSE, BlockTopKAttention(kv_budget_tokens=64, block_tokens=16)):
+        plan = deployment(attention=attention)
+        bound = CalibratedLatency().bind(plan)
+        contexts = [40, 60, 500]
+        many = bound.step_seconds(decode_load(attention, contexts, steps=9))
+        for step in range(9):
+            one = bound.step_seconds(decode_load(attention, [c + step for c in contexts]))
+            assert type(one) is float
+            assert one == np.asarray(many)[step]
+
+
+def test_auto_takes_measurements_where_they_cover_the_plan() -> None:
+    assert AutoLatency().bind(deployment()).kind == "calibrated"
+    assert AutoLatency().bind(deployment(on=load_part(find("gpu", "mi300x"), Gpu))).kind == "roofline"
+    assert AutoLatency(engine="nobody").bind(deployment()).kind == "roofline"
+
+
+def test_an_engine_without_measurements_is_refused_by_name() -> None:
+    with pytest.raises(UnknownNameError, match=r"no calibration of 'vlm'.*did you mean vllm"):
+        CalibratedLatency(engine="vlm").bind(deployment())
+
+
+def test_what_was_not_measured_is_said() -> None:
+    text = " ".join(made(serving=None, prefill_attention={}).caveats)
+    assert "No serving runs" in text
+    assert "optimistic bound: prefill attention" in text
+
+
+@pytest.mark.parametrize("name", names_in("calibration"))
+def test_a_shipped_calibration_names_its_source_and_its_errors(name: str) -> None:
+    calibration = load_part(find("calibration", name), Calibration)
+    assert calibration.name == name == f"{calibration.gpu}.{calibration.engine}"
+    assert calibration.source.startswith("aiconfigurator-core")
+    fits = [*calibration.gemm.values(), *calibration.decode_attention.values(), *calibration.allreduce]
+    assert fits
+    for fit in fits:
+        assert fit.fitted.held_out_rows > 0
+        assert fit.fitted.median_error_ratio is not None
+        assert fit.fitted.median_error_ratio < 0.35
+
+
+@pytest.mark.parametrize("name", ["b200-sxm", "h100-sxm", "h200-sxm"])
+@pytest.mark.parametrize("tp", [1, 8])
+def test_measured_steps_take_longer_than_the_bound(name: str, tp: int) -> None:
+    plan = deployment(tp=tp, on=load_part(find("gpu", name), Gpu))
+    measured, bound = CalibratedLatency().bind(plan), RooflineLatency(layer_overhead_s=0.0).bind(plan)
+    for contexts in ([100], [4000] * 8, [16000] * 64, [1000] * 256):
+        load = decode_load(DENSE, contexts)
+        ratio = float(measured.step_seconds(load)) / float(bound.step_seconds(load))
+        assert 1.0 < ratio < 8.0
