@@ -230,7 +230,9 @@ def _keeping_up(
     time = f"{times(ratio[0])} times the time that {reference} takes ({sureness})"
     if is_open:
         return f"{start}; no difference in task time can be told: {best} takes {time}{_labels(runs)}."
-    why = _speed_reason(comparison, reference, best)
+    same = _mean(runs[reference], "plan.dp") == _mean(runs[best], "plan.dp")
+    # Where a replica's time went says nothing about other replicas.
+    why = _speed_reason(comparison, reference, best) if same else ""
     return f"{start}; {best} answers a task in {time}{', as ' if why else ''}{why}{_labels(runs)}."
 
 
