@@ -60,7 +60,7 @@ def calibrate_serving(
     terms = np.array([_terms(calibration, gpu, run, presets[run.model]) for run in usable])
     measured = np.array([run.tpot_s for run in usable])
     out = np.array([run.held_out for run in usable])
-    numbers = _solve(terms[~out], measured[~out])
+    numbers = solve(terms[~out], measured[~out])
     errors = Errors.of(terms[out] @ numbers, measured[out])
     kernel, reduce, layer, step, sequence = (
         rounded(float(number)) if number > NOTHING else 0.0 for number in numbers
@@ -80,18 +80,32 @@ def calibrate_serving(
     )
 
 
-def _solve(terms: Vector, measured: Vector) -> Vector:
+def solve(
+    terms: Vector,
+    measured: Vector,
+    *,
+    lower: tuple[float, ...] = LOWER,
+    upper: tuple[float, ...] = UPPER,
+) -> Vector:
+    """Return the serving numbers for which ``terms @ numbers`` is nearest to `measured`.
+
+    Parameters
+    ----------
+    terms : shape (rows, 5).
+    measured : durations, s.
+    lower, upper : bounds of the numbers.
+    """
     from scipy.optimize import least_squares  # noqa: PLC0415 - an extra, and slow to import
 
     def residuals(numbers: Vector) -> Vector:
         difference: Vector = np.log(np.maximum(terms @ numbers, 1e-9) / measured)
         return difference
 
-    start = (1.0, 1.0, 5e-6, 5e-4, 1e-5)
+    start = np.clip((1.0, 1.0, 5e-6, 5e-4, 1e-5), np.array(lower), np.array(upper))
     end = least_squares(
         residuals,
         start,
-        bounds=(LOWER, UPPER),
+        bounds=(lower, upper),
         x_scale=SCALE,
         loss="soft_l1",
         f_scale=CORNER,
@@ -102,6 +116,18 @@ def _solve(terms: Vector, measured: Vector) -> Vector:
     )
     solution: Vector = end.x
     return solution
+
+
+def unit_serving(kernel: float, reduce: float, layer: float, step: float, sequence: float) -> ServingFit:
+    """Return serving numbers that single out a term, unchecked: a ratio of 0 is no real one."""
+    return ServingFit.model_construct(
+        kernel_ratio=kernel,
+        allreduce_ratio=reduce,
+        layer_s=layer,
+        step_s=step,
+        sequence_s=sequence,
+        fitted=UNIT,
+    )
 
 
 def _terms(calibration: Calibration, gpu: Gpu, run: ServingRun, architecture: Architecture) -> list[float]:
@@ -135,15 +161,7 @@ def _estimate(
     run: ServingRun,
     numbers: tuple[float, float, float, float, float],
 ) -> float:
-    kernel, reduce, layer, step, sequence = numbers
-    unit = ServingFit.model_construct(
-        kernel_ratio=kernel,
-        allreduce_ratio=reduce,
-        layer_s=layer,
-        step_s=step,
-        sequence_s=sequence,
-        fitted=UNIT,
-    )
+    unit = unit_serving(*numbers)
     bound = BoundCalibrated(calibration.model_copy(update={"serving": unit}), deployment)
     context = run.concurrency * (run.prompt_tokens + run.output_tokens // 2)
     decode = bound.step_seconds(StepLoad(1, run.concurrency, AttentionWork(context, context)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,9 @@ from simulator.calibrate.serving import _terms, calibrate_serving
 from simulator.calibrate.splits import held_out
 from simulator.calibrate.tables import Timings
 from simulator.calibrate.tables import believable as believable_rows
-from simulator.hardware import Calibration
+from simulator.hardware import Calibration, Gpu
 from simulator.hardware.calibration import ServingFit
+from simulator.model import Architecture
 from simulator.scenario.catalog import find
 from simulator.scenario.loader import load_part
 
@@ -143,23 +145,21 @@ def test_errors_are_told_by_size_and_by_sign() -> None:
     assert Errors.of(np.array([]), np.array([])) is None
 
 
-def run(**changes: object) -> ServingRun:
-    values: dict[str, object] = {
-        "row": "a",
-        "gpu": "b200-sxm",
-        "engine": "vllm",
-        "version": "1",
-        "model": "qwen3-8b",
-        "weight_dtype": "bf16",
-        "kv_dtype": "bf16",
-        "tp": 1,
-        "prompt_tokens": 1024,
-        "output_tokens": 1024,
-        "concurrency": 16,
-        "tpot_s": 0.01,
-        "ttft_s": 0.1,
-    }
-    return ServingRun(**(values | changes))  # type: ignore[arg-type]
+PLAIN = ServingRun(
+    row="a",
+    gpu="b200-sxm",
+    engine="vllm",
+    version="1",
+    model="qwen3-8b",
+    weight_dtype="bf16",
+    kv_dtype="bf16",
+    tp=1,
+    prompt_tokens=1024,
+    output_tokens=1024,
+    concurrency=16,
+    tpot_s=0.01,
+    ttft_s=0.1,
+)
 
 
 def test_serving_numbers_are_found_from_made_up_runs() -> None:
@@ -177,7 +177,7 @@ def test_serving_numbers_are_found_from_made_up_runs() -> None:
     # Two models: with one alone, time per layer and time per step are the same thing.
     preset = {name: architecture(name) for name in ("qwen3-8b", "qwen3-32b")}
     plain = [
-        run(model=model, tp=tp, concurrency=n, prompt_tokens=prompt)
+        replace(PLAIN, model=model, tp=tp, concurrency=n, prompt_tokens=prompt)
         for model in preset
         for tp in (1, 2, 4, 8)
         for n in (1, 4, 16, 64, 256)
@@ -196,28 +196,23 @@ def test_serving_numbers_are_found_from_made_up_runs() -> None:
 
 
 def replaced(
-    plain: ServingRun, truth: ServingFit, calibration: Calibration, presets: dict[str, object]
+    plain: ServingRun, truth: ServingFit, calibration: Calibration, presets: dict[str, Architecture]
 ) -> ServingRun:
     """Return `plain` with the time that the estimate gives for known numbers."""
     numbers = (truth.kernel_ratio, truth.allreduce_ratio, truth.layer_s, truth.step_s, truth.sequence_s)
-    terms = _terms(calibration, B200, plain, presets[plain.model])  # type: ignore[arg-type]
-    seconds = sum(term * number for term, number in zip(terms, numbers, strict=True))
-    return run(
-        model=plain.model,
-        tp=plain.tp,
-        concurrency=plain.concurrency,
-        prompt_tokens=plain.prompt_tokens,
-        tpot_s=seconds,
-    )
+    terms = _terms(calibration, B200, plain, presets[plain.model])
+    return replace(plain, tpot_s=sum(term * number for term, number in zip(terms, numbers, strict=True)))
 
 
 def test_runs_that_cannot_be_true_are_left_out() -> None:
     parameters = 8_000_000_000
-    assert believable(run(), parameters, B200)
-    assert not believable(run(ttft_s=11.0), parameters, B200)
-    assert not believable(run(weight_dtype="int9"), parameters, B200)
+    assert believable(PLAIN, parameters, B200)
+    assert not believable(replace(PLAIN, ttft_s=11.0), parameters, B200)
+    assert not believable(
+        replace(PLAIN, weight_dtype="int8"), parameters, load_part(find("gpu", "mi300x"), Gpu)
+    )
     # 256 prompts of 8192 tokens for 64 outputs of 5 ms: 7.6 of the peak.
-    crowded = run(concurrency=256, prompt_tokens=8192, output_tokens=64, tpot_s=0.005)
+    crowded = replace(PLAIN, concurrency=256, prompt_tokens=8192, output_tokens=64, tpot_s=0.005)
     assert not believable(crowded, parameters, B200)
 
 
