@@ -208,9 +208,8 @@ def test_runs_that_cannot_be_true_are_left_out() -> None:
     parameters = 8_000_000_000
     assert believable(PLAIN, parameters, B200)
     assert not believable(replace(PLAIN, ttft_s=11.0), parameters, B200)
-    assert not believable(
-        replace(PLAIN, weight_dtype="int8"), parameters, load_part(find("gpu", "mi300x"), Gpu)
-    )
+    h100 = load_part(find("gpu", "h100-sxm"), Gpu)
+    assert not believable(replace(PLAIN, weight_dtype="fp4"), parameters, h100)
     # 256 prompts of 8192 tokens for 64 outputs of 5 ms: 7.6 of the peak.
     crowded = replace(PLAIN, concurrency=256, prompt_tokens=8192, output_tokens=64, tpot_s=0.005)
     assert not believable(crowded, parameters, B200)
