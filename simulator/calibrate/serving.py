@@ -1,8 +1,9 @@
 """The serving numbers of a calibration, fitted to measured runs through a steady-state estimate.
 
-While n requests are in flight a token takes a decode step of n sequences at their mean context, and every
-output of a sequence is interrupted by the prompts of the n - 1 others: ``step + (n - 1) / output *
-prompt``. The estimate serves the fit alone, because a step is linear in the numbers.
+While n requests are in flight a token takes a decode step of n sequences at their mean context, and during
+every output of a sequence the prompts of the n - 1 others each share one of its steps and lengthen it:
+``decode + (n - 1) / output * (shared - decode)``. The estimate serves the fit alone, because a step is linear
+in the numbers; predictions are simulated.
 """
 
 from __future__ import annotations
@@ -147,7 +148,7 @@ def _terms(calibration: Calibration, gpu: Gpu, run: ServingRun, architecture: Ar
         (_estimate(calibration, deployment, run, unit) - nothing) / max(unit) for unit in units
     )
     # The traffic of the norms is no number of the fit; it counts as kernels.
-    return [kernels + nothing, reduces, layers, 1.0 + _interruptions(run), float(run.concurrency)]
+    return [kernels + nothing, reduces, layers, 1.0, float(run.concurrency)]
 
 
 def _interruptions(run: ServingRun) -> float:
@@ -163,9 +164,13 @@ def _estimate(
 ) -> float:
     unit = unit_serving(*numbers)
     bound = BoundCalibrated(calibration.model_copy(update={"serving": unit}), deployment)
-    context = run.concurrency * (run.prompt_tokens + run.output_tokens // 2)
-    decode = bound.step_seconds(StepLoad(1, run.concurrency, AttentionWork(context, context)))
+    others, mean = run.concurrency - 1, run.prompt_tokens + run.output_tokens // 2
+    context = run.concurrency * mean
+    decode = float(bound.step_seconds(StepLoad(1, run.concurrency, AttentionWork(context, context))))
+    if not others:
+        return decode
     prompt = run.prompt_tokens
     pairs = prompt * (prompt + 1) // 2
-    prefill = bound.step_seconds(StepLoad(1, 0, AttentionWork(0, 0), prompt, pairs, prompt, 1))
-    return float(decode) + _interruptions(run) * float(prefill)
+    running = AttentionWork(others * mean, others * mean)
+    shared = float(bound.step_seconds(StepLoad(1, others, running, prompt, pairs, prompt, 1)))
+    return decode + _interruptions(run) * (shared - decode)

@@ -199,14 +199,20 @@ class BoundCalibrated:
 
     def _attention_seconds(self, work: AttentionWork, sequences: int) -> Seconds:
         """Return the time of decode attention in one layer, s."""
-        seconds = self._attention_launch_s + self._reading_seconds(work.read_tokens, sequences)
+        tokens, slow = work.read_tokens, self._slow_tokens
+        # Contexts grow: where the first step is past the slow beginning, all are.
+        first = tokens if isinstance(tokens, int) else tokens[0]
+        begun = slow if first >= slow else np.minimum(tokens, slow)
+        seconds = self._attention_launch_s + self._reading_seconds(tokens, begun, sequences)
         if work.index_entries is not None:
             seconds = seconds + (work.index_entries * self._index_s + self._selection_launch_s)
         return seconds
 
-    def _reading_seconds(self, tokens: IntTotals | FloatVector, sequences: int | IntVector) -> Seconds:
-        """Return the time of reading keys and values in one layer, s."""
-        traffic = tokens * self._read_s + np.minimum(tokens, self._slow_tokens) * self._slow_s
+    def _reading_seconds(
+        self, tokens: IntTotals | FloatVector, begun: FloatVector | float, sequences: int | IntVector
+    ) -> Seconds:
+        """Return the time of reading keys and values in one layer, s; `begun` tokens of them slowly."""
+        traffic = tokens * self._read_s + begun * self._slow_s
         return square_norm(traffic, self._sequence_head_s * sequences, self._squarings)
 
     def _prefill_seconds(self, tokens: int, attended: int) -> float:
@@ -313,7 +319,9 @@ class BoundCalibrated:
     def _attention_parts(self, rows: StepRows, steps: FloatVector) -> dict[str, FloatVector]:
         times = self._attention_times
         decodes = rows.decode_sequences > 0
-        reading = self._reading_seconds(rows.read_tokens / steps, rows.decode_sequences)
+        mean = rows.read_tokens / steps
+        begun = np.minimum(mean, self._slow_tokens)
+        reading = self._reading_seconds(mean, begun, rows.decode_sequences)
         found = {"attention": times * steps * decodes * (self._attention_launch_s + reading)}
         if self.costs.index_bytes:
             scans = rows.index_entries * self._index_s + steps * decodes * self._selection_launch_s
