@@ -11,7 +11,7 @@ import json
 import platform
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -53,6 +53,12 @@ def _version(package: str) -> str:
         return "not installed"
 
 
+def package_versions() -> dict[str, Any]:
+    """Return what a manifest says of the software behind a result."""
+    packages = {name: _version(name) for name in PACKAGES}
+    return {"packages": packages, "python": platform.python_version()}
+
+
 def manifest(scenario: Scenario, *, seed: int) -> dict[str, Any]:
     """Return the resolved scenario, seed and versions behind a result; the engine does not matter to it.
 
@@ -67,8 +73,7 @@ def manifest(scenario: Scenario, *, seed: int) -> dict[str, Any]:
         "manifest": MANIFEST_VERSION,
         "scenario_sha256": hashlib.sha256(canonical.encode()).hexdigest(),
         "seed": seed,
-        "packages": {name: _version(name) for name in PACKAGES},
-        "python": platform.python_version(),
+        **package_versions(),
         "scenario": document,
     }
 
@@ -160,6 +165,25 @@ def write_folder(
     OutputExistsError
         If `destination` exists and `overwrite` is not set, or if it is not a folder of results.
     """
+
+    def fill(folder: Path) -> None:
+        for name, run in runs.items():
+            _write_run(folder / name, run)
+        _write_json(folder / "summary.json", summary)
+
+    return write_files(destination, fill, about, overwrite=overwrite)
+
+
+def write_files(
+    destination: str | Path, fill: Callable[[Path], None], about: Mapping[str, Any], *, overwrite: bool
+) -> Path:
+    """Make a folder that `fill` writes into and add a manifest with the hash of every file; return it.
+
+    Parameters
+    ----------
+    destination, about, overwrite : as in `write_folder`, whose errors are raised.
+    fill : called with an empty folder beside `destination`, which is moved into place when it is whole.
+    """
     path = Path(destination)
     if path.exists():
         if not overwrite:
@@ -171,9 +195,7 @@ def write_folder(
     building = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
         building.chmod(0o755)
-        for name, run in runs.items():
-            _write_run(building / name, run)
-        _write_json(building / "summary.json", summary)
+        fill(building)
         _write_json(building / "manifest.json", {**about, "files": _hashes(building)})
         if path.exists():
             _replace(path, building)

@@ -17,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from simulator.cli import calibrating, catalogs, describing, running
+from simulator.cli import calibrating, catalogs, describing, running, validating
 from simulator.cli.answering import INTERRUPTED, answer_to, flush_answer
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 model = typer.Typer(help="Model presets.", no_args_is_help=True, rich_markup_mode=None)
+validate = typer.Typer(help="Errors against measurements.", no_args_is_help=True, rich_markup_mode=None)
 
 app.command("run")(running.run)
 app.command("describe")(describing.describe)
@@ -38,6 +39,8 @@ app.command("schema")(catalogs.schema)
 app.command("new")(catalogs.new)
 model.command("import")(catalogs.import_model)
 app.add_typer(model, name="model")
+validate.command("silicon")(validating.silicon)
+app.add_typer(validate, name="validate")
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001 - typer's callback
