@@ -91,7 +91,8 @@ def scenario_of(run: ServingRun, latency: Mapping[str, str]) -> dict[str, object
 
     Examples
     --------
-    >>> run = ServingRun("a", "h100-sxm", "vllm", "0.19", "qwen3-32b", "fp8", "fp8", 2, 1024, 100, 4, 0.01, 0.1)
+    >>> shape = (2, 1024, 100, 4, 0.01, 0.1)
+    >>> run = ServingRun("a", "h100-sxm", "vllm", "0.19.0", "qwen3-32b", "fp8", "fp8", *shape)
     >>> scenario_of(run, {"kind": "roofline"})["parallelism"]
     {'tp': 2}
     """

@@ -48,10 +48,14 @@ class Kinesim:
 
 def test_help_names_every_command(kinesim: Kinesim) -> None:
     assert kinesim("--help") == 0
-    assert {"run", "describe", "list", "schema", "new", "model"} <= set(kinesim.out.split())
+    assert {"run", "describe", "list", "calibrate", "schema", "new", "model", "validate"} <= set(
+        kinesim.out.split()
+    )
 
 
-@pytest.mark.parametrize("command", ["run", "describe", "list", "schema", "new", "model import"])
+@pytest.mark.parametrize(
+    "command", ["run", "describe", "list", "schema", "new", "model import", "validate silicon"]
+)
 def test_every_command_has_help(kinesim: Kinesim, command: str) -> None:
     assert kinesim(*command.split(), "--help") == 0
     assert f"kinesim {command}" in kinesim.out

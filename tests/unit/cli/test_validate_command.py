@@ -1,0 +1,105 @@
+"""``kinesim validate silicon``: what it prints, writes and refuses."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from simulator.calibrate.runs import ServingRun, measured_runs
+from simulator.cli import main
+
+HEADER = (
+    "id,backend,backend_version,model_path,system,precision,mode,isl,osl,gemm_quant_mode,batch_size,tp_size,"
+    "pp_size,attention_dp_size,silicon_ttft_ms,silicon_tpot_ms,silicon_data_source"
+)
+ROW = (
+    "{id},{engine},0.19.0,nvidia/Llama-3.1-8B-Instruct-FP8,h100_sxm,fp8,agg,256,64,fp8,{n},1,1,1,50,{tpot},x"
+)
+
+
+@pytest.fixture
+def silicon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[ServingRun]:
+    """Put four made-up rows in the place of the installed ones."""
+    lines = [
+        ROW.format(id=f"{engine}-{n}", engine=engine, n=n, tpot=6 + n)
+        for engine in ("vllm", "sglang")
+        for n in (2, 5)
+    ]
+    path = tmp_path / "silicon_sample.csv"
+    path.write_text("\n".join([HEADER, *lines, ""]), encoding="utf-8")
+    runs = measured_runs(path)
+    monkeypatch.setattr("simulator.calibrate.runs.measured_runs", lambda: runs)
+    return runs
+
+
+@pytest.fixture
+def kinesim(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Kinesim:
+    monkeypatch.chdir(tmp_path)
+    return Kinesim(capsys)
+
+
+class Kinesim:
+    """Runs the command line in this process, in an empty folder."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self.out = self.err = ""
+
+    def __call__(self, *arguments: str) -> int:
+        with pytest.raises(SystemExit) as left:
+            main(["validate", "silicon", *arguments])
+        self.out, self.err = self._capsys.readouterr()
+        return int(left.value.code or 0)
+
+
+@pytest.mark.usefixtures("silicon")
+def test_the_table_has_a_line_per_group_and_one_for_all(kinesim: Kinesim) -> None:
+    assert kinesim() == 0
+    assert [line.split()[:4] for line in kinesim.out.splitlines()[1:4]] == [
+        ["h100-sxm", "sglang", "llama-3.1-8b", "2"],
+        ["h100-sxm", "vllm", "llama-3.1-8b", "2"],
+        ["all", "all", "all", "4"],
+    ]
+    assert "Errors are of held-out runs" in kinesim.out
+
+
+@pytest.mark.usefixtures("silicon")
+def test_json_holds_the_groups_that_were_asked_for(kinesim: Kinesim) -> None:
+    assert kinesim("--engine", "vllm", "--json") == 0
+    assert [group["engine"] for group in json.loads(kinesim.out)["groups"]] == ["vllm", "all"]
+
+
+@pytest.mark.usefixtures("silicon")
+def test_a_folder_and_a_peer_are_written_and_read(kinesim: Kinesim) -> None:
+    Path("peer.csv").write_text("id,peer_tpot_ms\nvllm-2,8\nvllm-5,11\n", encoding="utf-8")
+    assert kinesim("--peer", "peer.csv", "--out", "out") == 0
+    assert kinesim.err == "wrote out\n"
+    assert "peer: median" in kinesim.out
+    assert "Left out: 2 runs have no prediction of the peer." in kinesim.out
+    assert {"silicon.csv", "summary.csv"} <= {path.name for path in Path("out").iterdir()}
+    assert kinesim("--out", "out") == 2
+    assert "out exists" in kinesim.err
+
+
+@pytest.mark.usefixtures("silicon")
+def test_an_unknown_gpu_is_refused_with_the_nearest(kinesim: Kinesim) -> None:
+    assert kinesim("--gpu", "h100") == 2
+    assert "did you mean h100-sxm?" in kinesim.err
+
+
+@pytest.mark.usefixtures("silicon")
+def test_a_peers_file_that_is_not_there_is_refused(kinesim: Kinesim) -> None:
+    assert kinesim("--peer", "none.csv") == 2
+    assert "none.csv: No such file or directory" in kinesim.err
+
+
+@pytest.mark.skipif(
+    find_spec("aiconfigurator_core") is None,
+    reason="the measured runs come with aiconfigurator-core (the extra calibrate), which is not installed",
+)
+def test_the_installed_runs_are_found(kinesim: Kinesim) -> None:
+    assert kinesim("--gpu", "gb200", "--model", "qwen3-32b") == 0
+    assert "gb200" in kinesim.out
