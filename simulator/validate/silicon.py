@@ -5,7 +5,7 @@ request when the last one ends.  Prompts have the measured length.  Outputs are 
 1.2 of the measured length, with the same mean: with equal lengths all sequences of a closed loop would end
 in the same step for ever, which those of real clients do not.  Each client sends about
 `TASKS_PER_CLIENT` requests; those that arrive after the warm-up and before the last one count.  The last
-of them run in a batch that drains, which makes the mean up to 2 % shorter.
+of them run in a batch that drains, which makes the mean up to 3 % shorter.
 
 Not simulated: queueing before the engine, prefix caches, speculative decoding, what the client measures
 around the engine.
