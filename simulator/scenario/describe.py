@@ -19,6 +19,7 @@ from simulator.scenario.loader import Resolved
 from simulator.scenario.located import Keys, Located, dotted
 from simulator.scenario.schema import Scenario
 
+CALIBRATIONS = "hardware.gpu.calibrations."
 MOST_ITEMS = 8
 """Longest list that a row shows in full."""
 
@@ -44,8 +45,24 @@ class Row:
 
 
 def describe(resolved: Resolved) -> list[Row]:
-    """Return every value of the scenario without its variants, in the order of the schema."""
-    return list(_rows(resolved.scenario, resolved.document, ()))
+    """Return every value of the scenario without its variants, in the order of the schema.
+
+    Of calibrations that the scenario does not take, the name and the source stand for the numbers.
+    """
+    return _used(resolved.scenario, resolved.document)
+
+
+def _used(scenario: Scenario, document: Located) -> list[Row]:
+    engine = getattr(scenario.engine.latency, "engine", None)
+    return [row for row in _rows(scenario, document, ()) if _in_use(row, engine)]
+
+
+def _in_use(row: Row, engine: str | None) -> bool:
+    """Say whether a row is no number of a calibration that the scenario does not take."""
+    if not row.path.startswith(CALIBRATIONS):
+        return True
+    name, _, rest = row.path.removeprefix(CALIBRATIONS).partition(".")
+    return name == engine or rest in {"name", "source"}
 
 
 def describe_variants(resolved: Resolved) -> dict[str, list[Row]]:
@@ -54,7 +71,7 @@ def describe_variants(resolved: Resolved) -> dict[str, list[Row]]:
     return {
         name: [
             row
-            for row in _rows(variant, resolved.variants[name], ())
+            for row in _used(variant, resolved.variants[name])
             if row.path not in base or base[row.path] != row.value
         ]
         for name, variant in resolved.scenario.variants.items()
