@@ -25,7 +25,7 @@ from simulator.model import Architecture
 from simulator.scenario.catalog import find
 from simulator.scenario.loader import load_part
 
-FEWEST_RUNS: Final = 30
+FEWEST_RUNS: Final = 25
 LOWER: Final = (0.5, 0.2, 0.0, 0.0, 0.0)
 UPPER: Final = (1.5, 3.0, 1e-4, 5e-3, 2e-4)
 SCALE: Final = (1.0, 1.0, 1e-5, 1e-3, 1e-5)

@@ -26,7 +26,7 @@ def p_norm(durations: tuple[Number, ...], sharpness: float) -> Number:
 
     Examples
     --------
-    >>> round(p_norm((3.0, 4.0, 0.0), 2.0), 12)
+    >>> round(float(p_norm((3.0, 4.0, 0.0), 2.0)), 12)
     5.0
     """
     largest = durations[0]
@@ -49,7 +49,7 @@ def square_norm(one: Number, other: Number, squarings: int) -> Number:
 
     Examples
     --------
-    >>> square_norm(3.0, 4.0, 0), square_norm(3.0, 4.0, 1)
+    >>> float(square_norm(3.0, 4.0, 0)), float(square_norm(3.0, 4.0, 1))
     (7.0, 5.0)
     """
     for _ in range(squarings):
