@@ -21,7 +21,7 @@ from simulator.attention.work import AttentionWork, FloatVector, IntTotals, IntV
 from simulator.deployment import ACTIVATION_BYTES, Deployment
 from simulator.errors import UnknownNameError, suggest
 from simulator.frozen import FrozenModel
-from simulator.hardware import Calibration
+from simulator.hardware import Calibration, Gpu
 from simulator.hardware.calibration import Fitted, ServingFit
 from simulator.hardware.forms import square_norm
 from simulator.latency.breakdown import Part, StepRows, by_value
@@ -65,13 +65,7 @@ class CalibratedLatency(FrozenModel):
         UnknownNameError
             If the GPU's profile has no calibration of the engine.
         """
-        gpu = deployment.gpu
-        calibration = gpu.calibrations.get(self.engine)
-        if calibration is None:
-            known = suggest(self.engine, gpu.calibrations) if gpu.calibrations else "it has none"
-            message = f"engine.latency.engine: {gpu.name} has no calibration of {self.engine!r}; {known}"
-            raise UnknownNameError(message)
-        return BoundCalibrated(calibration, deployment)
+        return BoundCalibrated(_calibration(deployment.gpu, self.engine), deployment)
 
 
 class AutoLatency(FrozenModel):
@@ -83,11 +77,28 @@ class AutoLatency(FrozenModel):
     )
 
     def bind(self, deployment: Deployment) -> BoundCalibrated | BoundRoofline:
-        """Return the model of one replica's steps."""
-        calibration = deployment.gpu.calibrations.get(self.engine)
-        if calibration is None or not covers(calibration, deployment):
+        """Return the model of one replica's steps.
+
+        Raises
+        ------
+        UnknownNameError
+            If the GPU's profile has calibrations, but none of the engine.
+        """
+        if not deployment.gpu.calibrations:
+            return RooflineLatency().bind(deployment)
+        calibration = _calibration(deployment.gpu, self.engine)
+        if not covers(calibration, deployment):
             return RooflineLatency().bind(deployment)
         return BoundCalibrated(calibration, deployment)
+
+
+def _calibration(gpu: Gpu, engine: str) -> Calibration:
+    found = gpu.calibrations.get(engine)
+    if found is None:
+        known = suggest(engine, gpu.calibrations) if gpu.calibrations else "it has none"
+        message = f"engine.latency.engine: {gpu.name} has no calibration of {engine!r}; {known}"
+        raise UnknownNameError(message)
+    return found
 
 
 def covers(calibration: Calibration, d: Deployment) -> bool:
@@ -113,7 +124,8 @@ class BoundCalibrated:
         # A format of weights that differs from that of the products was not measured.
         same = d.weight_dtype == d.compute_dtype
         self._gemm = calibration.gemm.get(d.compute_dtype) if same else None
-        self._experts = calibration.experts.get(d.compute_dtype) if same else None
+        mixed = d.architecture.experts is not None
+        self._experts = calibration.experts.get(d.compute_dtype) if same and mixed else None
         self._decode = calibration.decode_attention.get(d.kv_dtype)
         self._prefill = calibration.prefill_attention.get(d.kv_dtype)
         self._selection = calibration.selection
@@ -137,9 +149,14 @@ class BoundCalibrated:
             )
         elif serving.median_error_ratio is not None and serving.p90_error_ratio is not None:
             found.append(
-                f"On {serving.held_out_rows} measured serving runs that the fit has not seen, its estimate "
-                f"of the time per token was {serving.median_error_ratio:.0%} off in the median and "
-                f"{serving.p90_error_ratio:.0%} at the 90th percentile."
+                f"On {serving.held_out_rows} measured serving runs of dense models that the fit has not "
+                f"seen, its estimate of the time per token was {serving.median_error_ratio:.0%} off in the median "
+                f"and {serving.p90_error_ratio:.0%} at the 90th percentile."
+            )
+        if self._experts is not None and self._experts.fitted.median_error_ratio is not None:
+            found.append(
+                "No serving run of a mixture of experts was fitted; layers of experts alone were "
+                f"{self._experts.fitted.median_error_ratio:.0%} off in the median on shapes not fitted."
             )
         missing = {
             "matrix products": self._gemm is None,

@@ -154,18 +154,28 @@ def test_a_step_alone_and_in_a_window_takes_the_same_to_the_bit() -> None:
 def test_auto_takes_measurements_where_they_cover_the_plan() -> None:
     assert AutoLatency().bind(deployment()).kind == "calibrated"
     assert AutoLatency().bind(deployment(on=load_part(find("gpu", "mi300x"), Gpu))).kind == "roofline"
-    assert AutoLatency(engine="nobody").bind(deployment()).kind == "roofline"
+    # A100 under TensorRT-LLM: its decode attention would beat the memory, so the table is not used.
+    a100 = load_part(find("gpu", "a100-sxm"), Gpu)
+    assert AutoLatency(engine="trtllm").bind(deployment(on=a100)).kind == "roofline"
+    assert AutoLatency(engine="vllm").bind(deployment(on=a100)).kind == "calibrated"
 
 
 def test_an_engine_without_measurements_is_refused_by_name() -> None:
     with pytest.raises(UnknownNameError, match=r"no calibration of 'vlm'.*did you mean vllm"):
         CalibratedLatency(engine="vlm").bind(deployment())
+    with pytest.raises(UnknownNameError, match="did you mean vllm"):
+        AutoLatency(engine="vlm").bind(deployment())
+    with pytest.raises(UnknownNameError, match="it has none"):
+        CalibratedLatency().bind(deployment(on=load_part(find("gpu", "mi300x"), Gpu)))
 
 
 def test_what_was_not_measured_is_said() -> None:
     text = " ".join(made(serving=None, prefill_attention={}).caveats)
     assert "No serving runs" in text
     assert "optimistic bound: prefill attention" in text
+    mixed = " ".join(CalibratedLatency().bind(deployment("qwen3-30b-a3b")).caveats)
+    assert "No serving run of a mixture of experts was fitted" in mixed
+    assert "mixture" not in " ".join(CalibratedLatency().bind(deployment()).caveats)
 
 
 @pytest.mark.parametrize("name", names_in("calibration"))
