@@ -150,8 +150,9 @@ class BoundCalibrated:
         elif serving.median_error_ratio is not None and serving.p90_error_ratio is not None:
             found.append(
                 f"On {serving.held_out_rows} measured serving runs of dense models that the fit has not "
-                f"seen, its estimate of the time per token was {serving.median_error_ratio:.0%} off in the median "
-                f"and {serving.p90_error_ratio:.0%} at the 90th percentile."
+                "seen, its estimate of the time per token was "
+                f"{serving.median_error_ratio:.0%} off in the median and "
+                f"{serving.p90_error_ratio:.0%} at the 90th percentile."
             )
         if self._experts is not None and self._experts.fitted.median_error_ratio is not None:
             found.append(
