@@ -63,21 +63,23 @@ def calibrate_serving(
     out = np.array([run.held_out for run in usable])
     numbers = solve(terms[~out], measured[~out])
     errors = Errors.of(terms[out] @ numbers, measured[out])
+    source = f"systems/silicon_sample.csv, {calibration.gpu}, {calibration.engine}"
+    serving = serving_of(numbers, fitted(source, len(seen), errors))
+    return calibration.model_copy(update={"serving": serving})
+
+
+def serving_of(numbers: Vector, by: Fitted) -> ServingFit:
+    """Return a solution as serving numbers, rounded, with its provenance."""
     kernel, reduce, layer, step, sequence = (
         rounded(float(number)) if number > NOTHING else 0.0 for number in numbers
     )
-    source = f"systems/silicon_sample.csv, {calibration.gpu}, {calibration.engine}"
-    return calibration.model_copy(
-        update={
-            "serving": ServingFit(
-                kernel_ratio=kernel,
-                allreduce_ratio=reduce,
-                layer_s=layer,
-                step_s=step,
-                sequence_s=sequence,
-                fitted=fitted(source, len(seen), errors),
-            )
-        }
+    return ServingFit(
+        kernel_ratio=kernel,
+        allreduce_ratio=reduce,
+        layer_s=layer,
+        step_s=step,
+        sequence_s=sequence,
+        fitted=by,
     )
 
 

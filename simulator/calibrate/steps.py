@@ -14,12 +14,11 @@ import numpy as np
 import pandas as pd
 
 from simulator.attention import AttentionWork
-from simulator.calibrate.fitting import Errors, Vector, fitted, rounded
-from simulator.calibrate.serving import LOWER, UPPER, solve, unit_serving
+from simulator.calibrate.fitting import Errors, Vector, fitted
+from simulator.calibrate.serving import LOWER, UPPER, serving_of, solve, unit_serving
 from simulator.deployment import Deployment
 from simulator.errors import SimulatorError, suggest
 from simulator.hardware import Calibration
-from simulator.hardware.calibration import ServingFit
 from simulator.latency import RooflineLatency, StepLoad
 from simulator.latency.calibrated import BoundCalibrated
 
@@ -129,14 +128,7 @@ def calibrate_steps(
     upper = (UPPER[0], before + 1e-9 if alone else UPPER[1], 1e-12, 1.0, UPPER[4])
     numbers = solve(terms[~out], measured[~out], lower=lower, upper=upper)
     errors = Errors.of(terms[out] @ numbers, measured[out])
-    serving = ServingFit(
-        kernel_ratio=rounded(float(numbers[0])),
-        allreduce_ratio=rounded(float(numbers[1])),
-        layer_s=0.0,
-        step_s=rounded(float(numbers[3])),
-        sequence_s=rounded(float(numbers[4])),
-        fitted=fitted(source, int((~out).sum()), errors),
-    )
+    serving = serving_of(numbers, fitted(source, int((~out).sum()), errors))
     return calibration.model_copy(update={"serving": serving})
 
 

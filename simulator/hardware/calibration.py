@@ -15,7 +15,6 @@ from simulator.frozen import FrozenModel, OneLine
 from simulator.hardware.dtypes import Dtype
 from simulator.hardware.forms import (
     Number,
-    decode_attention_seconds,
     experts_seconds,
     gemm_seconds,
     interpolate_log,
@@ -90,23 +89,6 @@ class DecodeAttentionFit(FrozenModel):
     sequence_head_s: float = Field(ge=0.0, le=1e-5, description="[s] least time of a sequence and KV head")
     squarings: int = Field(ge=0, le=4, description="[-] the norm's p is 2 ** squarings")
     fitted: Fitted = Field(description="[-] provenance and error")
-
-    def seconds(self, kv_bytes: Number, sequence_heads: Number, *, bytes_per_s: float) -> Number:
-        """Return the time of one layer's attention over a batch, s."""
-        numbers = (
-            self.launch_s,
-            self.memory_ratio,
-            self.small_ratio,
-            self.sequence_head_s,
-            self.squarings,
-        )
-        return decode_attention_seconds(
-            kv_bytes,
-            sequence_heads,
-            numbers=numbers,
-            small_bytes=self.small_bytes,
-            peak_bytes_per_s=bytes_per_s,
-        )
 
 
 class PrefillAttentionFit(FrozenModel):

@@ -9,11 +9,11 @@ import json
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from simulator.api import Comparison
 from simulator.report import figures
-from simulator.report.look import plotly_modules
+from simulator.report.look import division, plotly_modules
 from simulator.report.rows import (
     Row,
     conservation_lines,
@@ -25,9 +25,6 @@ from simulator.report.rows import (
     setting_line,
 )
 from simulator.report.timeline import BINS
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
 
 POLICY: Final = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
@@ -67,18 +64,6 @@ def _table(names: Sequence[str], groups: Sequence[tuple[str, Sequence[Row]]]) ->
             cells = "".join(f"<td>{escape(cell)}</td>" for cell in row.cells)
             lines.append(f"<tr><td>{escape(row.label)}</td>{cells}</tr>")
     return '<div class="scroll"><table>\n' + "\n".join(lines) + "\n</table></div>"
-
-
-def _plot(figure: Figure, name: str) -> str:
-    """Return a figure as a division with a fixed name, without plotly.js."""
-    markup: str = figure.to_html(
-        full_html=False,
-        include_plotlyjs=False,
-        include_mathjax=False,
-        div_id=name,
-        config={"displaylogo": False, "responsive": True},
-    )
-    return markup
 
 
 def _document(value: object, indent: str = "") -> Iterator[str]:
@@ -161,24 +146,24 @@ def _sections(comparison: Comparison) -> Iterator[str]:
         '<p class="caption">Replica time per output token, by operation; percentages are shares of the step '
         "time.</p>"
     )
-    yield _plot(figures.time_by_part(comparison), "time-by-part")
+    yield division(figures.time_by_part(comparison), "time-by-part")
     yield '<p class="caption">In brackets: part of the bound of compute or memory that is reached.</p>'
     yield _table(names, [("", part_rows(comparison))])
     yield "<h2>Over time</h2>"
     yield f'<p class="caption">{escape(_over_time_caption(comparison))}</p>'
-    yield _plot(figures.over_time(comparison), "over-time")
+    yield division(figures.over_time(comparison), "over-time")
     yield "<h2>How long users wait</h2>"
     yield (
         '<p class="caption">Share of trials and tasks at or below a time, all seeds and the whole run, '
         "warm-up included; what had not finished is left out.</p>"
     )
-    yield _plot(figures.distributions(comparison), "distributions")
+    yield division(figures.distributions(comparison), "distributions")
     yield "<h2>Under the roofline</h2>"
     yield (
         '<p class="caption">First seed. Area grows with the share of the step time; operations that compute '
         "nothing (norms, all-reduces, overheads) have no place here.</p>"
     )
-    yield _plot(figures.roofline(comparison), "roofline")
+    yield division(figures.roofline(comparison), "roofline")
     yield "<h2>What it rests on</h2>"
     yield "".join(f"<p class='caption'>{escape(line)}</p>" for line in conservation_lines(comparison))
     yield _scenarios(comparison)

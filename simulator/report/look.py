@@ -103,3 +103,15 @@ def styled(figure: Figure, *, height: int) -> Figure:
     figure.update_xaxes(showline=True, **axis)
     figure.update_yaxes(showline=True, **axis)
     return figure
+
+
+def division(figure: Figure, name: str) -> str:
+    """Return a figure as a division with a fixed name, without plotly.js."""
+    markup: str = figure.to_html(
+        full_html=False,
+        include_plotlyjs=False,
+        include_mathjax=False,
+        div_id=name,
+        config={"displaylogo": False, "responsive": True},
+    )
+    return markup

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from simulator.calibrate.tables import MS
 from simulator.report.html import POLICY, STYLE
-from simulator.report.look import INK, colour_of, plotly_modules, styled
+from simulator.report.look import INK, colour_of, division, plotly_modules, styled
 from simulator.validate.errors import Group, heads, notes, table
 from simulator.validate.silicon import Validation
 
@@ -46,9 +46,9 @@ def page(validation: Validation, found: Sequence[Group]) -> str:
             *(f'<p class="caption">{escape(line)}</p>' for line in notes(validation)),
             _table(validation, found),
             "<h2>Predicted over measured, held-out runs</h2>",
-            _markup(predicted_over_measured(validation), "predicted-over-measured"),
+            division(predicted_over_measured(validation), "predicted-over-measured"),
             "<h2>Error by requests in flight, held-out runs</h2>",
-            _markup(error_by_concurrency(validation), "error-by-concurrency"),
+            division(error_by_concurrency(validation), "error-by-concurrency"),
             "</body></html>",
             "",
         ]
@@ -62,17 +62,6 @@ def _table(validation: Validation, found: Sequence[Group]) -> str:
         for row in table(found, validation.columns)
     )
     return f'<div class="scroll"><table><tr>{head}</tr>\n' + "\n".join(rows) + "\n</table></div>"
-
-
-def _markup(figure: Figure, name: str) -> str:
-    markup: str = figure.to_html(
-        full_html=False,
-        include_plotlyjs=False,
-        include_mathjax=False,
-        div_id=name,
-        config={"displaylogo": False, "responsive": True},
-    )
-    return markup
 
 
 def predicted_over_measured(validation: Validation) -> Figure:
