@@ -11,9 +11,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from command import Kinesim
 
 import simulator
-from simulator.cli import main
 from simulator.cli.answering import answering
 from simulator.cli.arguments import _scenario_names
 from simulator.cli.catalogs import Topic
@@ -24,26 +24,6 @@ from simulator.scenario.listing import TOPICS
 from simulator.scenario.loader import load_scenario
 
 SMALL = ["quickstart", "--set", "workload.tasks.repeats=1", "--set", "report.seeds=1"]
-
-
-@pytest.fixture
-def kinesim(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Kinesim:
-    monkeypatch.chdir(tmp_path)
-    return Kinesim(capsys)
-
-
-class Kinesim:
-    """Runs the command line in this process, in an empty folder."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self.out = self.err = ""
-
-    def __call__(self, *arguments: str) -> int:
-        with pytest.raises(SystemExit) as left:
-            main(arguments)
-        self.out, self.err = self._capsys.readouterr()
-        return int(left.value.code or 0)
 
 
 def test_help_names_every_command(kinesim: Kinesim) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command import Kinesim
 
 from simulator import Comparison, Scenario, compare
 from simulator.cli import main
@@ -22,26 +23,6 @@ SMALL = ["quickstart", "--set", "workload.tasks.repeats=1", "--set", "report.see
 FULL = Path("/dev/full")
 
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="the system has no full device to write to")
-
-
-class Kinesim:
-    """Runs the command line in this process, in an empty folder."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self.out = self.err = ""
-
-    def __call__(self, *arguments: str) -> int:
-        with pytest.raises(SystemExit) as left:
-            main(arguments)
-        self.out, self.err = self._capsys.readouterr()
-        return int(left.value.code or 0)
-
-
-@pytest.fixture
-def kinesim(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Kinesim:
-    monkeypatch.chdir(tmp_path)
-    return Kinesim(capsys)
 
 
 @pytest.fixture

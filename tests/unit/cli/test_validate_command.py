@@ -7,9 +7,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from command import Kinesim
 
 from simulator.calibrate.runs import ServingRun, measured_runs
-from simulator.cli import main
 
 HEADER = (
     "id,backend,backend_version,model_path,system,precision,mode,isl,osl,gemm_quant_mode,batch_size,tp_size,"
@@ -38,21 +38,7 @@ def silicon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[ServingRun]
 @pytest.fixture
 def kinesim(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Kinesim:
     monkeypatch.chdir(tmp_path)
-    return Kinesim(capsys)
-
-
-class Kinesim:
-    """Runs the command line in this process, in an empty folder."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self.out = self.err = ""
-
-    def __call__(self, *arguments: str) -> int:
-        with pytest.raises(SystemExit) as left:
-            main(["validate", "silicon", *arguments])
-        self.out, self.err = self._capsys.readouterr()
-        return int(left.value.code or 0)
+    return Kinesim(capsys, "validate", "silicon")
 
 
 @pytest.mark.usefixtures("silicon")
