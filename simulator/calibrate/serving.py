@@ -58,7 +58,7 @@ def calibrate_serving(
     seen = [run for run in usable if not run.held_out]
     if len(seen) < FEWEST_RUNS:
         return calibration
-    terms = np.array([_terms(calibration, gpu, run, presets[run.model]) for run in usable])
+    terms = np.array([estimate_terms(calibration, gpu, run, presets[run.model]) for run in usable])
     measured = np.array([run.tpot_s for run in usable])
     out = np.array([run.held_out for run in usable])
     numbers = solve(terms[~out], measured[~out])
@@ -133,8 +133,22 @@ def unit_serving(kernel: float, reduce: float, layer: float, step: float, sequen
     )
 
 
-def _terms(calibration: Calibration, gpu: Gpu, run: ServingRun, architecture: Architecture) -> list[float]:
-    """Return what each of the five numbers is multiplied with in the estimate of `run`'s time per token."""
+def estimate_terms(
+    calibration: Calibration, gpu: Gpu, run: ServingRun, architecture: Architecture
+) -> list[float]:
+    """Return what each of the serving numbers is multiplied with in the estimate of a run.
+
+    Parameters
+    ----------
+    calibration : kernel numbers.
+    gpu : its profile.
+    run : concurrency, lengths, formats and GPUs are read.
+    architecture : of the run's model.
+
+    Returns
+    -------
+    One factor for each number, in the order of `LOWER`: their products sum to the time per token, s.
+    """
     deployment = Deployment(
         architecture=architecture,
         attention=DenseAttention(),

@@ -23,7 +23,7 @@ from simulator.calibrate.operations import (
     fit_prefill_attention,
 )
 from simulator.calibrate.runs import ServingRun, believable, measured_runs
-from simulator.calibrate.serving import _terms, calibrate_serving
+from simulator.calibrate.serving import calibrate_serving, estimate_terms
 from simulator.calibrate.splits import held_out
 from simulator.calibrate.tables import Timings
 from simulator.calibrate.tables import believable as believable_rows
@@ -200,7 +200,7 @@ def replaced(
 ) -> ServingRun:
     """Return `plain` with the time that the estimate gives for known numbers."""
     numbers = (truth.kernel_ratio, truth.allreduce_ratio, truth.layer_s, truth.step_s, truth.sequence_s)
-    terms = _terms(calibration, B200, plain, presets[plain.model])
+    terms = estimate_terms(calibration, B200, plain, presets[plain.model])
     return replace(plain, tpot_s=sum(term * number for term, number in zip(terms, numbers, strict=True)))
 
 
