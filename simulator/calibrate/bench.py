@@ -262,7 +262,7 @@ def calibrate_bench(
 
 
 def held_out(points: Sequence[Point]) -> Mask:
-    """Return which points judge the fit: one setting in three, the smallest never; none of fewer than three."""
+    """Return which points judge the fit: one setting in three, but none of one or two."""
     settings = sorted({point.setting() for point in points})
     judges = set(settings[1::HOLD_OUT_ONE_IN]) if len(settings) >= HOLD_OUT_ONE_IN else set()
     return np.array([point.setting() in judges for point in points], dtype=np.bool_)

@@ -27,7 +27,7 @@ UNIT_WITHIN: Final = 3.2
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two numbers that should be equal: their names, their values, and the factor by which they may differ."""
+    """Two numbers that should be equal: their names, their values and the factor that may lie between."""
 
     field: str
     other: str
