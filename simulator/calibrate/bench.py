@@ -80,13 +80,12 @@ LADDER: Final = (
         8.0,
         2.0,
     ),
-    Rung("every number apart", frozenset(NUMBERS) - {"layer_s"}, 12, 4, 8.0, 2.0),
+    Rung("every number apart", frozenset(NUMBERS) - {"layer_s"}, 8, 4, 8.0, 2.0),
 )
 """Time per layer counts as time per step wherever numbers are fitted on their own; without tensor parallelism
 nothing is learnt of all-reduces, and the last rung is left out.
 
-Measured on ten published sweeps of dense models (docs/calibration.md): with fewer runs than a rung asks for
-it predicts unseen runs worse than the rung before."""
+The counts are measured, on published sweeps of dense models: docs/calibration.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,12 +241,12 @@ def calibrate_bench(
     seen = [point for point, is_out in zip(points, out, strict=True) if not is_out]
     ladder = LADDER if deployment.tp > 1 else LADDER[:-1]
     reached = max(place for place, rung in enumerate(ladder) if not lacks(rung, seen))
-    terms = np.array([_terms(calibration, deployment, point) for point in points])
+    terms = np.array([terms_of(calibration, deployment, point) for point in points])
     measured = np.array([point.token.value for point in points])
     serving = calibration.serving or KERNELS_ALONE
     before = np.array([getattr(serving, name) for name in NUMBERS], dtype=np.float64)
     rung = ladder[reached]
-    numbers = _solved(rung, terms[~out], measured[~out], before)
+    numbers = solved(rung, terms[~out], measured[~out], before, source)
     by = fitted(f"{source}; {rung.what}", len(seen), Errors.of(terms[out] @ numbers, measured[out]))
     return BenchFit(
         calibration=calibration.model_copy(update={"serving": serving_of(numbers, by)}),
@@ -291,10 +290,19 @@ def lacks(rung: Rung, seen: Sequence[Point]) -> list[str]:
     return found
 
 
-def _solved(rung: Rung, terms: Vector, measured: Vector, before: Vector) -> Vector:
-    """Return the serving numbers of a rung."""
+def solved(rung: Rung, terms: Vector, measured: Vector, before: Vector, source: str) -> Vector:
+    """Return the serving numbers of a rung.
+
+    Parameters
+    ----------
+    rung : which of them are fitted, and how.
+    terms : shape (runs, numbers), as `terms_of` returns.
+    measured : times per token, s.
+    before : the numbers to start from.
+    source : names of the files.
+    """
     if not rung.free:
-        return _factor(terms @ before, measured) * before
+        return _factor(terms @ before, measured, source) * before
     pinned = {name: number for name, number in zip(NUMBERS, before, strict=True) if name not in rung.free}
     pinned["layer_s"] = 0.0
     least = dict(zip(NUMBERS, LOWER, strict=True)) | {name: max(0.0, x - 1e-9) for name, x in pinned.items()}
@@ -304,14 +312,14 @@ def _solved(rung: Rung, terms: Vector, measured: Vector, before: Vector) -> Vect
         return solve(terms, measured, lower=tuple(least.values()), upper=tuple(most.values()))
 
 
-def _factor(estimate: Vector, measured: Vector) -> float:
+def _factor(estimate: Vector, measured: Vector, source: str) -> float:
     """Return the factor that brings estimates nearest to what was measured."""
     least, most = FACTORS
     (factor,), _ = fit(lambda x: x[0] * estimate, measured, starts=[(1.0,)], lower=[least], upper=[most])
     if not least < factor < most:
         ratio = float(np.median(measured / estimate))
         message = (
-            f"the time per token is {ratio:.3g} times what the shipped numbers give, in the median; "
+            f"{source}: the time per token is {ratio:.3g} times what the shipped numbers give in the median; "
             f"{least:g} to {most:g} times can be fitted: is it this GPU, engine, model, format and --tp?"
         )
         raise BenchError(message)
@@ -334,7 +342,7 @@ def _unusable(point: Point, deployment: Deployment) -> str:
     )
 
 
-def _terms(calibration: Calibration, deployment: Deployment, point: Point) -> Vector:
+def terms_of(calibration: Calibration, deployment: Deployment, point: Point) -> Vector:
     """Return the terms of a point: between two whole numbers of requests in flight on the line."""
     below = max(1, math.floor(point.in_flight.value))
     part = max(0.0, point.in_flight.value - below)

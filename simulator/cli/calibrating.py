@@ -60,7 +60,7 @@ def calibrate(
     path = out or Path(f"{gpu}.{engine}.json")
     serving = _with_serving(levels)
     _check_sources(steps, bench, model)
-    for read in [steps, *(bench or [])]:
+    for read in [*(bench or []), steps]:
         check_file(path, overwrite=overwrite, reads=read)
     from simulator.calibrate.files import COLUMNS, table, to_json  # noqa: PLC0415 - help loads no simulator
     from simulator.hardware import Gpu  # noqa: PLC0415 - as above

@@ -50,7 +50,9 @@ def test_a_mark_before_the_text_and_line_ends_of_windows_are_read(tmp_path: Path
 
 def test_fields_of_2024_are_enough(tmp_path: Path) -> None:
     now = vllm(summary(concurrency=None, rate=16.0))
-    then = without(now, "endpoint_type", "label", "failed", "burstiness", "max_concurrency", "request_goodput")
+    then = without(
+        now, "endpoint_type", "label", "failed", "burstiness", "max_concurrency", "request_goodput"
+    )
     run = read_runs(write(tmp_path / "a.json", {**then, "best_of": 1}))[0]
     assert (run.max_concurrency, run.request_rate_per_s, run.failed) == (None, 16.0, 0)
 
@@ -146,8 +148,9 @@ def test_a_folder_and_a_missing_file_are_said(tmp_path: Path) -> None:
 def test_lists_in_milliseconds_are_noticed_beside_their_mean(tmp_path: Path) -> None:
     found = vllm(LISTS)
     wrong = {**found, "ttfts": [1e3 * ttft for ttft in LISTS.requests.ttft_s]}  # type: ignore[union-attr] - has lists
-    assert "mean_ttft_ms: 40, but the mean of ttfts in ms is 4e+04, 1e+03 times off: one of them is not in" in (
-        refused(tmp_path, wrong)
+    assert (
+        "mean_ttft_ms: 40, but the mean of ttfts in ms is 4e+04, 1e+03 times off: one of them is not in"
+        in (refused(tmp_path, wrong))
     )
 
 

@@ -20,7 +20,10 @@ from simulator.measured import requests_in_flight, token_seconds
 def test_single_requests_give_the_mean_by_littles_law() -> None:
     run = detailed(summary(concurrency=5), even_requests(20, prompt=9, output=50, ttft_s=0.04, itl_s=0.01))
     known = requests_in_flight(replace(run, duration_s=2.65))
-    assert (known.value, known.basis) == (pytest.approx(20 * (0.04 + 49 * 0.01) / 2.65), "latency of each request")
+    assert (known.value, known.basis) == (
+        pytest.approx(20 * (0.04 + 49 * 0.01) / 2.65),
+        "latency of each request",
+    )
 
 
 def test_a_closed_loop_has_its_limit() -> None:
