@@ -135,6 +135,7 @@ class BenchFit:
     calibration : with the fitted serving numbers.
     rung : what was fitted.
     missing : what the next rung would have needed; empty on the last one.
+    bounded : numbers that, fitted on their own, end at a bound of what is allowed.
     points : the runs.
     before_s, after_s : estimates of their time per token, by the shipped and by the fitted numbers.
     held_out : which of them the fit has not seen.
@@ -144,6 +145,7 @@ class BenchFit:
     calibration: Calibration
     rung: Rung
     missing: tuple[str, ...]
+    bounded: tuple[str, ...]
     points: tuple[Point, ...]
     before_s: tuple[float, ...]
     after_s: tuple[float, ...]
@@ -245,13 +247,17 @@ def calibrate_bench(
     measured = np.array([point.token.value for point in points])
     serving = calibration.serving or KERNELS_ALONE
     before = np.array([getattr(serving, name) for name in NUMBERS], dtype=np.float64)
-    rung = ladder[reached]
-    numbers = solved(rung, terms[~out], measured[~out], before, source)
+    solutions = [solved(rung, terms[~out], measured[~out], before, source) for rung in ladder[: reached + 1]]
+    # Numbers at their bounds may fit worse than one factor on all of them, which has wider ones.
+    misses = [_miss(terms[~out] @ numbers, measured[~out]) for numbers in solutions]
+    chosen = max(place for place, miss in enumerate(misses) if miss <= misses[0])
+    rung, numbers = ladder[chosen], solutions[chosen]
     by = fitted(f"{source}; {rung.what}", len(seen), Errors.of(terms[out] @ numbers, measured[out]))
     return BenchFit(
         calibration=calibration.model_copy(update={"serving": serving_of(numbers, by)}),
         rung=rung,
         missing=tuple(lacks(ladder[reached + 1], seen)) if reached + 1 < len(ladder) else (),
+        bounded=_bounded(ladder[reached], solutions[reached]),
         points=tuple(points),
         before_s=tuple((terms @ before).tolist()),
         after_s=tuple((terms @ numbers).tolist()),
@@ -310,6 +316,20 @@ def solved(rung: Rung, terms: Vector, measured: Vector, before: Vector, source: 
     most |= {"layer_s": 1e-12, "step_s": 1.0}
     with np.errstate(divide="ignore"):  # the solver divides by the slope of a number that is pinned
         return solve(terms, measured, lower=tuple(least.values()), upper=tuple(most.values()))
+
+
+def _miss(estimate: Vector, measured: Vector) -> float:
+    """Return the mean size of the error in logarithms."""
+    return float(np.abs(np.log(estimate / measured)).mean())
+
+
+def _bounded(rung: Rung, numbers: Vector) -> tuple[str, ...]:
+    """Return which numbers of a rung end at a bound; a time of 0 is none, and a step may take any."""
+    return tuple(
+        name
+        for name, number, least, most in zip(NUMBERS, numbers, LOWER, UPPER, strict=True)
+        if name in rung.free - {"step_s"} and (number < 1.001 * least or number > 0.999 * most)
+    )
 
 
 def _factor(estimate: Vector, measured: Vector, source: str) -> float:

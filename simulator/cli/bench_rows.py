@@ -9,18 +9,7 @@ from simulator.cli.layout import aligned
 if TYPE_CHECKING:
     from simulator.calibrate.bench import BenchFit, Point
 
-COLUMNS = (
-    "run",
-    "in flight",
-    "from",
-    "prompt",
-    "output",
-    "time per token",
-    "from",
-    "before",
-    "after",
-    "use",
-)
+COLUMNS = ("run", "in flight", "prompt", "output", "time per token", "before", "after", "use")
 
 
 def runs_table(fit: BenchFit) -> str:
@@ -53,6 +42,9 @@ def account(fit: BenchFit) -> str:
         lines.append(f"Held out: {_runs(out)}, which the fit has not seen.")
     else:
         lines.append("Nothing was held out: that takes runs at 3 settings (requests in flight or lengths).")
+    if fit.bounded:
+        names = ", ".join(fit.bounded)
+        lines.append(f"Fitted apart, at the bound of what is allowed: {names}. Is it this GPU and engine?")
     if fit.missing:
         wanted = "; ".join(fit.missing)
         lines.append(f"For more numbers apart, the runs that are fitted need: {wanted}.")
@@ -66,10 +58,8 @@ def _runs(count: int) -> str:
 def _shape(point: Point) -> tuple[str, ...]:
     return (
         f"{point.run.path.name}:{point.run.line}",
-        f"{point.in_flight.value:.4g}",
-        point.in_flight.basis,
+        f"{point.in_flight.value:.4g} ({point.in_flight.basis})",
         str(point.prompt_tokens),
         str(point.output_tokens),
-        f"{point.token.value * 1e3:.4g} ms",
-        point.token.basis,
+        f"{point.token.value * 1e3:.4g} ms ({point.token.basis})",
     )

@@ -45,7 +45,7 @@ def served(
     plan: Deployment, truth: dict[str, float], settings: Iterable[tuple[int, tuple[int, int]]]
 ) -> list[BenchRun]:
     """Return the runs of an engine with known serving numbers."""
-    numbers = np.array([truth[name] for name in NUMBERS])
+    numbers = np.array([truth.get(name, number) for name, number in shipped().items()])
     runs = []
     for number, (concurrency, (prompt, output)) in enumerate(settings, 1):
         shape = (plan.tp, prompt, output, concurrency, 0.0, 0.0)
@@ -167,6 +167,13 @@ def test_times_that_the_hardware_cannot_take_are_refused(scale: float) -> None:
     run = replace(summary(tpot_s=0.005), tpot_s=0.005 * scale)
     with pytest.raises(BenchError, match=r"result.json:1: mean_tpot_ms: .* times what the data sheet allows"):
         check_points(points_of([run]), ONE)
+
+
+def test_one_factor_stands_where_numbers_apart_would_need_more_than_is_allowed() -> None:
+    fit = fit_of(ONE, served(ONE, shipped(3.0), product(LOADS, SHAPES)))
+    assert fit.rung is LADDER[0]
+    assert found(fit) == pytest.approx(shipped(3.0), rel=1e-3)
+    assert "kernel_ratio" in fit.bounded
 
 
 def test_a_server_far_from_the_shipped_numbers_is_refused() -> None:

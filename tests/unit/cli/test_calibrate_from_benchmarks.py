@@ -57,12 +57,20 @@ def test_what_may_be_something_else_is_noted(kinesim: Kinesim) -> None:
 
 def test_formats_without_kernel_numbers_are_noted(kinesim: Kinesim) -> None:
     write(Path("a.json"), vllm(RUN))
-    words = ("calibrate", "--gpu", "a100-sxm", "--model", "qwen3-8b", "--weights", "fp8")
-    code = kinesim(*words, "--from-bench", "a.json")
-    if code == 0:
-        assert "no kernel numbers of vllm in these formats" in kinesim.err
-    else:
-        assert "fp8" in kinesim.err
+    words = ("calibrate", "--gpu", "a100-sxm", "--model", "qwen3-8b", "--kv", "fp8")
+    assert kinesim(*words, "--from-bench", "a.json") == 0
+    assert "no kernel numbers of vllm in these formats" in kinesim.err
+
+
+def test_numbers_that_end_at_a_bound_are_told(kinesim: Kinesim) -> None:
+    runs = [
+        summary(concurrency=n, tpot_s=0.007 + 1e-3 * n, prompt=prompt, output=200)
+        for n in (1, 2, 4, 8, 16)
+        for prompt in (200, 2000)
+    ]
+    write(Path("a.json"), *map(vllm, runs))
+    assert kinesim(*SERVER, "--from-bench", "a.json") == 0
+    assert "at the bound of what is allowed: sequence_s. Is it this GPU" in kinesim.out
 
 
 def test_a_run_left_out_is_told_with_its_reason(kinesim: Kinesim) -> None:

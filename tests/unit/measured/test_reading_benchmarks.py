@@ -69,6 +69,7 @@ def test_an_infinite_rate_is_a_word_or_a_number(tmp_path: Path) -> None:
         ("duration", None, "duration: is missing"),
         ("duration", 0, "duration: 0 is no positive number"),
         ("duration", True, "duration: True is no positive number"),
+        ("completed", None, "completed: is missing"),
         ("completed", 0, "completed: 0 requests; a run needs 1"),
         ("completed", 2.5, "completed: 2.5 is no whole number of 0 or more"),
         ("mean_tpot_ms", math.nan, "mean_tpot_ms: nan is no positive number"),
@@ -164,6 +165,11 @@ def test_means_that_are_not_those_of_the_lists_are_refused(tmp_path: Path) -> No
     assert told == "./result.json:1: mean_ttft_ms: 44, but the mean of ttfts in ms is 40"
 
 
+def test_lists_that_hold_no_times_contradict_nothing(tmp_path: Path) -> None:
+    found = {**without(vllm(LISTS), "mean_e2el_ms"), "ttfts": [0.0] * 20}
+    assert read_runs(write(tmp_path / "a.json", found))[0].requests is not None
+
+
 def test_a_duration_in_milliseconds_is_noticed_beside_the_rates(tmp_path: Path) -> None:
     run = summary()
     told = refused(tmp_path, {**vllm(run), "duration": 1e3 * run.duration_s})
@@ -193,7 +199,7 @@ def test_lists_that_were_cut_are_refused(tmp_path: Path) -> None:
     wrong = vllm(LISTS)
     for name in ("input_lens", "output_lens", "ttfts", "itls", "errors"):
         wrong[name] = wrong[name][:5]  # type: ignore[index] - these are lists
-    assert "ttfts: 5 requests, but the run had 20" in refused(tmp_path, wrong)
+    assert "ttfts: 5 requests, but 20 completed" in refused(tmp_path, wrong)
 
 
 def test_lists_of_different_lengths_are_refused(tmp_path: Path) -> None:
