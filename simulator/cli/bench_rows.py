@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from simulator.cli.layout import aligned
 
 if TYPE_CHECKING:
-    from simulator.calibrate.bench import BenchFit, Point
+    from simulator.calibrate.bench import BenchFit
+    from simulator.calibrate.points import Point
 
 COLUMNS = ("run", "in flight", "prompt", "output", "time per token", "before", "after", "use")
 

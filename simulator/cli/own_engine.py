@@ -67,11 +67,8 @@ def from_bench(profile: Gpu, paths: Sequence[Path], ran: Ran) -> Calibration:
     SimulatorError
         If files or what is said of them cannot carry a fit.
     """
-    from simulator.calibrate.bench import (  # noqa: PLC0415 - help loads no simulator
-        calibrate_bench,
-        check_points,
-        points_of,
-    )
+    from simulator.calibrate.bench import calibrate_bench  # noqa: PLC0415 - help loads no simulator
+    from simulator.calibrate.points import check_points, points_of  # noqa: PLC0415 - as above
 
     base, deployment = _start(profile, ran)
     runs = _read_all(paths)

@@ -21,17 +21,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "measured"))
 from bench_files import summary, vllm, write
 from deployments import deployment, gpu
 
-from simulator.calibrate.bench import (
-    LADDER,
-    NUMBERS,
-    BenchFit,
-    Rung,
-    calibrate_bench,
-    check_points,
-    points_of,
-    solved,
-    terms_of,
-)
+from simulator.calibrate.bench import LADDER, NUMBERS, BenchFit, Rung, calibrate_bench, solved
+from simulator.calibrate.points import check_points, points_of, terms_of
 from simulator.deployment import Deployment
 from simulator.errors import TraceFormatError
 from simulator.hardware import Calibration

@@ -20,7 +20,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "measured"))
 from bench_files import detailed, sglang, summary, vllm, write
 from deployments import FEW, deployment
 
-from simulator.calibrate.bench import calibrate_bench, check_points, points_of
+from simulator.calibrate.bench import calibrate_bench
+from simulator.calibrate.points import check_points, points_of
 from simulator.errors import SimulatorError
 from simulator.measured import BenchRun, Requests, read_runs
 

@@ -18,19 +18,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "measured"))
 from bench_files import summary
 from deployments import deployment, gpu
 
-from simulator.calibrate.bench import (
-    LADDER,
-    NUMBERS,
-    BenchError,
-    BenchFit,
-    calibrate_bench,
-    check_points,
-    estimate_terms,
-    held_out,
-    points_of,
-)
+from simulator.calibrate.bench import LADDER, NUMBERS, BenchFit, calibrate_bench, held_out
+from simulator.calibrate.points import BenchError, check_points, points_of
 from simulator.calibrate.runs import ServingRun
-from simulator.calibrate.serving import LOWER, UPPER
+from simulator.calibrate.serving import LOWER, UPPER, estimate_terms
 from simulator.deployment import Deployment
 from simulator.measured import BenchRun
 
