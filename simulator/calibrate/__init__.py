@@ -3,7 +3,8 @@
 Needs the extra ``calibrate`` (scipy and aiconfigurator-core, whose tables are the measurements).  The
 modules go one way: `tables` reads and excludes by written rules, `splits` sets shapes aside, `fitting`
 finds numbers, `operations` fits each operation, `kernels` puts a `Calibration` together, `runs` and
-`serving` add what serving runs show, `files` writes it.
+`serving` add what serving runs show, `files` writes it.  A user's own engine: `steps` fits decode steps,
+`points` and `bench` benchmark results.
 """
 
 from __future__ import annotations

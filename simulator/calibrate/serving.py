@@ -54,7 +54,7 @@ def calibrate_serving(
     seen = [run for run in usable if not run.held_out]
     if len(seen) < FEWEST_RUNS:
         return calibration
-    rows = np.concatenate([_terms(calibration, gpu, run, presets[run.model]) for run in usable])
+    rows = np.concatenate([estimate_terms(calibration, gpu, run, presets[run.model]) for run in usable])
     measured = np.array([run.tpot_s for run in usable])
     out = np.array([run.held_out for run in usable])
     known = known_numbers({run.tp for run in seen}, {run.model for run in seen}, None)
@@ -65,8 +65,20 @@ def calibrate_serving(
     return calibration.model_copy(update={"serving": serving})
 
 
-def _terms(calibration: Calibration, gpu: Gpu, run: ServingRun, architecture: Architecture) -> Vector:
-    """Return what each number is multiplied with in the estimate of `run`'s time per token."""
+def estimate_terms(calibration: Calibration, gpu: Gpu, run: ServingRun, architecture: Architecture) -> Vector:
+    """Return what each serving number is multiplied with in the estimate of a run's time per token.
+
+    Parameters
+    ----------
+    calibration : kernel numbers.
+    gpu : its profile.
+    run : concurrency, lengths, formats and GPUs are read.
+    architecture : of the run's model.
+
+    Returns
+    -------
+    Shape (1, numbers): the products with the numbers sum to the time per token, s.
+    """
     deployment = Deployment(
         architecture=architecture,
         attention=DenseAttention(),
