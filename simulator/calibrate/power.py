@@ -4,8 +4,8 @@ Of the public tables only those of vLLM 0.22.0 on B200 hold power: attention and
 is traffic and little else, so it sets the number of memory; prefill attention, which computes, sets that of
 compute.  Each is fitted with the other held, in turn, until both stand.
 
-* The meter is read every 100 ms and shows what it averaged, so kernels below `SHORTEST_S` are not used:
-  in those, power does not follow the use of memory at all.
+* The collector of the tables reads the meter every 100 ms for about a second per kernel.  Kernels below
+  `SHORTEST_S` are not used: in those, power does not follow the use of memory at all.
 * Layers of experts are not used: alone in a loop they draw more than the same use of memory and compute
   does in attention or in a serving engine.
 """
