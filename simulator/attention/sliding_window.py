@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from simulator.attention.contexts import Contexts
-from simulator.attention.work import AttentionWork
+from simulator.attention.work import AttentionWork, at_most
 from simulator.frozen import FrozenModel, Tokens, TokensOrZero
 
 
@@ -47,8 +47,9 @@ class SlidingWindowAttention(FrozenModel):
 
     def step_work(self, contexts: Contexts, steps: int) -> AttentionWork:
         """Return the work of each of the coming `steps` decode steps."""
-        total = contexts.total_capped(self.window_tokens + self.sink_tokens, steps)
-        return AttentionWork(total, total)
+        cap = self.window_tokens + self.sink_tokens
+        total = contexts.total_capped(cap, steps)
+        return AttentionWork(total, total, None, at_most(contexts.longest(steps), cap))
 
     def prefill_attended_tokens(self, past: int, new: int) -> int:
         """Return the query-key pairs of a causal chunk of `new` tokens after `past` cached ones.
