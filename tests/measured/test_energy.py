@@ -140,7 +140,7 @@ def test_fitted_power_is_nearer_than_the_assumption_that_it_replaces(hardware: s
 def test_energy_per_token_of_predicted_steps_meets_the_measured_one_on_h100() -> None:
     _, median, p90, bias = summed_up(signed("H100", "fitted predicted"))
     assert median < 0.10
-    assert p90 < 0.20
+    assert p90 < 0.25
     assert abs(bias) < 0.05
 
 
