@@ -1,0 +1,149 @@
+"""Attention against parameters (Phi), and how the KV cache grows with a family's models.
+
+Source: Kinetics, arXiv 2506.05333, section 3 and the authors' project page.  Dense attention throughout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from simulator.errors import SimulatorError
+from simulator.kinetics.cost import Variant, check_positive, check_whole
+from simulator.kinetics.model import ELEMENT_BYTES, KineticsModel
+
+
+def phi(
+    model: KineticsModel,
+    *,
+    prompt_tokens: int,
+    output_tokens: int,
+    ridge_flops_per_byte: float,
+    trials: int = 1,
+    variant: Variant = "corrected",
+) -> float:
+    """Return Phi: eFLOPs of attention per eFLOP of parameters, weights amortised.
+
+    Parameters
+    ----------
+    model : P, D and r.
+    prompt_tokens, output_tokens : C, at least 0, and L, at least 1.
+    ridge_flops_per_byte : I.
+    trials : N, which share the reads of the prompt.
+    variant : ``as_published`` leaves the reads of the prompt, 2 I C D / N, out.
+
+    Notes
+    -----
+    Published: (2 r C D + (r + I) D L) / 2 P.  Divided by the parameter term, Eq. 4 has one term more, so the
+    published ratio is that of Eq. 4 only without a prompt or for endlessly many trials.
+
+    Examples
+    --------
+    >>> from simulator.kinetics import PAPER_RIDGE, kinetics_model
+    >>> small = kinetics_model("qwen3-0.6b", parameters="paper")
+    >>> round(phi(small, prompt_tokens=0, output_tokens=4096, ridge_flops_per_byte=PAPER_RIDGE))
+    88
+    """
+    check_whole("prompt_tokens", prompt_tokens, least=0)
+    check_whole("output_tokens", output_tokens, least=1)
+    check_whole("trials", trials, least=1)
+    check_positive("ridge_flops_per_byte", ridge_flops_per_byte)
+    _check_context(model, prompt_tokens + output_tokens)
+    d, r = model.kv_elements_per_token, model.query_heads_per_kv_head
+    attention = 2.0 * r * prompt_tokens * d + (r + ridge_flops_per_byte) * d * output_tokens
+    if variant == "corrected":
+        attention += ELEMENT_BYTES * ridge_flops_per_byte * prompt_tokens * d / trials
+    return attention / (2.0 * model.active_parameters)
+
+
+def phi_one_length(
+    model: KineticsModel,
+    *,
+    prompt_tokens: int,
+    ridge_flops_per_byte: float,
+    trials: int = 1,
+    variant: Variant = "corrected",
+) -> float:
+    """Return the output length, tokens, from which attention costs more than parameters (Phi = 1).
+
+    Parameters
+    ----------
+    model, prompt_tokens, ridge_flops_per_byte, trials, variant : as in `phi`.
+
+    Raises
+    ------
+    SimulatorError
+        If attention costs more from the first token on, or never within the model's context.
+
+    Examples
+    --------
+    >>> from simulator.kinetics import PAPER_RIDGE, kinetics_model
+    >>> large = kinetics_model("qwen3-32b", parameters="paper")
+    >>> round(phi_one_length(large, prompt_tokens=0, ridge_flops_per_byte=PAPER_RIDGE))
+    876
+    """
+    check_whole("prompt_tokens", prompt_tokens, least=0)
+    check_whole("trials", trials, least=1)
+    check_positive("ridge_flops_per_byte", ridge_flops_per_byte)
+    d, r, i = model.kv_elements_per_token, model.query_heads_per_kv_head, ridge_flops_per_byte
+    per_prompt_token = 2.0 * r * d + (ELEMENT_BYTES * i * d / trials if variant == "corrected" else 0.0)
+    left = 2.0 * model.active_parameters - per_prompt_token * prompt_tokens
+    if left <= 0.0:
+        most = int(2.0 * model.active_parameters / per_prompt_token)
+        message = (
+            f"after a prompt of {prompt_tokens} tokens attention of {model.name} costs more than its "
+            f"parameters from the first token on; allowed: prompts up to {most} tokens"
+        )
+        raise SimulatorError(message)
+    length = left / ((r + i) * d)
+    _check_context(model, prompt_tokens + length)
+    return length
+
+
+def kv_growth(models: Sequence[KineticsModel], *, fit: Literal["log", "linear"] = "log") -> float:
+    """Return by how much KV bytes per token grow when parameters double, over a family of models.
+
+    Parameters
+    ----------
+    models : two or more, of different sizes.
+    fit : least squares of the power law in logarithms, or in the bytes themselves, which weighs large models
+        more.
+
+    Raises
+    ------
+    SimulatorError
+        With fewer than two sizes.
+    """
+    sizes = np.array([m.active_parameters for m in models], dtype=np.float64)
+    kv = np.array([m.kv_bytes_per_token for m in models], dtype=np.float64)
+    if len(set(sizes.tolist())) < 2:  # noqa: PLR2004 - a slope needs two points
+        message = f"{len(set(sizes.tolist()))} model sizes; allowed: two or more different ones"
+        raise SimulatorError(message)
+    x, y = np.log2(sizes / sizes.mean()), np.log2(kv)
+    centred = x - x.mean()
+    slope = float((centred * y).sum() / (centred * centred).sum())
+    if fit == "linear":
+        slope = _power_law(x, kv, slope)
+    return float(2.0**slope)
+
+
+def _power_law(x: np.ndarray, kv: np.ndarray, slope: float) -> float:
+    """Return b of kv = a 2^(b x) by Gauss-Newton steps from `slope`; a follows from b in closed form."""
+    for _ in range(100):
+        shape = 2.0 ** (slope * x)
+        scale = (shape * kv).sum() / (shape * shape).sum()
+        jacobian = np.stack([shape, scale * shape * x * np.log(2.0)], axis=1)
+        step = float(np.linalg.lstsq(jacobian, kv - scale * shape)[0][1])
+        slope += step
+        if abs(step) < 1e-12:  # noqa: PLR2004 - beyond any figure that is printed
+            break
+    return slope
+
+
+def _check_context(model: KineticsModel, tokens: float) -> None:
+    if tokens > model.max_context_tokens:
+        most = model.max_context_tokens
+        message = f"a context of {tokens:g} tokens is beyond {model.name}; allowed: up to {most}"
+        raise SimulatorError(message)
