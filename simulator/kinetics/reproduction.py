@@ -1,0 +1,62 @@
+"""All claims checked at once: what ``kinesim kinetics`` prints, and the folder that it writes."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+from simulator.kinetics.claims import Claim, Finding, Sources, check, totals
+from simulator.kinetics.claims_of_cost import COST, FITS, MEMORY
+from simulator.kinetics.claims_of_curves import ACCURACY, OUT_OF_REACH, THROUGHPUT
+from simulator.output import MANIFEST_VERSION, package_versions, write_files
+
+CLAIMS: Final[tuple[Claim, ...]] = (*COST, *MEMORY, *FITS, *ACCURACY, *THROUGHPUT)
+"""Every claim that can be checked."""
+
+
+def reproduce(sources: Sources) -> list[Finding]:
+    """Return what became of every claim."""
+    return check(CLAIMS, sources, OUT_OF_REACH)
+
+
+def summary_line(findings: Sequence[Finding]) -> str:
+    """Return the totals in words."""
+    found = totals(findings)
+    return (
+        f"{len(findings)} claims: {found['reproduced']} reproduced, {found['differs']} differ, "
+        f"{found['out of reach']} out of reach"
+    )
+
+
+def to_json(findings: Sequence[Finding]) -> dict[str, Any]:
+    """Return totals and findings for a machine."""
+    return {"totals": totals(findings), "claims": [asdict(one) for one in findings]}
+
+
+def write_reproduction(
+    destination: Path, findings: Sequence[Finding], sources: Sources, *, overwrite: bool
+) -> Path:
+    """Write ``claims.csv`` and, with plotly, ``kinetics.html``; return the folder.
+
+    Raises
+    ------
+    OutputExistsError
+        If `destination` exists and `overwrite` is not set, or if it is not a folder of results.
+    """
+
+    def fill(folder: Path) -> None:
+        with (folder / "claims.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(asdict(findings[0])), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(asdict(one) for one in findings)
+        if find_spec("plotly") is not None:
+            from simulator.kinetics.page import page  # noqa: PLC0415 - loads an optional package
+
+            (folder / "kinetics.html").write_text(page(findings, sources), encoding="utf-8", newline="\n")
+
+    about = {"manifest": MANIFEST_VERSION, "reproduction": "kinetics", **package_versions()}
+    return write_files(destination, fill, about, overwrite=overwrite)

@@ -1,0 +1,151 @@
+"""The claims of the paper: verdicts follow from numbers, and what differs has a reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulator.errors import SimulatorError
+from simulator.kinetics import derived
+from simulator.kinetics.accuracy import MODELS, long_cot_curves, read_long_cot
+from simulator.kinetics.claims import Claim, Relation, Sources, check, holds, table, totals
+from simulator.kinetics.curves import Curve
+from simulator.kinetics.reproduction import CLAIMS, reproduce, summary_line
+from simulator.kinetics.throughput import BUDGETS, CELLS, block_topk, speed_up, tokens_per_s
+
+SHIPPED = Sources(long_cot_curves())
+
+DIFFERENT = {
+    "the same table's row of budget 1024, summed correctly",
+    "14B with 8K tokens costs in FLOPs as 4B with",
+    "iso-eFLOPs length at 1e16, 14B",
+    "optimal CoT length of 14B at 19,000 Tera-eFLOPs",
+    "optimal CoT length of 32B at 45,000 Tera-eFLOPs",
+    "KV of 32K tokens, 14B",
+    "Phi from 4096 tokens on, smallest of six models",
+    "compute saved by a mixture of experts, 30B-A3B",
+    "doubled cost, AIME24: larger KV budget",
+    "the same, of the budget itself, from 500 to 1000 Tera-eFLOPs",
+    "top-k, Long-CoT: gain at equal cost",
+    "top-k, Best-of-N: fewer eFLOPs at dense's best coverage",
+    "top-k, 32B, Best-of-N: gain at 28,000 Tera-eFLOPs",
+    "eFLOPs of the model with the fewest FLOPs over the least",
+    "longest output of 1.7B and 4B on the frontier",
+    "dense Long-CoT: 14B or larger is best from",
+}
+
+
+def claim(published: float, ours: float, tolerance: float = 0.5, relation: Relation = "is") -> Claim:
+    return Claim(
+        "cost", "made up", published, "x", tolerance, "always", lambda _: ours, relation, because="so it is"
+    )
+
+
+def curve(x: list[float], accuracy: list[float]) -> Curve:
+    return Curve("made up", "b200_s", tuple(x), tuple(accuracy), "derived", "assumed for tests")
+
+
+@given(published=st.floats(-1e6, 1e6), off=st.floats(-10, 10))
+def test_a_value_holds_within_its_tolerance_and_a_bound_on_one_side(published: float, off: float) -> None:
+    ours = published + off
+    slack = 0.5 + 1e-9 * abs(published)
+    if abs(abs(off) - slack) < 1e-6:
+        return
+    assert holds(claim(published, ours), ours) is (abs(off) <= slack)
+    assert holds(claim(published, ours, relation="at least"), ours) is (off >= -slack)
+    assert holds(claim(published, ours, relation="at most"), ours) is (off <= slack)
+
+
+def test_a_finding_has_both_numbers_and_a_reason_only_where_they_differ() -> None:
+    same, other = check([claim(10.0, 10.2), claim(10.0, 11.26, tolerance=0.05)], SHIPPED)
+    assert (same.published, same.ours, same.verdict, same.reason) == ("10x", "10.2x", "reproduced", "")
+    assert (other.ours, other.verdict, other.reason) == ("11.26x", "differs", "so it is")
+    assert table([other])[0][-1] == "always; so it is"
+    assert totals([same, other]) == {"reproduced": 1, "differs": 1, "out of reach": 0}
+
+
+def test_these_claims_differ_with_the_shipped_curves_and_all_others_are_reproduced() -> None:
+    findings = reproduce(SHIPPED)
+    differing = {one.statement for one in findings if one.verdict == "differs" and one.part != "throughput"}
+    assert differing == DIFFERENT
+    assert summary_line(findings) == "61 claims: 33 reproduced, 20 differ, 8 out of reach"
+
+
+def test_the_roofline_is_faster_than_what_was_measured_at_every_published_point() -> None:
+    found = [one for one in CLAIMS if one.part == "throughput"]
+    assert len(found) == 4
+    assert all(one.ours(SHIPPED) > one.published for one in found)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_differs_has_a_reason(shared_data: Path, *, whole: bool) -> None:
+    path = shared_data / "kinetics" / "fig8d_aime24_longcot_topk.csv"
+    if whole and not path.is_file():
+        pytest.skip(
+            f"the figure's vector data is not part of the project: no {path.name} beside the checkout"
+        )
+    findings = reproduce(Sources(read_long_cot(path)) if whole else SHIPPED)
+    assert [one.statement for one in findings if one.verdict != "reproduced" and not one.reason] == []
+    assert len({one.statement for one in findings}) == len(findings)
+
+
+def test_all_points_of_the_figure_give_the_printed_ratio_at_equal_accuracy(shared_data: Path) -> None:
+    path = shared_data / "kinetics" / "fig8d_aime24_longcot_topk.csv"
+    if not path.is_file():
+        pytest.skip(
+            f"the figure's vector data is not part of the project: no {path.name} beside the checkout"
+        )
+    curves = read_long_cot(path)
+    dense, topk = (derived.frontier(curves[kind], kind) for kind in ("dense", "topk"))  # type: ignore[index]  # the two names
+    assert derived.ratio_at_the_top(dense, topk) == pytest.approx(11.21, abs=0.05)
+
+
+def test_gains_and_ratios_by_hand() -> None:
+    dense, sparse = curve([1, 2, 4, 8], [0.0, 0.1, 0.3, 0.5]), curve([1, 2, 4, 8], [0.2, 0.5, 0.6, 0.6])
+    assert derived.largest_gain(sparse, dense) == derived.Gain(0.4, 2)
+    assert derived.last_gain(sparse, dense).accuracy == pytest.approx(0.1)
+    assert derived.cost_ratio(dense, sparse, 0.5) == pytest.approx(4.0)
+    assert derived.ratio_at_the_top(dense, sparse) == pytest.approx(4.0)
+    with pytest.raises(SimulatorError, match=r"at accuracy 0\.55"):
+        derived.cost_ratio(dense, sparse, 0.55)
+
+
+def test_a_model_begins_where_the_last_smaller_one_ends() -> None:
+    large, small = curve([1, 4, 16], [0.0, 0.2, 0.8]), curve([1, 4, 16], [0.1, 0.4, 0.4])
+    found = derived.begins({"large": large, "small": small}, "large")
+    assert large.at(found) == pytest.approx(small.at(found))
+    assert 4 < found < 16
+
+
+def test_what_curves_do_not_reach_is_out_of_reach_with_the_reason() -> None:
+    flat = {kind: {model: curve([1, 100], [0.5, 0.5]) for model in MODELS} for kind in SHIPPED.curves}
+    findings = {one.statement: one for one in reproduce(Sources(flat))}
+    lost = findings["longest output of 1.7B and 4B on the frontier"]
+    assert (lost.ours, lost.verdict) == ("-", "out of reach")
+    assert lost.reason == "none of qwen3-1.7b, qwen3-4b is ever the best on these curves"
+    with pytest.raises(SimulatorError, match="large or larger is not the best at the end"):
+        derived.begins({"large": curve([1, 2], [0.1, 0.1]), "small": curve([1, 2], [0.2, 0.2])}, "large")
+
+
+def test_the_model_with_the_fewest_flops_is_the_small_one_and_costs_more() -> None:
+    curves = {name: SHIPPED.curves["dense"][name] for name in ("qwen3-14b", "qwen3-1.7b")}
+    # Parameters alone decide FLOPs here, so 1.7B wins them although it needs many more tokens.
+    ratio = curves["qwen3-1.7b"].reaching(0.4) / curves["qwen3-14b"].reaching(0.4)
+    assert derived.price_of_counting_flops(curves, 0.4) == pytest.approx(ratio)
+    assert ratio > 2.0
+
+
+@pytest.mark.parametrize("model", [MODELS[0], MODELS[-1]])
+def test_larger_budgets_gain_less_and_no_step_reads_faster_than_the_memory(model: str) -> None:
+    sequences, context = CELLS[1]
+    gains = [
+        speed_up(model, "h200-sxm", budget, sequences=sequences, context_tokens=context) for budget in BUDGETS
+    ]
+    assert gains == sorted(gains, reverse=True)
+    assert gains[-1] > 1.0
+    kv_bytes = {"qwen3-32b": 262_144, "qwen3-0.6b": 114_688}[model] * 2048
+    rate = tokens_per_s(model, "h200-sxm", block_topk(2048), sequences=sequences, context_tokens=context)
+    assert sequences / rate > sequences * kv_bytes / (8 * 4.8e12)
