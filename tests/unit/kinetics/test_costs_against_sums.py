@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from simulator.attention import Attention, BlockTopKAttention, DenseAttention, TopKAttention
 from simulator.kinetics import Cost, KineticsModel, LengthMoments, cost, kinetics_model
+from simulator.kinetics.lengths import OutputTokens
 
 MODELS = {name: kinetics_model(name) for name in ("qwen3-0.6b", "qwen3-14b", "qwen3-30b-a3b")}
 RIDGE = 281.25
@@ -23,16 +25,21 @@ FAMILY = DenseAttention(prefix_reads="once_per_family")
 
 
 def generation(
-    model: KineticsModel, attention: Attention, n: int, c: int, output: object, **more: object
+    model: KineticsModel,
+    attention: Attention,
+    n: int,
+    c: int,
+    output: OutputTokens,
+    **more: Any,  # noqa: ANN401 - keywords of `cost`
 ) -> Cost:
     return cost(
         model,
         attention,
         trials=n,
         prompt_tokens=c,
-        output_tokens=output,  # type: ignore[arg-type]  # one of the three forms that are allowed
+        output_tokens=output,
         ridge_flops_per_byte=RIDGE,
-        **more,  # type: ignore[arg-type]  # keywords of `cost`
+        **more,
     )
 
 

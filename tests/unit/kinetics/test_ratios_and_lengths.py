@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -35,15 +36,20 @@ ridges = st.sampled_from([PAPER_RIDGE, BF16_RIDGE])
 def test_phi_is_the_cost_of_attention_over_that_of_parameters(
     model: KineticsModel, c: int, length: int, n: int, i: float
 ) -> None:
-    asked = {"prompt_tokens": c, "output_tokens": length, "trials": n, "ridge_flops_per_byte": i}
-    total = cost(model, FAMILY, **asked)  # type: ignore[arg-type]  # keywords of `cost`
-    assert phi(model, **asked) == pytest.approx(  # type: ignore[arg-type]  # as above
+    asked: dict[str, Any] = {
+        "prompt_tokens": c,
+        "output_tokens": length,
+        "trials": n,
+        "ridge_flops_per_byte": i,
+    }
+    total = cost(model, FAMILY, **asked)
+    assert phi(model, **asked) == pytest.approx(
         (total.eflops - total.parameter_flops) / total.parameter_flops, rel=1e-9
     )
     # What the published ratio leaves out are the reads of the prompt, which endlessly many trials share.
     missing = 2 * i * c * model.kv_elements_per_token / n / (2 * model.active_parameters)
-    printed = phi(model, **asked, variant="as_published")  # type: ignore[arg-type]  # as above
-    assert phi(model, **asked) - printed == pytest.approx(missing, rel=1e-9, abs=1e-9)  # type: ignore[arg-type]  # as above
+    printed = phi(model, **asked, variant="as_published")
+    assert phi(model, **asked) - printed == pytest.approx(missing, rel=1e-9, abs=1e-9)
 
 
 @given(model=models, c=st.integers(0, 60), n=st.integers(1, 9), i=ridges)
@@ -155,8 +161,7 @@ def test_both_fits_find_an_exact_power_law(growth: float, sizes: list[int]) -> N
     base = QWEN3["8b"]
     exponent = math.log2(growth)
     family = [
-        replace(base, active_parameters=size * 1e8, kv_elements_per_token=size**exponent)  # type: ignore[arg-type]  # no rounding here
-        for size in sizes
+        replace(base, active_parameters=size * 1e8, kv_elements_per_token=size**exponent) for size in sizes
     ]
     assert kv_growth(family) == pytest.approx(growth, rel=1e-9)
     assert kv_growth(family, fit="linear") == pytest.approx(growth, rel=1e-6)

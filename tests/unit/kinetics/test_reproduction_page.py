@@ -23,11 +23,10 @@ def test_frontier_figures_show_the_published_points() -> None:
     drawn = {(t.name, t.xaxis): list(t.y) for t in figures.long_cot(SOURCES).data}
     for axis, kind in (("x", "dense"), ("x2", "topk")):
         for model in MODELS:
-            assert drawn[model, axis] == list(SOURCES.curves[kind][model].accuracy)  # type: ignore[index]  # the two names
+            assert drawn[model, axis] == list(SOURCES.curves[kind][model].accuracy)
             assert all(best >= 0 for best in drawn["best model", axis])
     assert [list(t.y) for t in figures.best_of_n().data] == [
-        list(best_of_n_frontier(kind).accuracy)  # type: ignore[arg-type]  # the two names
-        for kind in ("dense", "topk")
+        list(best_of_n_frontier(kind).accuracy) for kind in ("dense", "topk")
     ]
 
 
@@ -36,7 +35,7 @@ def test_bands_of_the_best_model_are_drawn_for_both_kinds() -> None:
     assert drawn == [
         (model, title, low, high)
         for kind, title in (("topk", "oracle top-k"), ("dense", "dense"))
-        for model, low, high in bands(SOURCES.curves[kind])  # type: ignore[index]  # the two names
+        for model, low, high in bands(SOURCES.curves[kind])
     ]
 
 
