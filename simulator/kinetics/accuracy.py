@@ -19,6 +19,7 @@ from pydantic import Field
 
 from simulator.errors import SimulatorError, TraceFormatError, suggest
 from simulator.frozen import Count, FrozenModel, Ratio
+from simulator.kinetics.checks import check_word
 from simulator.kinetics.curves import Curve, Mark
 from workloads.benchmarks import BenchmarkName, load_benchmark
 
@@ -51,8 +52,9 @@ class CurveTable(FrozenModel):
         Raises
         ------
         SimulatorError
-            If there is none of that name.
+            If there is none of that name or attention.
         """
+        check_word("attention", attention, AttentionName)
         rows = self.dense if attention == "dense" else self.topk
         _known(name, rows, f"{title} curve")
         label = f"{title} {name} {attention}"
@@ -136,8 +138,9 @@ def coverage_curve(benchmark: BenchmarkName, model: str) -> Curve:
     Raises
     ------
     SimulatorError
-        If the benchmark has no such model, or one point alone of it.
+        If there is no such benchmark or model, or one point alone of it.
     """
+    check_word("benchmark", benchmark, BenchmarkName)
     models = load_benchmark(benchmark).models
     several = {name: found for name, found in models.items() if len(found.coverage) > 1}
     if not several:

@@ -27,6 +27,7 @@ from simulator.attention import (
     SlidingWindowAttention,
 )
 from simulator.errors import SimulatorError
+from simulator.kinetics.checks import check_positive, check_whole, check_word
 from simulator.kinetics.lengths import OutputLengths, OutputTokens, output_lengths
 from simulator.kinetics.model import ELEMENT_BYTES, KineticsModel
 
@@ -162,6 +163,7 @@ def cost(
     >>> round(total.eflops / 1e12, 1)
     3361.9
     """
+    check_word("combine", combine, Combine)
     lengths = output_lengths(output_tokens)
     g = _Generation(model, trials, prompt_tokens, lengths, variant, summation)
     _check(g, attention, ridge_flops_per_byte, concurrent_tasks)
@@ -226,6 +228,8 @@ def _check(g: _Generation, attention: Attention, ridge: float, concurrent_tasks:
     SimulatorError
         With what was given and what is allowed.
     """
+    check_word("variant", g.variant, Variant)
+    check_word("summation", g.summation, Summation)
     check_whole("trials", g.trials, least=1)
     check_whole("prompt_tokens", g.prompt_tokens, least=0)
     check_positive("ridge_flops_per_byte", ridge)
@@ -257,30 +261,4 @@ def _check_published(g: _Generation, attention: Attention) -> None:
             "as_published dense attention reads the prompt once for all trials; allowed: prefix_reads "
             "'once_per_family', or variant 'corrected'"
         )
-        raise SimulatorError(message)
-
-
-def check_whole(name: str, value: int, *, least: int) -> None:
-    """Refuse what is no whole number of at least `least`.
-
-    Raises
-    ------
-    SimulatorError
-        With what is allowed.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        message = f"{name} {value!r}; allowed: a whole number, {least} or more"
-        raise SimulatorError(message)
-
-
-def check_positive(name: str, value: float) -> None:
-    """Refuse what is no positive number.
-
-    Raises
-    ------
-    SimulatorError
-        With what is allowed.
-    """
-    if not 0.0 < value < math.inf:
-        message = f"{name} {value!r}; allowed: a number above 0"
         raise SimulatorError(message)

@@ -66,6 +66,7 @@ def long_cot(sources: Sources) -> Figure:
         best = _line(frontier(curves, kind), "best model", len(MODELS), width=4)
         figure.add_scatter(**best, mode="lines", opacity=0.45, showlegend=column == 1, row=1, col=column)
     styled(figure, height=520)
+    figure.update_layout(legend={"y": 1.08})
     figure.update_xaxes(type="log", title_text=COST_AXIS)
     figure.update_yaxes(title_text="accuracy (pass@1)", rangemode="tozero", col=1)
     return figure
@@ -159,6 +160,7 @@ def throughput() -> Figure:
                 col=column,
             )
     styled(figure, height=480)
+    figure.update_layout(legend={"y": 1.09})
     figure.update_xaxes(type="log", tickvals=list(BUDGETS), title_text="KV budget, tokens")
     figure.update_yaxes(type="log", title_text="tokens per second over dense", col=1)
     return figure

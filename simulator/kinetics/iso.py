@@ -10,7 +10,7 @@ import math
 from typing import Literal
 
 from simulator.errors import SimulatorError
-from simulator.kinetics.cost import check_positive, check_whole
+from simulator.kinetics.checks import check_positive, check_whole, check_word
 from simulator.kinetics.model import ELEMENT_BYTES, KineticsModel
 
 Terms = Literal["memory", "all"]
@@ -60,6 +60,7 @@ def iso_eflops_length(
     >>> round(iso_eflops_length(qwen3_8b, 1e16, ridge_flops_per_byte=PAPER_RIDGE, terms="memory"))
     15528
     """
+    check_word("terms", terms, Terms)
     check_positive("eflops", eflops)
     check_positive("ridge_flops_per_byte", ridge_flops_per_byte)
     check_whole("prompt_tokens", prompt_tokens, least=0)

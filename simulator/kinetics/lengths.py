@@ -128,11 +128,6 @@ class RecordedLengths:
         return sum(n * n for n in self.tokens) / len(self.tokens)
 
     @property
-    def shortest_tokens(self) -> int:
-        """Shortest of them."""
-        return min(self.tokens)
-
-    @property
     def longest_tokens(self) -> int:
         """Longest of them."""
         return max(self.tokens)

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from simulator.errors import SimulatorError, suggest
+from simulator.kinetics.checks import check_word
 from simulator.model import Architecture
 from simulator.scenario.catalog import find
 from simulator.scenario.loader import load_part
@@ -85,6 +86,7 @@ class KineticsModel:
         SimulatorError
             If the paper's count is asked for and the paper has none.
         """
+        check_word("parameters", parameters, Parameters)
         exact = cls(
             architecture.name,
             float(architecture.active_parameters),

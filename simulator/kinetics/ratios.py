@@ -11,8 +11,11 @@ from typing import Literal
 import numpy as np
 
 from simulator.errors import SimulatorError
-from simulator.kinetics.cost import Variant, check_positive, check_whole
+from simulator.kinetics.checks import check_positive, check_whole, check_word
+from simulator.kinetics.cost import Variant
 from simulator.kinetics.model import ELEMENT_BYTES, KineticsModel
+
+Fit = Literal["log", "linear"]
 
 
 def phi(
@@ -50,6 +53,7 @@ def phi(
     check_whole("output_tokens", output_tokens, least=1)
     check_whole("trials", trials, least=1)
     check_positive("ridge_flops_per_byte", ridge_flops_per_byte)
+    check_word("variant", variant, Variant)
     _check_context(model, prompt_tokens + output_tokens)
     d, r = model.kv_elements_per_token, model.query_heads_per_kv_head
     attention = 2.0 * r * prompt_tokens * d + (r + ridge_flops_per_byte) * d * output_tokens
@@ -87,6 +91,7 @@ def phi_one_length(
     check_whole("prompt_tokens", prompt_tokens, least=0)
     check_whole("trials", trials, least=1)
     check_positive("ridge_flops_per_byte", ridge_flops_per_byte)
+    check_word("variant", variant, Variant)
     d, r, i = model.kv_elements_per_token, model.query_heads_per_kv_head, ridge_flops_per_byte
     per_prompt_token = 2.0 * r * d + (ELEMENT_BYTES * i * d / trials if variant == "corrected" else 0.0)
     left = 2.0 * model.active_parameters - per_prompt_token * prompt_tokens
@@ -102,7 +107,7 @@ def phi_one_length(
     return length
 
 
-def kv_growth(models: Sequence[KineticsModel], *, fit: Literal["log", "linear"] = "log") -> float:
+def kv_growth(models: Sequence[KineticsModel], *, fit: Fit = "log") -> float:
     """Return by how much KV bytes per token grow when parameters double, over a family of models.
 
     Parameters
@@ -116,6 +121,7 @@ def kv_growth(models: Sequence[KineticsModel], *, fit: Literal["log", "linear"] 
     SimulatorError
         With fewer than two sizes.
     """
+    check_word("fit", fit, Fit)
     sizes = np.array([m.active_parameters for m in models], dtype=np.float64)
     kv = np.array([m.kv_bytes_per_token for m in models], dtype=np.float64)
     if len(set(sizes.tolist())) < 2:  # noqa: PLR2004 - a slope needs two points

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -117,6 +118,11 @@ def test_livecodebench_by_trials_is_what_the_benchmarks_file_holds() -> None:
 def test_a_benchmark_or_model_without_a_curve_over_trials_is_refused() -> None:
     with pytest.raises(SimulatorError, match=r"'qwen3-0\.6b'; did you mean .*allowed: qwen3-1\.7b"):
         coverage_curve("livecodebench", "qwen3-0.6b")
+    wrong: dict[str, Any] = {"benchmark": "aime26", "attention": "block_topk"}
+    with pytest.raises(SimulatorError, match="unknown benchmark 'aime26'; did you mean aime2"):
+        coverage_curve(wrong["benchmark"], "qwen3-8b")
+    with pytest.raises(SimulatorError, match="unknown attention 'block_topk'; allowed: dense, topk"):
+        best_of_n_frontier(wrong["attention"])
     with pytest.raises(SimulatorError, match="aime25: pass@1 alone was published"):
         coverage_curve("aime25", "qwen3-8b")
 

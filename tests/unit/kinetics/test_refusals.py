@@ -50,6 +50,9 @@ def moments(mean: float, square: float, low: int = 100, high: int = 2000) -> Len
         ({"ridge_flops_per_byte": 0.0}, r"ridge_flops_per_byte 0\.0; allowed: a number above 0"),
         ({"ridge_flops_per_byte": float("nan")}, "ridge_flops_per_byte nan; allowed: a number above 0"),
         ({"concurrent_tasks": 0.5}, r"concurrent_tasks 0\.5; allowed: 1 or more"),
+        ({"variant": "published"}, "unknown variant 'published'; did you mean as_published"),
+        ({"summation": "step"}, "unknown summation 'step'; did you mean steps"),
+        ({"combine": "sum"}, "unknown combine 'sum'; allowed: additive, max"),
         ({"variant": "as_published", "summation": "steps"}, "as_published forms are integrals"),
         ({"variant": "as_published", "trials": 2}, "allowed: prefix_reads 'once_per_family'"),
     ],
@@ -134,6 +137,21 @@ def test_phi_is_never_one_after_a_prompt_that_costs_more_than_the_parameters() -
     with pytest.raises(SimulatorError, match="allowed: prompts up to 196 tokens"):
         phi_one_length(MODEL, prompt_tokens=197, ridge_flops_per_byte=562.5)
     assert phi_one_length(MODEL, prompt_tokens=196, ridge_flops_per_byte=562.5) < 1.0
+
+
+def test_unknown_words_are_refused_with_the_nearest() -> None:
+    wrong: dict[str, Any] = {"parameters": "exakt"}
+    with pytest.raises(SimulatorError, match="unknown parameters 'exakt'; did you mean exact"):
+        kinetics_model("qwen3-8b", **wrong)
+    wrong = {"fit": "lin", "terms": "al", "variant": "right"}
+    with pytest.raises(SimulatorError, match="unknown fit 'lin'; did you mean linear"):
+        kv_growth([MODEL, MODEL], fit=wrong["fit"])
+    with pytest.raises(SimulatorError, match="unknown terms 'al'; did you mean all"):
+        iso_eflops_length(MODEL, 1e15, ridge_flops_per_byte=562.5, terms=wrong["terms"])
+    asked: dict[str, Any] = {"prompt_tokens": 0, "ridge_flops_per_byte": 562.5, "variant": wrong["variant"]}
+    for ask in (phi_one_length, lambda model, **more: phi(model, output_tokens=1, **more)):
+        with pytest.raises(SimulatorError, match="unknown variant 'right'; allowed: as_published, corrected"):
+            ask(MODEL, **asked)
 
 
 def test_growth_needs_two_sizes() -> None:
