@@ -43,7 +43,7 @@ def kinesim(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 
 @pytest.mark.usefixtures("silicon")
 def test_the_table_has_a_line_per_group_and_one_for_all(kinesim: Kinesim) -> None:
-    assert kinesim("--no-peer") == 0
+    assert kinesim("--no-peer", "--workers", "1") == 0
     assert [line.split()[:4] for line in kinesim.out.splitlines()[1:4]] == [
         ["h100-sxm", "sglang", "llama-3.1-8b", "2"],
         ["h100-sxm", "vllm", "llama-3.1-8b", "2"],
@@ -54,7 +54,7 @@ def test_the_table_has_a_line_per_group_and_one_for_all(kinesim: Kinesim) -> Non
 
 @pytest.mark.usefixtures("silicon")
 def test_json_holds_the_groups_that_were_asked_for(kinesim: Kinesim) -> None:
-    assert kinesim("--engine", "vllm", "--json", "--no-peer") == 0
+    assert kinesim("--engine", "vllm", "--json", "--no-peer", "--workers", "1") == 0
     assert [group["engine"] for group in json.loads(kinesim.out)["groups"]] == ["vllm", "all"]
 
 
@@ -69,7 +69,7 @@ def test_a_folder_is_written_once(kinesim: Kinesim, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(
         "simulator.validate.peer.peer_seconds", lambda run: 0.01 if run.engine == "vllm" else None
     )
-    assert kinesim("--out", "out") == 0
+    assert kinesim("--out", "out", "--workers", "1") == 0
     assert kinesim.err == "wrote out\n"
     assert "peer: median" in kinesim.out
     assert "Left out: 2 runs have no prediction of the peer." in kinesim.out
