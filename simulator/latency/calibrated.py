@@ -22,7 +22,7 @@ from simulator.deployment import ACTIVATION_BYTES, Deployment
 from simulator.errors import UnknownNameError, suggest
 from simulator.frozen import FrozenModel
 from simulator.hardware import Calibration, Gpu
-from simulator.hardware.calibration import Fitted, ServingFit
+from simulator.hardware.calibration import ExpertsFit, Fitted, ServingFit
 from simulator.hardware.forms import square_norm
 from simulator.latency.breakdown import Part, StepRows, by_value
 from simulator.latency.collectives import allreduce_seconds
@@ -104,8 +104,22 @@ def _calibration(gpu: Gpu, engine: str) -> Calibration:
 def covers(calibration: Calibration, d: Deployment) -> bool:
     """Say whether `calibration` has measurements of what takes most of a step of `d`."""
     products = d.weight_dtype == d.compute_dtype and d.compute_dtype in calibration.gemm
-    experts = d.architecture.experts is None or d.compute_dtype in calibration.experts
+    experts = d.architecture.experts is None or _experts_fit(calibration, d) is not None
     return products and experts and d.kv_dtype in calibration.decode_attention
+
+
+def _experts_fit(calibration: Calibration, d: Deployment) -> ExpertsFit | None:
+    """Return the fit of experts in their format, which was measured in that precision of products."""
+    measured = "bf16" if d.expert_format == "mxfp4" else d.expert_format
+    return calibration.experts.get(d.expert_format) if measured == d.compute_dtype else None
+
+
+def _with_experts(serving: ServingFit, experts: ExpertsFit | None) -> ServingFit:
+    """Return the numbers of a running engine, those that its runs with such experts tell in their place."""
+    if experts is None or experts.serving is None:
+        return serving
+    told = experts.serving.model_dump(include={"kernel_ratio", "step_s", "sequence_s"})
+    return serving.model_copy(update=told)
 
 
 class BoundCalibrated:
@@ -125,12 +139,14 @@ class BoundCalibrated:
         same = d.weight_dtype == d.compute_dtype
         self._gemm = calibration.gemm.get(d.compute_dtype) if same else None
         mixed = d.architecture.experts is not None
-        self._experts = calibration.experts.get(d.compute_dtype) if same and mixed else None
+        self._experts = _experts_fit(calibration, d) if mixed else None
         self._decode = calibration.decode_attention.get(d.kv_dtype)
         self._prefill = calibration.prefill_attention.get(d.kv_dtype)
         self._selection = calibration.selection
         self._allreduce = {fit.gpus: fit for fit in calibration.allreduce}.get(d.tp)
-        self._serving = calibration.serving or KERNELS_ALONE
+        self._serving = _with_experts(calibration.serving or KERNELS_ALONE, self._experts)
+        running = self._experts.serving if self._experts else None
+        self._experts_ratio = running.experts_ratio if running else self._serving.kernel_ratio
         self._bind_attention()
         self._graph_batches = calibration.graph_batches
         self._by_tokens: dict[int, float] = {}
@@ -154,11 +170,7 @@ class BoundCalibrated:
                 f"{serving.median_error_ratio:.0%} off in the median and "
                 f"{serving.p90_error_ratio:.0%} at the 90th percentile."
             )
-        if self._experts is not None and self._experts.fitted.median_error_ratio is not None:
-            found.append(
-                "No serving run of a mixture of experts was fitted; layers of experts alone were "
-                f"{self._experts.fitted.median_error_ratio:.0%} off in the median on shapes not fitted."
-            )
+        found += self._of_experts()
         missing = {
             "matrix products": self._gemm is None,
             "experts": d.architecture.experts is not None and self._experts is None,
@@ -171,6 +183,25 @@ class BoundCalibrated:
         if absent:
             found.append(f"Not measured, so at their optimistic bound: {', '.join(absent)}.")
         return found
+
+    def _of_experts(self) -> list[str]:
+        """Return what a reader must know of the experts' time."""
+        fit, engine = self._experts, self.calibration.engine
+        if fit is None or fit.fitted.median_error_ratio is None:
+            return []
+        alone = (
+            f"Layers of experts alone were {fit.fitted.median_error_ratio:.0%} off in the median on shapes "
+            "not fitted."
+        )
+        running = fit.serving.fitted if fit.serving else None
+        if running is None or running.median_error_ratio is None or running.p90_error_ratio is None:
+            return [f"No serving run of such a mixture of experts was fitted. {alone}"]
+        told = (
+            f"On {running.held_out_rows} measured runs of {engine} with experts in this format that the fit "
+            f"has not seen, its estimate was {running.median_error_ratio:.0%} off in the median and "
+            f"{running.p90_error_ratio:.0%} at the 90th percentile. {alone}"
+        )
+        return [told]
 
     def _bind_attention(self) -> None:
         """Work out the numbers of the attention that every step reads."""
@@ -264,7 +295,8 @@ class BoundCalibrated:
 
     def _operation_seconds(self, op: Operation, tokens: int) -> float:
         """Return the time of a product in a running engine, s."""
-        return self._serving.kernel_ratio * self._alone_seconds(op, tokens) if tokens else 0.0
+        ratio = self._experts_ratio if op.name == "experts" else self._serving.kernel_ratio
+        return ratio * self._alone_seconds(op, tokens) if tokens else 0.0
 
     def _alone_seconds(self, op: Operation, tokens: int) -> float:
         if op.shape is not None and self._gemm is not None:
@@ -275,11 +307,12 @@ class BoundCalibrated:
             return op.repeats * float(fitted)
         experts = self.deployment.architecture.experts
         if op.shape is None and self._experts is not None and experts is not None:
+            d = self.deployment
+            ranks, parts = (d.tp, 1) if d.expert_parallel else (1, d.tp)
             fitted = self._experts.seconds(
                 tokens,
-                experts.expected_distinct_experts(tokens),
-                tokens * experts.active,
-                3 * self.deployment.architecture.hidden_size * experts.ffn_size / self.deployment.tp,
+                experts.busiest_rank(tokens, ranks),
+                (d.architecture.hidden_size, experts.ffn_size / parts),
                 flops_per_s=self.flops_per_s,
                 bytes_per_s=self.bytes_per_s,
             )
