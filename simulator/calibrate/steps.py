@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from simulator.attention import AttentionWork
+from simulator.attention import ContextArray
 from simulator.calibrate.fitting import Errors, Vector, fitted
 from simulator.calibrate.serving import LOWER, UPPER, serving_of, solve, unit_serving
 from simulator.deployment import Deployment
@@ -89,7 +89,7 @@ def check_steps(steps: pd.DataFrame, deployment: Deployment, path: Path) -> None
         )
     if not faults:
         bound = RooflineLatency(layer_overhead_s=0.0).bind(deployment)
-        least = np.array([float(bound.step_seconds(_load(n, c))) for n, c in _pairs(steps)])
+        least = np.array([float(bound.step_seconds(_load(deployment, n, c))) for n, c in _pairs(steps)])
         ratio = float(np.median(steps["step_s"].to_numpy() / least))
         if not FASTEST_RATIO <= ratio <= SLOWEST_RATIO:
             faults.append(
@@ -117,15 +117,18 @@ def calibrate_steps(
     Steps of one model cannot tell time per layer from time per step, which takes both; without tensor
     parallelism nothing is learnt of all-reduces, whose ratio stays as it was.
     """
+    # What other people's engines made of experts says nothing of this one.
+    alone = {dtype: fit.model_copy(update={"serving": None}) for dtype, fit in calibration.experts.items()}
+    calibration = calibration.model_copy(update={"experts": alone})
     terms = np.array([_terms(calibration, deployment, n, c) for n, c in _pairs(steps)])
     measured = steps["step_s"].to_numpy(dtype=np.float64)
     # Every third batch size is held out, not the smallest: hashes of few sizes may leave none.
     sizes = np.unique(steps["sequences"])
     out = np.isin(steps["sequences"], sizes[1::HOLD_OUT_ONE_IN])
     before = calibration.serving.allreduce_ratio if calibration.serving else 1.0
-    alone = deployment.tp == 1
-    lower = (LOWER[0], before - 1e-9 if alone else LOWER[1], 0.0, LOWER[3], LOWER[4])
-    upper = (UPPER[0], before + 1e-9 if alone else UPPER[1], 1e-12, 1.0, UPPER[4])
+    single = deployment.tp == 1
+    lower = (LOWER[0], before - 1e-9 if single else LOWER[1], 0.0, LOWER[3], LOWER[4])
+    upper = (UPPER[0], before + 1e-9 if single else UPPER[1], 1e-12, 1.0, UPPER[4])
     numbers = solve(terms[~out], measured[~out], lower=lower, upper=upper)
     errors = Errors.of(terms[out] @ numbers, measured[out])
     serving = serving_of(numbers, fitted(source, int((~out).sum()), errors))
@@ -136,8 +139,11 @@ def _pairs(steps: pd.DataFrame) -> list[tuple[int, int]]:
     return list(zip(steps["sequences"].astype(int), steps["context_tokens"].astype(int), strict=True))
 
 
-def _load(sequences: int, context: int) -> StepLoad:
-    return StepLoad(1, sequences, AttentionWork(context, context))
+def _load(deployment: Deployment, sequences: int, context: int) -> StepLoad:
+    # The file tells the sum alone: all contexts are taken as equal.
+    least, longer = divmod(context, sequences)
+    contexts = [least + 1] * longer + [least] * (sequences - longer)
+    return StepLoad(1, sequences, deployment.attention.step_work(ContextArray(contexts), 1))
 
 
 def _terms(calibration: Calibration, deployment: Deployment, sequences: int, context: int) -> Vector:
@@ -146,7 +152,7 @@ def _terms(calibration: Calibration, deployment: Deployment, sequences: int, con
     def seconds(kernel: float, reduce: float) -> float:
         unit = unit_serving(kernel, reduce, 0.0, 0.0, 0.0)
         bound = BoundCalibrated(calibration.model_copy(update={"serving": unit}), deployment)
-        return float(bound.step_seconds(_load(sequences, context)))
+        return float(bound.step_seconds(_load(deployment, sequences, context)))
 
     nothing = seconds(0.0, 0.0)
     layers = float(deployment.architecture.layers)

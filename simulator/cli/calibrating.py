@@ -84,13 +84,12 @@ def _from_tables(profile: Gpu, engine: str, *, serving: bool) -> Calibration:
 def _from_steps(
     profile: Gpu, engine: str, path: Path, *, model: str | None, tp: int, weights: Format, kv: Format
 ) -> Calibration:
-    from simulator.attention import DenseAttention  # noqa: PLC0415 - help loads no simulator
-    from simulator.calibrate.steps import (  # noqa: PLC0415 - as above
+    from simulator.calibrate.steps import (  # noqa: PLC0415 - help loads no simulator
         calibrate_steps,
         check_steps,
         read_steps,
     )
-    from simulator.deployment import Deployment  # noqa: PLC0415 - as above
+    from simulator.deployment import Deployment, own_attention  # noqa: PLC0415 - as above
     from simulator.errors import SimulatorError, suggest  # noqa: PLC0415 - as above
     from simulator.model import Architecture  # noqa: PLC0415 - as above
     from simulator.scenario.catalog import find, names_in  # noqa: PLC0415 - as above
@@ -104,9 +103,10 @@ def _from_steps(
     if model is None:
         message = f"--from needs --model: the preset that ran; allowed: {', '.join(names_in('model'))}"
         raise SimulatorError(message)
+    architecture = load_part(find("model", model), Architecture)
     deployment = Deployment(
-        architecture=load_part(find("model", model), Architecture),
-        attention=DenseAttention(),
+        architecture=architecture,
+        attention=own_attention(architecture),
         gpu=profile,
         tp=tp,
         weight_dtype=weights.value,
