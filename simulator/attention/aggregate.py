@@ -7,7 +7,8 @@ context is ``s + offset``.  Every total that attention asks for follows from a f
 * rounded up to granules of g: a sequence enters a new granule when ``s + offset = 1 (mod g)``, so the
   growth is a periodic prefix sum over the counts of ``-offset mod g``;
 * capped: count and offset sum of the members below the cap, with a heap of the steps at which
-  they reach it.
+  they reach it;
+* longest: the largest offset, from a heap in which those that left are struck off when they come up.
 
 Joining and leaving cost O(log n); a window of k steps costs one short vector.
 """
@@ -188,6 +189,37 @@ class CapCounts:
         return base if steps == 1 else _RAMP[:steps] * self.below + base
 
 
+class LargestOffset:
+    """The largest offset of the members."""
+
+    __slots__ = ("_gone", "_heap")
+
+    def __init__(self) -> None:
+        self._heap: list[int] = []
+        self._gone: dict[int, int] = {}
+
+    def join(self, offset: int) -> None:
+        """Count a sequence in."""
+        heappush(self._heap, -offset)
+
+    def leave(self, offset: int) -> None:
+        """Count a sequence out."""
+        if self._heap[0] == -offset:
+            heappop(self._heap)
+        else:
+            self._gone[-offset] = self._gone.get(-offset, 0) + 1
+
+    def largest(self) -> int | None:
+        """Return the largest offset, or None without members."""
+        heap, gone = self._heap, self._gone
+        while heap and gone and gone.get(heap[0]):
+            gone[heap[0]] -= 1
+            if not gone[heap[0]]:
+                del gone[heap[0]]
+            heappop(heap)
+        return -heap[0] if heap else None
+
+
 class ContextAggregate:
     """The totals of `Contexts` from sufficient statistics.
 
@@ -211,6 +243,7 @@ class ContextAggregate:
         self._granules = {g: GranuleCounts(g) for g in granules}
         self._caps = {cap: CapCounts(cap) for cap in caps}
         self._all: list[GranuleCounts | CapCounts] = [*self._granules.values(), *self._caps.values()]
+        self._largest = LargestOffset()
         self._holders: dict[Hashable, int] = {}
         self._repeated = 0
 
@@ -219,6 +252,7 @@ class ContextAggregate:
         offset = context - self.step
         self._members += 1
         self._offsets += offset
+        self._largest.join(offset)
         for counts in self._all:
             counts.join(offset)
         for key, tokens in prefix:
@@ -232,6 +266,7 @@ class ContextAggregate:
         """Let the sequence that joined with `offset` leave."""
         self._members -= 1
         self._offsets -= offset
+        self._largest.leave(offset)
         for counts in self._all:
             counts.leave(offset)
         for key, tokens in prefix:
@@ -274,6 +309,14 @@ class ContextAggregate:
     def total_capped(self, cap_tokens: int, steps: int) -> IntTotals:
         """Return the sum of min(context, cap)."""
         return self._caps[cap_tokens].total(steps)
+
+    def longest(self, steps: int) -> IntTotals:
+        """Return the longest context; 0 without sequences."""
+        offset = self._largest.largest()
+        if offset is None:
+            return 0 if steps == 1 else _RAMP[:steps] * 0
+        base = self.step + offset
+        return base if steps == 1 else _RAMP[:steps] + base
 
     def repeated_prefix_tokens(self) -> int:
         """Return the tokens of shared prefixes held by the batch beyond their first holder."""

@@ -13,7 +13,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from simulator.attention.contexts import Contexts
-from simulator.attention.work import AttentionWork
+from simulator.attention.work import AttentionWork, at_most
 from simulator.frozen import FrozenModel, Tokens
 
 
@@ -69,7 +69,9 @@ class BlockTopKAttention(FrozenModel):
     def step_work(self, contexts: Contexts, steps: int) -> AttentionWork:
         """Return the work of each of the coming `steps` decode steps."""
         gathered = contexts.total_capped(self.kv_budget_tokens, steps)
-        return AttentionWork(gathered, gathered, contexts.total_rounded(self.block_tokens, steps))
+        entries = contexts.total_rounded(self.block_tokens, steps)
+        longest = at_most(contexts.longest(steps), self.kv_budget_tokens)
+        return AttentionWork(gathered, gathered, entries, longest)
 
     def prefill_attended_tokens(self, past: int, new: int) -> int:
         """Return the query-key pairs of a causal chunk of `new` tokens after `past` cached ones."""

@@ -41,6 +41,10 @@ class Contexts(Protocol):
         """Return the sum of min(context, cap)."""
         ...
 
+    def longest(self, steps: int) -> IntTotals:
+        """Return the longest context; 0 without sequences."""
+        ...
+
     def repeated_prefix_tokens(self) -> int:
         """Return the tokens of shared prefixes held by the batch beyond their first holder."""
         ...
@@ -85,6 +89,11 @@ class ContextArray:
     def total_capped(self, cap_tokens: int, steps: int) -> IntTotals:
         """Return the sum of min(context, cap)."""
         return self._sums(lambda context: min(context, cap_tokens), steps)
+
+    def longest(self, steps: int) -> IntTotals:
+        """Return the longest context; 0 without sequences."""
+        longest = [max((c + i for c in self._contexts), default=0) for i in range(steps)]
+        return longest[0] if steps == 1 else np.array(longest, dtype=np.int64)
 
     def repeated_prefix_tokens(self) -> int:
         """Return the tokens of shared prefixes held by the batch beyond their first holder."""

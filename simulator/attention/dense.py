@@ -62,8 +62,9 @@ class DenseAttention(FrozenModel):
         """Return the work of each of the coming `steps` decode steps."""
         total = contexts.total(steps)
         if self.reads_prefix_once:
-            return AttentionWork(total, total - contexts.repeated_prefix_tokens())
-        return AttentionWork(total, total)
+            read = total - contexts.repeated_prefix_tokens()
+            return AttentionWork(total, read, None, contexts.longest(steps))
+        return AttentionWork(total, total, None, contexts.longest(steps))
 
     def prefill_attended_tokens(self, past: int, new: int) -> int:
         """Return the query-key pairs of a causal chunk of `new` tokens after `past` cached ones."""

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from simulator.attention.contexts import Contexts
-from simulator.attention.work import AttentionWork
+from simulator.attention.work import AttentionWork, at_most
 from simulator.frozen import Count, FrozenModel, Tokens, TokensOrZero
 
 
@@ -60,10 +60,12 @@ class SlidingWindowAttention(FrozenModel):
 
     def step_work(self, contexts: Contexts, steps: int) -> AttentionWork:
         """Return the work of each of the coming `steps` decode steps."""
-        total = contexts.total_capped(self.window_tokens + self.sink_tokens, steps)
-        if self.window_every > 1:
-            total = total + (self.window_every - 1) * contexts.total(steps)
-        return AttentionWork(total, total)
+        cap, whole = self.window_tokens + self.sink_tokens, self.window_every - 1
+        total, longest = contexts.total_capped(cap, steps), contexts.longest(steps)
+        capped = at_most(longest, cap)
+        if whole:
+            total, capped = total + whole * contexts.total(steps), capped + whole * longest
+        return AttentionWork(total, total, None, capped)
 
     def prefill_attended_tokens(self, past: int, new: int) -> int:
         """Return the query-key pairs of a causal chunk of `new` tokens after `past` cached ones.

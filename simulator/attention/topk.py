@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from simulator.attention.contexts import Contexts
-from simulator.attention.work import AttentionWork
+from simulator.attention.work import AttentionWork, at_most
 from simulator.frozen import FrozenModel, Tokens
 
 
@@ -48,7 +48,7 @@ class TopKAttention(FrozenModel):
     def step_work(self, contexts: Contexts, steps: int) -> AttentionWork:
         """Return the work of each of the coming `steps` decode steps."""
         total = contexts.total_capped(self.kv_budget_tokens, steps)
-        return AttentionWork(total, total)
+        return AttentionWork(total, total, None, at_most(contexts.longest(steps), self.kv_budget_tokens))
 
     def prefill_attended_tokens(self, past: int, new: int) -> int:
         """Return the query-key pairs of a causal chunk of `new` tokens after `past` cached ones."""

@@ -34,8 +34,22 @@ class AttentionWork(NamedTuple):
     read_tokens : tokens whose keys and values are read from HBM.
     index_entries : selection keys scored and read (one per KV block for block top-k), or None for
         attention that selects nothing; each costs ``2 * query_heads * head_dim`` FLOPs per layer.
+    longest_tokens : tokens read by the sequence that reads most: kernels give each sequence few thread
+        blocks, so one long context can outlast the rest of the batch. 0: not told, none outlasts.
     """
 
     attended_tokens: IntTotals
     read_tokens: IntTotals
     index_entries: IntTotals | None = None
+    longest_tokens: IntTotals = 0
+
+
+def at_most(totals: IntTotals, cap: int) -> IntTotals:
+    """Return the smaller of each number and `cap`.
+
+    Examples
+    --------
+    >>> at_most(7, 5), at_most(np.array([4, 5, 6]), 5).tolist()
+    (5, [4, 5, 5])
+    """
+    return min(totals, cap) if isinstance(totals, int) else np.minimum(totals, cap)

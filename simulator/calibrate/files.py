@@ -24,8 +24,9 @@ def table(calibration: Calibration) -> list[tuple[str, ...]]:
     if calibration.serving is not None:
         s = calibration.serving
         numbers = (
-            f"kernels x {s.kernel_ratio:.3g}, all-reduces x {s.allreduce_ratio:.3g}, "
-            f"layer {s.layer_s:.3g} s, step {s.step_s:.3g} s, sequence {s.sequence_s:.3g} s"
+            f"kernels x {s.kernel_ratio:.3g}, attention x {s.attention_ratio:.3g}, all-reduces x "
+            f"{s.allreduce_ratio:.3g}, with prompts x {s.prompt_ratio:.3g}, layer {s.layer_s:.3g} s, "
+            f"step {s.step_s:.3g} s, sequence {s.sequence_s:.3g} s"
         )
         rows.append(("serving", "", *_fitted(s.fitted), numbers))
     return rows
@@ -52,6 +53,9 @@ def _fits(c: Calibration) -> Iterator[tuple[str, str, Fitted, str]]:
             f"{decode.small_ratio:.3g}, tile {decode.sequence_head_s:.3g} s, p {2**decode.squarings}"
         )
         yield "decode attention", dtype, decode.fitted, numbers
+    if c.split is not None:
+        numbers = f"{c.split.blocks} blocks at {c.split.block_bytes_per_s / 1e9:.4g} GB/s"
+        yield "unequal contexts", "", c.split.fitted, numbers
     for dtype, prefill in c.prefill_attention.items():
         numbers = (
             f"launch {prefill.launch_s:.3g} s, compute {prefill.compute_ratio:.3g}, token and head "

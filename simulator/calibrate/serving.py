@@ -13,12 +13,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from simulator.attention import ContextArray
-from simulator.calibrate.fitting import CORNER, Errors, Mask, Vector, fit_and_judge, fitted, rounded
+from simulator.attention import AttentionWork, ContextArray
+from simulator.calibrate.fitting import Errors, Mask, Vector, fit_and_judge, fitted
 from simulator.calibrate.runs import ServingRun, believable, measured_runs, of
+from simulator.calibrate.unknowns import NOTHING, UNIT, known_numbers, serving_of, solve, terms
 from simulator.deployment import Deployment, own_attention
 from simulator.hardware import Calibration, Gpu
-from simulator.hardware.calibration import ExpertsServing, Fitted, ServingFit
+from simulator.hardware.calibration import ExpertsServing
 from simulator.latency import StepLoad
 from simulator.latency.calibrated import BoundCalibrated
 from simulator.model import Architecture
@@ -26,6 +27,11 @@ from simulator.scenario.catalog import find
 from simulator.scenario.loader import load_part
 
 FEWEST_RUNS: Final = 25
+PRIOR: Final = 1.0
+"""How firmly ratios stay at 1.  Of 0.3, 0.6, 1 and 2 the one that predicts best the models left out of a fit
+(H100, two engines, two models each)."""
+
+
 FEWEST_EXPERT_RUNS: Final = 15
 EXPERTS_SERVING_NUMBERS: Final = ("experts_ratio", "kernel_ratio", "step_s", "sequence_s")
 EXPERTS_SERVING_BOUNDS: Final[dict[str, Any]] = {
@@ -35,14 +41,6 @@ EXPERTS_SERVING_BOUNDS: Final[dict[str, Any]] = {
 }
 """What the serving numbers of experts are called, in the order of the fit, and their bounds; which of them
 are fitted was chosen by cross-validation on the runs that fits may see."""
-
-LOWER: Final = (0.5, 0.2, 0.0, 0.0, 0.0)
-UPPER: Final = (1.5, 3.0, 1e-4, 5e-3, 2e-4)
-SCALE: Final = (1.0, 1.0, 1e-5, 1e-3, 1e-5)
-NOTHING: Final = 1e-9
-"""Numbers below this are at their bound of 0, s."""
-
-UNIT: Final = Fitted(table="unit", rows=1, held_out_rows=0)
 
 
 def with_serving(calibration: Calibration, gpu: Gpu) -> Calibration:
@@ -71,11 +69,12 @@ def calibrate_serving(
     seen = [run for run in usable if not run.held_out]
     if len(seen) < FEWEST_RUNS:
         return calibration
-    terms = np.array([_terms(calibration, gpu, run, presets[run.model]) for run in usable])
+    rows = np.concatenate([_terms(calibration, gpu, run, presets[run.model]) for run in usable])
     measured = np.array([run.tpot_s for run in usable])
     out = np.array([run.held_out for run in usable])
-    numbers = solve(terms[~out], measured[~out])
-    errors = Errors.of(terms[out] @ numbers, measured[out])
+    known = known_numbers({run.tp for run in seen}, {run.model for run in seen}, None)
+    numbers = solve(rows[~out], measured[~out], known=known, prior=PRIOR)
+    errors = Errors.of(rows[out] @ numbers, measured[out])
     source = f"systems/silicon_sample.csv, {calibration.gpu}, {calibration.engine}"
     serving = serving_of(numbers, fitted(source, len(seen), errors))
     return calibration.model_copy(update={"serving": serving})
@@ -108,15 +107,16 @@ def _expert_terms(
     dtype = deployment.expert_format
 
     def seconds(experts: float, kernels: float) -> float:
-        unit = ExpertsServing.model_construct(
+        unit = ExpertsServing(
             experts_ratio=experts, kernel_ratio=kernels, step_s=0.0, sequence_s=0.0, fitted=UNIT
         )
         changed = calibration.experts[dtype].model_copy(update={"serving": unit})
         fits = calibration.experts | {dtype: changed}
         return estimate(BoundCalibrated(calibration.model_copy(update={"experts": fits}), deployment), run)
 
-    fixed = seconds(0.0, 0.0)
-    return fixed, seconds(1.0, 0.0) - fixed, seconds(0.0, 1.0) - fixed, float(run.concurrency)
+    both = seconds(1.0, 1.0)
+    experts, kernels = seconds(2.0, 1.0) - both, seconds(1.0, 2.0) - both
+    return both - experts - kernels, experts, kernels, float(run.concurrency)
 
 
 def _experts_serving(terms: Vector, runs: Sequence[ServingRun], what: str) -> ExpertsServing | None:
@@ -140,81 +140,10 @@ def _experts_serving(terms: Vector, runs: Sequence[ServingRun], what: str) -> Ex
     return ExpertsServing.model_validate(bounded | {"fitted": by})
 
 
-def serving_of(numbers: Vector, by: Fitted) -> ServingFit:
-    """Return a solution as serving numbers, rounded, with its provenance."""
-    kernel, reduce, layer, step, sequence = (
-        rounded(float(number)) if number > NOTHING else 0.0 for number in numbers
-    )
-    return ServingFit(
-        kernel_ratio=kernel,
-        allreduce_ratio=reduce,
-        layer_s=layer,
-        step_s=step,
-        sequence_s=sequence,
-        fitted=by,
-    )
-
-
-def solve(
-    terms: Vector,
-    measured: Vector,
-    *,
-    lower: tuple[float, ...] = LOWER,
-    upper: tuple[float, ...] = UPPER,
-) -> Vector:
-    """Return the serving numbers for which ``terms @ numbers`` is nearest to `measured`.
-
-    Parameters
-    ----------
-    terms : shape (rows, 5).
-    measured : durations, s.
-    lower, upper : bounds of the numbers.
-    """
-    from scipy.optimize import least_squares  # noqa: PLC0415 - an extra, and slow to import
-
-    def residuals(numbers: Vector) -> Vector:
-        difference: Vector = np.log(np.maximum(terms @ numbers, 1e-9) / measured)
-        return difference
-
-    start = np.clip((1.0, 1.0, 5e-6, 5e-4, 1e-5), np.array(lower), np.array(upper))
-    end = least_squares(
-        residuals,
-        start,
-        bounds=(lower, upper),
-        x_scale=SCALE,
-        loss="soft_l1",
-        f_scale=CORNER,
-        ftol=1e-12,
-        xtol=1e-12,
-        gtol=1e-12,
-        max_nfev=5000,
-    )
-    solution: Vector = end.x
-    return solution
-
-
-def unit_serving(kernel: float, reduce: float, layer: float, step: float, sequence: float) -> ServingFit:
-    """Return serving numbers that single out a term, unchecked: a ratio of 0 is no real one."""
-    return ServingFit.model_construct(
-        kernel_ratio=kernel,
-        allreduce_ratio=reduce,
-        layer_s=layer,
-        step_s=step,
-        sequence_s=sequence,
-        fitted=UNIT,
-    )
-
-
-def _terms(calibration: Calibration, gpu: Gpu, run: ServingRun, architecture: Architecture) -> list[float]:
-    """Return what each of the five numbers is multiplied with in the estimate of `run`'s time per token."""
+def _terms(calibration: Calibration, gpu: Gpu, run: ServingRun, architecture: Architecture) -> Vector:
+    """Return what each number is multiplied with in the estimate of `run`'s time per token."""
     deployment = deployment_of(run, gpu, architecture)
-    nothing = _estimate(calibration, deployment, run, (0.0, 0.0, 0.0, 0.0, 0.0))
-    units = ((1.0, 0.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 1e-6, 0.0, 0.0))
-    kernels, reduces, layers = (
-        (_estimate(calibration, deployment, run, unit) - nothing) / max(unit) for unit in units
-    )
-    # The traffic of the norms is no number of the fit; it counts as kernels.
-    return [kernels + nothing, reduces, layers, 1.0, float(run.concurrency)]
+    return terms(calibration, deployment, lambda bound: np.array([estimate(bound, run)]))
 
 
 def deployment_of(run: ServingRun, gpu: Gpu, architecture: Architecture) -> Deployment:
@@ -237,26 +166,22 @@ def _interruptions(run: ServingRun) -> float:
     return (run.concurrency - 1) / run.output_tokens
 
 
-def _estimate(
-    calibration: Calibration,
-    deployment: Deployment,
-    run: ServingRun,
-    numbers: tuple[float, float, float, float, float],
-) -> float:
-    unit = unit_serving(*numbers)
-    return estimate(BoundCalibrated(calibration.model_copy(update={"serving": unit}), deployment), run)
-
-
 def estimate(bound: BoundCalibrated, run: ServingRun) -> float:
     """Return the time per token of `run` in a steady state, s."""
     others, mean = run.concurrency - 1, run.prompt_tokens + run.output_tokens // 2
     attention = bound.deployment.attention
-    work = attention.step_work(ContextArray([mean] * run.concurrency), 1)
+    longest = attention.step_work(ContextArray([run.prompt_tokens + run.output_tokens]), 1).read_tokens
+
+    def running_of(sequences: int) -> AttentionWork:
+        work = attention.step_work(ContextArray([mean] * sequences), 1)
+        return work._replace(longest_tokens=longest)
+
+    work = running_of(run.concurrency)
     decode = float(bound.step_seconds(StepLoad(1, run.concurrency, work)))
     if not others:
         return decode
     prompt = run.prompt_tokens
     pairs = attention.prefill_attended_tokens(0, prompt)
-    running = attention.step_work(ContextArray([mean] * others), 1)
+    running = running_of(others)
     shared = float(bound.step_seconds(StepLoad(1, others, running, prompt, pairs, prompt, 1)))
     return decode + _interruptions(run) * (shared - decode)

@@ -1,28 +1,37 @@
-"""A user's own engine: its serving numbers from measured decode steps.
+"""A user's own engine: its serving numbers from measured steps.
 
-A file of steps has one row per step without prefill tokens: how many sequences decoded, the tokens in their
-caches summed, and how long the step took. The kernel numbers stay those of the shipped calibration; the
-five serving numbers are fitted. Whole batch sizes are held out to judge the fit.
+A file of steps has one row per step: how many sequences decoded, the tokens in their caches summed, and how
+long the step took. Where the rows also say how many tokens the longest of them had, what unequal contexts
+cost is fitted too; where they tell the prompt tokens of the step, what prompts cost. The kernel numbers stay
+those of the shipped calibration. Whole batch sizes are held out to judge the fit.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from simulator.attention import ContextArray
-from simulator.calibrate.fitting import Errors, Vector, fitted
-from simulator.calibrate.serving import LOWER, UPPER, serving_of, solve, unit_serving
+from simulator.attention import AttentionWork
+from simulator.calibrate.fitting import CORNER, Errors, Vector, fitted, rounded
+from simulator.calibrate.unknowns import UNIT, known_numbers, serving_of, solve, terms
 from simulator.deployment import Deployment
 from simulator.errors import SimulatorError, suggest
-from simulator.hardware import Calibration
+from simulator.hardware import Calibration, Gpu
+from simulator.hardware.calibration import SplitFit
 from simulator.latency import RooflineLatency, StepLoad
 from simulator.latency.calibrated import BoundCalibrated
 
 COLUMNS: Final = ("sequences", "context_tokens", "step_s")
+TP: Final = "tp"
+LONGEST: Final = "longest_tokens"
+PROMPTS: Final = ("prefill_tokens", "prefill_sequences", "prefill_past_tokens")
+"""Prompt tokens computed in the step, of how many prompts, and how many of theirs were cached before."""
+
+NEW, MANY, PAST = PROMPTS
 FEWEST_STEPS: Final = 50
 FEWEST_BATCHES: Final = 5
 HOLD_OUT_ONE_IN: Final = 3
@@ -33,13 +42,33 @@ FASTEST_RATIO: Final = 0.5
 SLOWEST_RATIO: Final = 200.0
 """Median step over its roofline time: outside of this the unit is not seconds."""
 
+MOST_FAULTS: Final = 10
+"""Faulty lines that are told of a column."""
+
+BLOCK_RATES: Final = np.geomspace(20e9, 1e12, 40)
+"""Rates of one thread block that are tried, bytes/s."""
+
+PRIOR: Final = 0.1
+"""How firmly ratios stay where they were: single steps tell more than means over runs."""
+
+MOST_FITTED: Final = 3000
+"""Steps that a fit looks at, evenly spread over those it may see: neighbours tell nothing new."""
+
 
 class MeasuredStepsError(SimulatorError):
     """A file of steps that cannot be used; says which lines or what is missing."""
 
 
-def read_steps(path: Path) -> pd.DataFrame:
-    """Return the steps in a CSV file with the columns `COLUMNS`; others are ignored.
+def read_steps(path: Path, *, tp: int = 1) -> pd.DataFrame:
+    """Return the steps in a CSV file with the columns `COLUMNS`; others are ignored but for these.
+
+    ``tp``: GPUs of the replica. ``longest_tokens``: tokens of the longest context; without it nothing is
+    learnt of unequal contexts. `PROMPTS`: all three or none; without them all steps are decode steps.
+
+    Parameters
+    ----------
+    path : the file.
+    tp : tensor-parallel GPUs, where the file has no column of them.
 
     Raises
     ------
@@ -51,24 +80,57 @@ def read_steps(path: Path) -> pd.DataFrame:
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         message = f"{path}: no table of steps: {error}"
         raise MeasuredStepsError(message) from error
-    missing = [name for name in COLUMNS if name not in rows]
+    needed = COLUMNS + (PROMPTS if any(name in rows for name in PROMPTS) else ())
+    missing = [name for name in needed if name not in rows]
     if missing:
         told = "; ".join(f"column {name!r} is missing, {suggest(name, rows.columns)}" for name in missing)
         message = f"{path}:1: {told}"
         raise MeasuredStepsError(message)
-    numbers = pd.DataFrame({name: pd.to_numeric(rows[name], errors="coerce") for name in COLUMNS})
+    names = [*needed, *(name for name in (TP, LONGEST) if name in rows)]
+    numbers = pd.DataFrame({name: pd.to_numeric(rows[name], errors="coerce") for name in names})
     faults = [
-        f"{path}:{line + 2}: {name}: {rows[name].iloc[line]} is no positive number"
-        for name in COLUMNS
-        for line in np.flatnonzero(~((numbers[name] > 0) & np.isfinite(numbers[name])))[:10]
+        f"{path}:{line + 2}: {name}: {rows[name].iloc[line]} {what}"
+        for name in names
+        for what, bad in _wrong(numbers, name)
+        for line in np.flatnonzero(bad)[:MOST_FAULTS]
     ]
     if faults:
         raise MeasuredStepsError("\n".join(faults))
-    return numbers
+    absent: dict[str, float] = {TP: tp, **dict.fromkeys((LONGEST, *PROMPTS), 0)}
+    return numbers.assign(**{name: value for name, value in absent.items() if name not in numbers})
 
 
-def check_steps(steps: pd.DataFrame, deployment: Deployment, path: Path) -> None:
+def _wrong(numbers: pd.DataFrame, name: str) -> list[tuple[str, pd.Series[bool]]]:
+    """Return what can be wrong with a column, and where it is."""
+    column, finite = numbers[name], np.isfinite(numbers[name])
+    prompts = numbers[NEW] > 0 if NEW in numbers else pd.Series(data=False, index=numbers.index)
+    least: Vector | float
+    if name in PROMPTS or name == LONGEST:
+        least, text = 0.0, "is no number from 0 on"
+    elif name == "step_s":
+        least, text = np.finfo(float).tiny, "is no positive number"
+    else:
+        # A step of prompts alone decodes nothing.
+        least, text = np.where(prompts & (name != TP), 0.0, 1.0), "is no number from 1 on"
+    found = [(text, ~(finite & (column >= least)))]
+    if name != "step_s":
+        found.append(("is no whole number", finite & (column != np.floor(column))))
+    if name == LONGEST:
+        total = numbers["context_tokens"]
+        found.append(("tokens are more than context_tokens, those of all contexts together", column > total))
+    if name == MANY:
+        found.append(("prompts cannot hold the prefill_tokens", prompts & (column < 1)))
+    return found
+
+
+def check_steps(steps: pd.DataFrame, deployments: Mapping[int, Deployment], path: Path) -> None:
     """Refuse steps that cannot carry a fit, or that are not in seconds.
+
+    Parameters
+    ----------
+    steps : as `read_steps` returns.
+    deployments : what ran, by tensor-parallel GPUs.
+    path : the file, for the message.
 
     Raises
     ------
@@ -76,21 +138,26 @@ def check_steps(steps: pd.DataFrame, deployment: Deployment, path: Path) -> None
         With what is missing, or with the factor by which the steps miss what the hardware can do.
     """
     faults = []
-    batches = steps["sequences"].nunique()
-    mean = steps["context_tokens"] / steps["sequences"]
-    if len(steps) < FEWEST_STEPS:
-        faults.append(f"{len(steps)} steps, but a fit needs {FEWEST_STEPS}")
+    models = {deployment.architecture for deployment in deployments.values()}
+    faults += [
+        f"{a.name} has windows in some layers, of which sums of contexts do not tell what is read"
+        for a in models
+        if a.sliding is not None
+    ]
+    decodes = steps[(steps[NEW] == 0)]
+    batches = decodes["sequences"].nunique()
+    mean = decodes["context_tokens"] / decodes["sequences"]
+    if len(decodes) < FEWEST_STEPS:
+        faults.append(f"{len(decodes)} steps without prompts, but a fit needs {FEWEST_STEPS}")
     if batches < FEWEST_BATCHES:
         faults.append(f"{batches} different numbers of sequences, but a fit needs {FEWEST_BATCHES}")
-    if len(steps) and mean.max() < LEAST_SPREAD * mean.min():
+    if len(decodes) and mean.max() < LEAST_SPREAD * mean.min():
         faults.append(
             f"contexts of {mean.min():.0f} to {mean.max():.0f} tokens per sequence, but the longest must be "
             f"{LEAST_SPREAD:g} times the shortest"
         )
     if not faults:
-        bound = RooflineLatency(layer_overhead_s=0.0).bind(deployment)
-        least = np.array([float(bound.step_seconds(_load(deployment, n, c))) for n, c in _pairs(steps)])
-        ratio = float(np.median(steps["step_s"].to_numpy() / least))
+        ratio = float(np.median(np.concatenate(list(_over_bound(steps, deployments)))))
         if not FASTEST_RATIO <= ratio <= SLOWEST_RATIO:
             faults.append(
                 f"steps take {ratio:.3g} times what the data sheet allows in the median; step_s is in "
@@ -100,61 +167,125 @@ def check_steps(steps: pd.DataFrame, deployment: Deployment, path: Path) -> None
         raise MeasuredStepsError("\n".join(f"{path}: {fault}" for fault in faults))
 
 
+def _over_bound(steps: pd.DataFrame, deployments: Mapping[int, Deployment]) -> list[Vector]:
+    """Return measured over least durations, an array for each number of GPUs."""
+    ratios = []
+    for tp, rows in _thinned(steps).groupby(TP):
+        bound = RooflineLatency(layer_overhead_s=0.0).bind(deployments[int(str(tp))])
+        least = np.array([float(bound.step_seconds(load)) for load in loads(rows)])
+        ratios.append(rows["step_s"].to_numpy(dtype=np.float64) / least)
+    return ratios
+
+
+def loads(steps: pd.DataFrame) -> list[StepLoad]:
+    """Return what each step was asked for, as a latency model sees it.
+
+    Prompts that share a step are taken as equally long, and all of them as ending with it.
+    """
+    columns = (steps[name].to_numpy(dtype=np.int64) for name in (*COLUMNS[:2], LONGEST, *PROMPTS))
+    found = []
+    for count, context, longest, new, prompts, past in zip(*columns, strict=True):
+        work = AttentionWork(int(context), int(context), None, int(longest))
+        each = new / max(prompts, 1)
+        pairs = past * each + new * (each + 1) / 2
+        read = int(past + new) if new else 0
+        found.append(StepLoad(1, int(count), work, int(new), int(pairs), read, int(prompts)))
+    return found
+
+
 def calibrate_steps(
-    calibration: Calibration, deployment: Deployment, steps: pd.DataFrame, source: str
+    calibration: Calibration, deployments: Mapping[int, Deployment], steps: pd.DataFrame, source: str
 ) -> Calibration:
     """Return `calibration` with serving numbers fitted to measured steps.
 
     Parameters
     ----------
     calibration : kernel numbers of the GPU and engine.
-    deployment : what ran.
+    deployments : what ran, by tensor-parallel GPUs.
     steps : as `read_steps` returns.
     source : name of the file.
 
     Notes
     -----
-    Steps of one model cannot tell time per layer from time per step, which takes both; without tensor
-    parallelism nothing is learnt of all-reduces, whose ratio stays as it was.
+    Every number of GPUs counts the same, however many of its steps there are. Every third batch size is held
+    out, not the smallest: hashes of few sizes may leave none. Of all other steps at most `MOST_FITTED` are
+    looked at.
     """
-    # What other people's engines made of experts says nothing of this one.
-    alone = {dtype: fit.model_copy(update={"serving": None}) for dtype, fit in calibration.experts.items()}
-    calibration = calibration.model_copy(update={"experts": alone})
-    terms = np.array([_terms(calibration, deployment, n, c) for n, c in _pairs(steps)])
-    measured = steps["step_s"].to_numpy(dtype=np.float64)
-    # Every third batch size is held out, not the smallest: hashes of few sizes may leave none.
     sizes = np.unique(steps["sequences"])
     out = np.isin(steps["sequences"], sizes[1::HOLD_OUT_ONE_IN])
-    before = calibration.serving.allreduce_ratio if calibration.serving else 1.0
-    single = deployment.tp == 1
-    lower = (LOWER[0], before - 1e-9 if single else LOWER[1], 0.0, LOWER[3], LOWER[4])
-    upper = (UPPER[0], before + 1e-9 if single else UPPER[1], 1e-12, 1.0, UPPER[4])
-    numbers = solve(terms[~out], measured[~out], lower=lower, upper=upper)
-    errors = Errors.of(terms[out] @ numbers, measured[out])
-    serving = serving_of(numbers, fitted(source, int((~out).sum()), errors))
-    return calibration.model_copy(update={"serving": serving})
+    seen, unseen = _thinned(steps[~out]), steps[out]
+    gpu = next(iter(deployments.values())).gpu
+    # What other people's engines made of experts says nothing of this one.
+    alone = {dtype: fit.model_copy(update={"serving": None}) for dtype, fit in calibration.experts.items()}
+    base = calibration.model_copy(update={"split": None, "experts": alone})
+    models = {deployment.architecture.name for deployment in deployments.values()}
+    known = known_numbers([int(tp) for tp in seen[TP].unique()], models, calibration.serving)
+    if not seen[NEW].any():
+        known["prompt_ratio"] = calibration.serving.prompt_ratio if calibration.serving else 1.0
+    tried = [
+        (split, *_fit(_with_split(base, split), deployments, seen, known)) for split in _splits(gpu, seen)
+    ]
+    split, numbers, _ = min(tried, key=lambda one: one[2])
+    best = _with_split(base, split)
+    rows, measured = _rows(best, deployments, unseen)
+    by = fitted(source, len(seen), Errors.of(rows @ numbers, measured))
+    return best.model_copy(
+        update={
+            "serving": serving_of(numbers, by),
+            "split": best.split.model_copy(update={"fitted": by}) if best.split else None,
+        }
+    )
 
 
-def _pairs(steps: pd.DataFrame) -> list[tuple[int, int]]:
-    return list(zip(steps["sequences"].astype(int), steps["context_tokens"].astype(int), strict=True))
+def _splits(gpu: Gpu, steps: pd.DataFrame) -> list[SplitFit | None]:
+    """Return the ways of dividing contexts among thread blocks that are tried; None: in balance."""
+    if not steps[LONGEST].any() or gpu.multiprocessors is None:
+        return [None]
+    blocks = int(gpu.multiprocessors.value)
+    rates = [rounded(float(rate)) for rate in BLOCK_RATES]
+    return [None, *(SplitFit(blocks=blocks, block_bytes_per_s=rate, fitted=UNIT) for rate in rates)]
 
 
-def _load(deployment: Deployment, sequences: int, context: int) -> StepLoad:
-    # The file tells the sum alone: all contexts are taken as equal.
-    least, longer = divmod(context, sequences)
-    contexts = [least + 1] * longer + [least] * (sequences - longer)
-    return StepLoad(1, sequences, deployment.attention.step_work(ContextArray(contexts), 1))
+def _with_split(calibration: Calibration, split: SplitFit | None) -> Calibration:
+    return calibration.model_copy(update={"split": split})
 
 
-def _terms(calibration: Calibration, deployment: Deployment, sequences: int, context: int) -> Vector:
-    """Return what each of the five numbers is multiplied with in the time of one step."""
+def _fit(
+    calibration: Calibration,
+    deployments: Mapping[int, Deployment],
+    steps: pd.DataFrame,
+    known: dict[str, float],
+) -> tuple[Vector, float]:
+    """Return the serving numbers and the cost that they leave."""
+    rows, measured = _rows(calibration, deployments, steps)
+    counts = steps.sort_values(TP, kind="stable").groupby(TP)[TP].transform("size").to_numpy()
+    weights = len(steps) / (steps[TP].nunique() * counts)
+    numbers = solve(rows, measured, weights=weights, known=known, before=calibration.serving, prior=PRIOR)
+    scaled = np.log(rows @ numbers / measured) / CORNER
+    return numbers, float(weights @ (np.sqrt(1.0 + scaled * scaled) - 1.0))
 
-    def seconds(kernel: float, reduce: float) -> float:
-        unit = unit_serving(kernel, reduce, 0.0, 0.0, 0.0)
-        bound = BoundCalibrated(calibration.model_copy(update={"serving": unit}), deployment)
-        return float(bound.step_seconds(_load(deployment, sequences, context)))
 
-    nothing = seconds(0.0, 0.0)
-    layers = float(deployment.architecture.layers)
-    # The traffic of the norms is no number of the fit; it counts as kernels.
-    return np.array([seconds(1.0, 0.0), seconds(0.0, 1.0) - nothing, layers, 1.0, float(sequences)])
+def _rows(
+    calibration: Calibration, deployments: Mapping[int, Deployment], steps: pd.DataFrame
+) -> tuple[Vector, Vector]:
+    """Return the terms of the steps and their durations, s, ordered by the number of GPUs."""
+    found, measured = [], []
+    for tp, chosen in steps.sort_values(TP, kind="stable").groupby(TP):
+        asked = loads(chosen)
+
+        def seconds(bound: BoundCalibrated, asked: list[StepLoad] = asked) -> Vector:
+            return np.array([float(bound.step_seconds(load)) for load in asked])
+
+        found.append(terms(calibration, deployments[int(str(tp))], seconds))
+        measured.append(chosen["step_s"].to_numpy(dtype=np.float64))
+    return np.concatenate(found), np.concatenate(measured)
+
+
+def _thinned(steps: pd.DataFrame) -> pd.DataFrame:
+    """Return at most `MOST_FITTED` steps, evenly spread over those with and without prompts of every plan."""
+    if len(steps) <= MOST_FITTED:
+        return steps
+    kinds = [kind for _, kind in steps.groupby([steps[TP], steps[NEW] > 0])]
+    most = MOST_FITTED // len(kinds)
+    ends = [np.linspace(0, len(kind) - 1, min(most, len(kind))).astype(int) for kind in kinds]
+    return pd.concat([kind.iloc[chosen] for kind, chosen in zip(kinds, ends, strict=True)])

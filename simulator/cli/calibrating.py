@@ -104,18 +104,22 @@ def _from_steps(
         message = f"--from needs --model: the preset that ran; allowed: {', '.join(names_in('model'))}"
         raise SimulatorError(message)
     architecture = load_part(find("model", model), Architecture)
-    deployment = Deployment(
-        architecture=architecture,
-        attention=own_attention(architecture),
-        gpu=profile,
-        tp=tp,
-        weight_dtype=weights.value,
-        kv_dtype=kv.value,
-        compute_dtype=weights.value,
-    )
-    found = read_steps(path)
-    check_steps(found, deployment, path)
-    return calibrate_steps(base, deployment, found, f"{path.name}: {model}, tp {tp}")
+    found = read_steps(path, tp=tp)
+    deployments = {
+        gpus: Deployment(
+            architecture=architecture,
+            attention=own_attention(architecture),
+            gpu=profile,
+            tp=gpus,
+            weight_dtype=weights.value,
+            kv_dtype=kv.value,
+            compute_dtype=weights.value,
+        )
+        for gpus in sorted({int(gpus) for gpus in found["tp"]})
+    }
+    check_steps(found, deployments, path)
+    tps = ", ".join(str(gpus) for gpus in deployments)
+    return calibrate_steps(base, deployments, found, f"{path.name}: {model}, tp {tps}")
 
 
 def _with_serving(levels: str) -> bool:

@@ -149,7 +149,7 @@ class FastReplica:
     def _advance(self) -> None:
         """Take account of the planned steps of the macro step in flight."""
         steps = self._planned
-        _, decoding, (attended, read, index), *prefill = self._load
+        _, decoding, (attended, read, index, longest), *prefill = self._load
         held_steps = self._cache.held * steps
         if steps > 1:
             # The blocks of the first step were held when it started; those of the others come now.
@@ -169,6 +169,7 @@ class FastReplica:
                 attended_sum,
                 attended_sum if read is attended else _sum(read, steps),
                 0 if index is None else _sum(index, steps),
+                _sum(longest, steps),
                 *prefill,
                 self._cache.held,
                 held_steps,

@@ -19,7 +19,14 @@ _START, _END, _DECODING, _PREFILL = (
 )
 _SUMMED = tuple(
     STEP_COLUMNS.index(name)
-    for name in ("steps", "attended_tokens", "read_tokens", "index_entries", "kv_block_steps")
+    for name in (
+        "steps",
+        "attended_tokens",
+        "read_tokens",
+        "index_entries",
+        "longest_tokens",
+        "kv_block_steps",
+    )
 )
 _LATEST = tuple(STEP_COLUMNS.index(name) for name in ("end_ns", "kv_blocks", "last_step_ns"))
 _TOKENS = TRIAL_COLUMNS.index("output_tokens")

@@ -28,6 +28,7 @@ STEP_COLUMNS: Final = (
     "attended_tokens",
     "read_tokens",
     "index_entries",
+    "longest_tokens",
     "prefill_tokens",
     "prefill_attended_tokens",
     "prefill_read_tokens",

@@ -196,6 +196,7 @@ class ReferenceReplica:
                 int(work.attended_tokens),
                 int(work.read_tokens),
                 0 if work.index_entries is None else int(work.index_entries),
+                int(work.longest_tokens),
                 load.prefill_tokens,
                 load.prefill_attended_tokens,
                 load.prefill_read_tokens,

@@ -91,6 +91,14 @@ class DecodeAttentionFit(FrozenModel):
     fitted: Fitted = Field(description="[-] provenance and error")
 
 
+class SplitFit(FrozenModel):
+    """How decode attention divides its work among thread blocks; see `simulator.latency.decode_attention`."""
+
+    blocks: int = Field(ge=1, le=10_000, description="[-] thread blocks that run at once: multiprocessors")
+    block_bytes_per_s: float = Field(ge=1e9, le=1e13, description="[bytes/s] rate of one thread block")
+    fitted: Fitted = Field(description="[-] provenance and error of the steps that it was fitted to")
+
+
 class PrefillAttentionFit(FrozenModel):
     """Prefill attention; see `simulator.hardware.forms.prefill_attention_seconds`."""
 
@@ -138,10 +146,13 @@ class ExpertsServing(FrozenModel):
     """What a running engine makes of models with experts in one format.
 
     The measured runs of mixtures of experts are of other versions of the engine, and of other kernels, than
-    the tables and the runs of dense models are. All-reduces and layers are as in `ServingFit`.
+    the tables and the runs of dense models are. All-reduces of steps without prompts, and layers, are as in
+    `ServingFit`.
     """
 
-    experts_ratio: Efficiency = Field(description="[-] experts in a running engine over experts timed alone")
+    experts_ratio: Efficiency = Field(
+        description="[-] times of experts over those that `ServingFit` makes of experts timed alone"
+    )
     kernel_ratio: Efficiency = Field(description="[-] the same of the other kernels")
     step_s: float = Field(ge=0.0, le=1.0, description="[s] host and scheduler time of a step")
     sequence_s: float = Field(ge=0.0, le=1e-2, description="[s] host time per running sequence")
@@ -209,12 +220,17 @@ class ExpertsFit(FrozenModel):
 class ServingFit(FrozenModel):
     """What kernels timed alone do not show: overlap, launches between them, host and scheduler time.
 
-    A step takes ``kernel_ratio * kernels + allreduce_ratio * all-reduces + layers * layer_s + step_s +
-    sequence_s * sequences``.
+    A step takes ``kernel_ratio * kernels + attention_ratio * decode attention + allreduce_ratio *
+    all-reduces + layers * layer_s + step_s + sequence_s * sequences``. With prompts in it, kernels and
+    all-reduces take `prompt_ratio` instead: no captured graph, large messages, GPUs that are fully busy.
     """
 
     kernel_ratio: Efficiency = Field(description="[-] kernels in a running engine over kernels timed alone")
+    attention_ratio: Efficiency = Field(description="[-] the same of decode attention and block selection")
     allreduce_ratio: float = Field(ge=0.0, le=20.0, description="[-] the same of all-reduces")
+    prompt_ratio: Efficiency = Field(
+        description="[-] the same of all kernels but decode attention in steps with prompts"
+    )
     layer_s: float = Field(ge=0.0, le=1e-2, description="[s] launches of one decoder layer")
     step_s: float = Field(ge=0.0, le=1.0, description="[s] host and scheduler time of a step")
     sequence_s: float = Field(ge=0.0, le=1e-2, description="[s] host time per running sequence")
@@ -239,6 +255,7 @@ class Calibration(FrozenModel):
     ] = ()
     gemm: dict[Dtype, GemmFit] = Field(default={}, description="[-] matrix products by number format")
     decode_attention: dict[Dtype, DecodeAttentionFit] = Field(default={}, description="[-] by KV format")
+    split: SplitFit | None = Field(default=None, description="[-] unequal contexts in decode attention")
     prefill_attention: dict[Dtype, PrefillAttentionFit] = Field(default={}, description="[-] by KV format")
     allreduce: Annotated[
         tuple[AllreduceFit, ...], Field(strict=False, description="[-] by number of GPUs")

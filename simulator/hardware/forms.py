@@ -119,6 +119,46 @@ def decode_attention_seconds(
     return launch_s + square_norm(small + large, sequence_head_s * sequence_heads, squarings)
 
 
+def splits(blocks: int, items: int) -> int:
+    """Return among how many thread blocks a sequence and KV head are divided, where `blocks` run at once.
+
+    Examples
+    --------
+    >>> splits(148, 32), splits(148, 96), splits(148, 256)
+    (4, 1, 1)
+    """
+    return max(1, blocks // max(items, 1))
+
+
+def late_ratio(blocks: int, items: int) -> float:
+    """Return the part of the sequences and KV heads that wait for a free thread block.
+
+    Examples
+    --------
+    >>> late_ratio(148, 96), late_ratio(100, 125)
+    (0.0, 0.2)
+    """
+    return max(0, items - blocks) / max(items, 1)
+
+
+def outlasting(balanced_s: Number, longest_s: Number, late: Number) -> Number:
+    """Return the time of a kernel in which one sequence may outlast the others, s.
+
+    Parameters
+    ----------
+    balanced_s : time with all thread blocks busy to the end.
+    longest_s : time of the thread blocks that read the longest context.
+    late : part of the sequences that begin after others have ended; the longest may be one of them.
+
+    Examples
+    --------
+    >>> float(outlasting(3.0, 5.0, 0.0)), float(outlasting(5.0, 4.0, 0.5))
+    (5.0, 7.0)
+    """
+    result: Number = np.maximum(longest_s, balanced_s + late * longest_s)
+    return result
+
+
 def prefill_attention_seconds(
     attended_flops: Number,
     token_heads: Number,

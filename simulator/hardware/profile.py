@@ -54,6 +54,7 @@ def _between(low: float, high: float, unit: str) -> Callable[[Figure], Figure]:
 FlopsPerS = Annotated[Figure, AfterValidator(_between(1e12, 1e18, "FLOP/s"))]
 Bytes = Annotated[Figure, AfterValidator(_between(1e6, 1e14, "bytes"))]
 BytesPerS = Annotated[Figure, AfterValidator(_between(1e9, 1e15, "bytes/s"))]
+Multiprocessors = Annotated[Figure, AfterValidator(_between(1, 1e4, "multiprocessors"))]
 Watts = Annotated[Figure, AfterValidator(_between(1.0, 1e5, "W"))]
 UsdPerHour = Annotated[Figure, AfterValidator(_between(0.0, 1e3, "USD/h"))]
 Latency = Annotated[Figure, AfterValidator(_between(0.0, 1e-2, "s"))]
@@ -80,6 +81,9 @@ class Gpu(FrozenModel):
         description="[bytes/s] peak bandwidth to the other GPUs of the node, per GPU and direction"
     )
     l2_bytes: Bytes = Field(description="[bytes] last-level cache on the GPU")
+    multiprocessors: Multiprocessors | None = Field(
+        default=None, description="[-] streaming multiprocessors that are enabled; null where unknown"
+    )
     tdp_watts: Watts = Field(description="[W] power limit of the GPU")
     idle_watts: Watts = Field(description="[W] power of a GPU that holds a model and runs nothing")
     price_usd_per_hour: UsdPerHour = Field(description="[USD/h] price of one GPU with its share of the host")

@@ -23,6 +23,7 @@ class StepRows:
     attended_tokens: IntVector
     read_tokens: IntVector
     index_entries: IntVector
+    longest_tokens: IntVector
     prefill_tokens: IntVector
     prefill_attended_tokens: IntVector
     prefill_read_tokens: IntVector

@@ -17,15 +17,15 @@ from typing import Final, Literal
 import numpy as np
 from pydantic import Field
 
-from simulator.attention.work import AttentionWork, FloatVector, IntTotals, IntVector, Seconds
+from simulator.attention.work import FloatVector, Seconds
 from simulator.deployment import ACTIVATION_BYTES, Deployment
 from simulator.errors import UnknownNameError, suggest
 from simulator.frozen import FrozenModel
 from simulator.hardware import Calibration, Gpu
 from simulator.hardware.calibration import ExpertsFit, Fitted, ServingFit
-from simulator.hardware.forms import square_norm
 from simulator.latency.breakdown import Part, StepRows, by_value
 from simulator.latency.collectives import allreduce_seconds
+from simulator.latency.decode_attention import BoundDecodeAttention
 from simulator.latency.load import StepLoad
 from simulator.latency.operations import (
     AttentionCosts,
@@ -38,6 +38,8 @@ from simulator.latency.roofline import BoundRoofline, RooflineLatency
 
 KERNELS_ALONE: Final = ServingFit(
     kernel_ratio=1.0,
+    attention_ratio=1.0,
+    prompt_ratio=1.0,
     allreduce_ratio=1.0,
     layer_s=0.0,
     step_s=0.0,
@@ -118,8 +120,9 @@ def _with_experts(serving: ServingFit, experts: ExpertsFit | None) -> ServingFit
     """Return the numbers of a running engine, those that its runs with such experts tell in their place."""
     if experts is None or experts.serving is None:
         return serving
-    told = experts.serving.model_dump(include={"kernel_ratio", "step_s", "sequence_s"})
-    return serving.model_copy(update=told)
+    told, names = experts.serving, ("kernel_ratio", "attention_ratio", "prompt_ratio")
+    ratios = {name: told.kernel_ratio * getattr(serving, name) for name in names}
+    return serving.model_copy(update=ratios | {"step_s": told.step_s, "sequence_s": told.sequence_s})
 
 
 class BoundCalibrated:
@@ -143,12 +146,14 @@ class BoundCalibrated:
         self._decode = calibration.decode_attention.get(d.kv_dtype)
         self._prefill = calibration.prefill_attention.get(d.kv_dtype)
         self._selection = calibration.selection
+        self._attention = BoundDecodeAttention(calibration, d, self.costs, self.bytes_per_s)
         self._allreduce = {fit.gpus: fit for fit in calibration.allreduce}.get(d.tp)
         self._serving = _with_experts(calibration.serving or KERNELS_ALONE, self._experts)
         running = self._experts.serving if self._experts else None
-        self._experts_ratio = running.experts_ratio if running else self._serving.kernel_ratio
-        self._bind_attention()
+        self._experts_ratio = running.experts_ratio / running.kernel_ratio if running else 1.0
+        self._attention_times = d.architecture.layers * self._serving.attention_ratio
         self._graph_batches = calibration.graph_batches
+        self._by_batch: dict[int, float] = {}
         self._by_tokens: dict[int, float] = {}
         self._by_sampled: dict[int, float] = {}
 
@@ -203,40 +208,23 @@ class BoundCalibrated:
         )
         return [told]
 
-    def _bind_attention(self) -> None:
-        """Work out the numbers of the attention that every step reads."""
-        d, fit, selects = self.deployment, self._decode, self.deployment.attention.index_block_tokens
-        selection = self._selection if selects else None
-        layers, bandwidth = d.architecture.layers, self.bytes_per_s
-        ratio = selection.gather_ratio if selection else fit.memory_ratio if fit else 1.0
-        scan_ratio = selection.scan_ratio if selection else ratio
-        token_bytes = self.costs.read_bytes / layers
-        self._squarings = fit.squarings if fit else 4
-        self._sequence_head_s = d.kv_heads * fit.sequence_head_s if fit else 0.0
-        self._read_s = token_bytes / (ratio * bandwidth)
-        # Reading begins slowly: what the first bytes take beyond the rate of the others, by token.
-        self._slow_tokens = fit.small_bytes / token_bytes if fit else 0.0
-        self._slow_s = token_bytes / (fit.small_ratio * bandwidth) - self._read_s if fit else 0.0
-        self._index_s = self.costs.index_bytes / layers / (scan_ratio * bandwidth)
-        self._attention_times = layers * self._serving.kernel_ratio
-        self._attention_launch_s = fit.launch_s if fit else 0.0
-        self._selection_launch_s = selection.launch_s if selection else self._attention_launch_s
-
     # -- a step
 
     def step_seconds(self, load: StepLoad) -> Seconds:
         """Return the latency of each step of `load`, s: shape (steps,), a plain float for one step."""
         steps, decoding, work, prefilling, prefill_attended, _, prefill_ends = load
         sampled = decoding + prefill_ends
-        # Only steps without prefill run as graphs.
-        tokens = decoding + prefilling if prefilling else self._padded(decoding)
-        fixed = self._by_tokens.get(tokens) or self._layer_seconds(tokens)
-        fixed += self._by_sampled.get(sampled) or self._sampling_seconds(sampled)
         if prefilling:
+            batch, tokens = decoding, decoding + prefilling
+            fixed = self._by_tokens.get(tokens) or self._layer_seconds(tokens, self._by_tokens)
             fixed += self._prefill_seconds(prefilling, prefill_attended)
+        else:  # runs as a captured graph
+            batch = self._padded(decoding)
+            fixed = self._by_batch.get(batch) or self._layer_seconds(batch, self._by_batch)
+        fixed += self._by_sampled.get(sampled) or self._sampling_seconds(sampled)
         if not decoding:
             return fixed
-        seconds = self._attention_seconds(work, decoding) * self._attention_times + fixed
+        seconds = self._attention.seconds(work, decoding, batch) * self._attention_times + fixed
         return float(seconds) if steps == 1 else seconds
 
     def _padded(self, sequences: int) -> int:
@@ -245,24 +233,6 @@ class BoundCalibrated:
         if not batches or sequences > batches[-1]:
             return sequences
         return batches[bisect_left(batches, sequences)]
-
-    def _attention_seconds(self, work: AttentionWork, sequences: int) -> Seconds:
-        """Return the time of decode attention in one layer, s."""
-        tokens, slow = work.read_tokens, self._slow_tokens
-        # Contexts grow: where the first step is past the slow beginning, all are.
-        first = tokens if isinstance(tokens, int) else tokens[0]
-        begun = slow if first >= slow else np.minimum(tokens, slow)
-        seconds = self._attention_launch_s + self._reading_seconds(tokens, begun, sequences)
-        if work.index_entries is not None:
-            seconds = seconds + (work.index_entries * self._index_s + self._selection_launch_s)
-        return seconds
-
-    def _reading_seconds(
-        self, tokens: IntTotals | FloatVector, begun: FloatVector | float, sequences: int | IntVector
-    ) -> Seconds:
-        """Return the time of reading keys and values in one layer, s; `begun` tokens of them slowly."""
-        traffic = tokens * self._read_s + begun * self._slow_s
-        return square_norm(traffic, self._sequence_head_s * sequences, self._squarings)
 
     def _prefill_seconds(self, tokens: int, attended: int) -> float:
         """Return what prompt tokens add to a step beyond the matrix products, s."""
@@ -273,32 +243,50 @@ class BoundCalibrated:
             seconds = flops / peak
         else:
             seconds = float(self._prefill.seconds(flops, tokens * d.query_heads, flops_per_s=peak))
-        return self._serving.kernel_ratio * layers * seconds
+        return self._serving.prompt_ratio * layers * seconds
 
     # -- what depends on counts alone
 
-    def _layer_seconds(self, tokens: int) -> float:
-        """Return the time of all layers, attention itself excepted, for `tokens` tokens, s."""
-        products = sum(
-            self._operation_seconds(op, tokens) for op in layer_operations(self.deployment, tokens)
-        )
-        entry = self._by_tokens[tokens] = (
-            products + self._allreduce_s(tokens) + self._norms_s(tokens) + self._launches_s()
-        )
+    def _layer_seconds(self, tokens: int, entries: dict[int, float]) -> float:
+        """Return the time of all layers, attention itself excepted, for `tokens` tokens, s.
+
+        Parameters
+        ----------
+        tokens : of the step.
+        entries : where the time is kept: of steps with prompts, or of those without.
+        """
+        kernels, reduces = self._ratios(prompts=entries is self._by_tokens)
+        products = sum(self._kernel_seconds(op, tokens) for op in layer_operations(self.deployment, tokens))
+        alone = kernels * products + reduces * self._allreduce_s(tokens)
+        entry = entries[tokens] = alone + self._norms_s(tokens) + self._launches_s()
         return entry
+
+    def _ratios(self, *, prompts: bool) -> tuple[float, float]:
+        """Return the ratios of kernels and of all-reduces in steps with prompts, or without."""
+        serving = self._serving
+        if prompts:
+            return serving.prompt_ratio, serving.prompt_ratio
+        return serving.kernel_ratio, serving.allreduce_ratio
 
     def _sampling_seconds(self, sequences: int) -> float:
         """Return the time of the output head and of the host for `sequences` that sample, s."""
-        head = self._operation_seconds(head_operation(self.deployment, sequences), sequences)
-        entry = self._by_sampled[sequences] = head + self._host_s(sequences)
+        entry = self._by_sampled[sequences] = self._head_seconds(sequences) + self._host_s(sequences)
         return entry
 
-    def _operation_seconds(self, op: Operation, tokens: int) -> float:
-        """Return the time of a product in a running engine, s."""
-        ratio = self._experts_ratio if op.name == "experts" else self._serving.kernel_ratio
-        return ratio * self._alone_seconds(op, tokens) if tokens else 0.0
+    def _head_seconds(self, sequences: int) -> float:
+        return self._serving.kernel_ratio * self._alone_seconds(
+            head_operation(self.deployment, sequences), sequences
+        )
+
+    def _kernel_seconds(self, op: Operation, tokens: int) -> float:
+        """Return the time of an operation before the ratios of a running engine, s."""
+        alone = self._alone_seconds(op, tokens)
+        return self._experts_ratio * alone if op.name == "experts" else alone
 
     def _alone_seconds(self, op: Operation, tokens: int) -> float:
+        """Return the time of a product timed alone, s."""
+        if not tokens:
+            return 0.0
         if op.shape is not None and self._gemm is not None:
             rows, inner, columns = op.shape
             fitted = self._gemm.seconds(
@@ -320,14 +308,14 @@ class BoundCalibrated:
         return max(op.flops / self.flops_per_s, op.hbm_bytes / self.bytes_per_s)
 
     def _allreduce_s(self, tokens: int) -> float:
+        """Return the time of all-reduces timed alone, s."""
         d = self.deployment
         if d.tp == 1 or not tokens:
             return 0.0
         if self._allreduce is None:
-            return self._serving.allreduce_ratio * allreduce_seconds(d, tokens)
+            return allreduce_seconds(d, tokens)
         message = tokens * d.architecture.hidden_size * ACTIVATION_BYTES
-        alone = 2 * d.architecture.layers * float(self._allreduce.seconds(message))
-        return self._serving.allreduce_ratio * alone
+        return 2 * d.architecture.layers * float(self._allreduce.seconds(message))
 
     def _norms_s(self, tokens: int) -> float:
         return norms_operation(self.deployment, tokens).hbm_bytes / self.bytes_per_s
@@ -347,42 +335,32 @@ class BoundCalibrated:
         """
         steps = rows.steps.astype(np.float64)
         graphs = rows.prefill_tokens == 0
-        tokens = rows.decode_sequences + rows.prefill_tokens
-        padded = np.where(graphs, by_value(rows.decode_sequences, self._padded), tokens).astype(np.int64)
+        captured = by_value(rows.decode_sequences, self._padded)
+        batches = np.where(graphs, captured, rows.decode_sequences).astype(np.int64)
+        padded = batches + rows.prefill_tokens
         sampled = rows.decode_sequences + rows.prefill_ends
+        decodes, prompts = self._ratios(prompts=False), self._ratios(prompts=True)
+        kernels, reduces = (np.where(graphs, *pair) for pair in zip(decodes, prompts, strict=True))
         seconds: dict[str, FloatVector] = {}
         for position, op in enumerate(layer_operations(self.deployment, 1)):
-            seconds[op.name] = steps * by_value(padded, self._layer_operation(position))
+            seconds[op.name] = steps * kernels * by_value(padded, self._layer_operation(position))
         seconds["lm_head"] = steps * by_value(sampled, self._head_seconds)
-        seconds["allreduce"] = steps * by_value(padded, self._allreduce_s)
+        seconds["allreduce"] = steps * reduces * by_value(padded, self._allreduce_s)
         seconds["norms"] = steps * by_value(padded, self._norms_s)
         seconds["overhead"] = steps * self._launches_s() + steps * by_value(sampled, self._host_s)
-        return self._bounded(rows, seconds | self._attention_parts(rows, steps))
-
-    def _layer_operation(self, position: int) -> Callable[[int], float]:
-        return lambda tokens: self._operation_seconds(
-            layer_operations(self.deployment, tokens)[position], tokens
-        )
-
-    def _head_seconds(self, sampled: int) -> float:
-        return self._operation_seconds(head_operation(self.deployment, sampled), sampled)
-
-    def _attention_parts(self, rows: StepRows, steps: FloatVector) -> dict[str, FloatVector]:
-        times = self._attention_times
-        decodes = rows.decode_sequences > 0
-        mean = rows.read_tokens / steps
-        begun = np.minimum(mean, self._slow_tokens)
-        reading = self._reading_seconds(mean, begun, rows.decode_sequences)
-        found = {"attention": times * steps * decodes * (self._attention_launch_s + reading)}
-        if self.costs.index_bytes:
-            scans = rows.index_entries * self._index_s + steps * decodes * self._selection_launch_s
-            found["selection"] = times * scans
+        for name, alone in self._attention.parts(rows, batches).items():
+            seconds[name] = self._attention_times * alone
         prefills = [
             self._prefill_seconds(int(tokens), int(attended)) if tokens else 0.0
             for tokens, attended in zip(rows.prefill_tokens, rows.prefill_attended_tokens, strict=True)
         ]
-        found["prefill_attention"] = np.array(prefills)
-        return found
+        seconds["prefill_attention"] = np.array(prefills)
+        return self._bounded(rows, seconds)
+
+    def _layer_operation(self, position: int) -> Callable[[int], float]:
+        return lambda tokens: self._kernel_seconds(
+            layer_operations(self.deployment, tokens)[position], tokens
+        )
 
     def _bounded(self, rows: StepRows, seconds: dict[str, FloatVector]) -> dict[str, Part]:
         """Return the parts with the work and the peaks of the roofline beside their `seconds`."""

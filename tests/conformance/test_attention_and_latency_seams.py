@@ -32,7 +32,7 @@ def test_attention_asks_only_for_the_statistics_it_announces(member: Attention) 
     plain = ContextArray([3, 40, 1000], [(("p", 2),)] * 3)
     for k in {1, steps}:
         got, expected = member.step_work(batch, k), member.step_work(plain, k)
-        for name in ("attended_tokens", "read_tokens", "index_entries"):
+        for name in ("attended_tokens", "read_tokens", "index_entries", "longest_tokens"):
             np.testing.assert_array_equal(
                 np.asarray(getattr(got, name)), np.asarray(getattr(expected, name)), err_msg=name
             )
@@ -53,6 +53,9 @@ def test_attention_never_attends_beyond_the_context_nor_shrinks(
         assert (totals <= dense).all()
         assert (totals >= len(contexts)).all()
         assert (np.diff(totals) >= 0).all()
+    assert isinstance(work.longest_tokens, np.ndarray)
+    assert (work.longest_tokens <= np.minimum(work.read_tokens, ContextArray(contexts).longest(steps))).all()
+    assert (work.longest_tokens * len(contexts) >= work.read_tokens).all()
     assert (work.index_entries is None) == (member.index_block_tokens is None)
 
 
@@ -60,7 +63,8 @@ def test_attention_never_attends_beyond_the_context_nor_shrinks(
 def test_a_single_step_of_attention_is_plain_whole_numbers(member: Attention) -> None:
     work = member.step_work(ContextArray([5, 90]), 1)
     entries = [] if work.index_entries is None else [work.index_entries]
-    assert {type(n) for n in (work.attended_tokens, work.read_tokens, *entries)} == {int}
+    totals = (work.attended_tokens, work.read_tokens, work.longest_tokens, *entries)
+    assert {type(n) for n in totals} == {int}
 
 
 @each("attention")

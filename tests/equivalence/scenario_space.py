@@ -48,6 +48,14 @@ def node(name: str = "b200-sxm", gpus: int = 8) -> dict[str, Any]:
     return {"kind": "node", "name": f"{name}-{gpus}", "gpu": gpu(name), "gpus": gpus}
 
 
+def crowded_node() -> dict[str, Any]:
+    """Return a node whose attention gives a few sequences one thread block each, and others none at first."""
+    table = node("b300-sxm")
+    calibration = table["gpu"]["calibrations"]["vllm"]
+    split = calibration["split"] | {"blocks": 3, "block_bytes_per_s": 1e9}
+    return table | {"gpu": table["gpu"] | {"calibrations": {"vllm": calibration | {"split": split}}}}
+
+
 @cache
 def attentions() -> st.SearchStrategy[dict[str, Any]]:
     """Every attention kind, with budgets that contexts of up to 200 tokens pass or never reach."""
@@ -178,7 +186,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     kv |= {"capacity": "unlimited"} if pool_tokens is None else {"blocks": pool_tokens // kv["block_tokens"]}
     return {
         "schema": 1,
-        "hardware": node(),
+        "hardware": draw(st.sampled_from([node(), crowded_node()])),
         "model": {
             "preset": draw(st.sampled_from([TINY_MODEL, TINY_EXPERTS])),
             "attention": draw(attentions()),

@@ -102,6 +102,7 @@ def rows_of(loads: list[StepLoad]) -> StepRows:
             summed(load.decode.attended_tokens),
             summed(load.decode.read_tokens),
             summed(load.decode.index_entries),
+            summed(load.decode.longest_tokens),
             load.prefill_tokens,
             load.prefill_attended_tokens,
             load.prefill_read_tokens,
@@ -109,7 +110,7 @@ def rows_of(loads: list[StepLoad]) -> StepRows:
         )
         for load in loads
     ]
-    return StepRows(*np.array(columns, dtype=np.int64).reshape(-1, 9).T)
+    return StepRows(*np.array(columns, dtype=np.int64).reshape(-1, 10).T)
 
 
 FEW = settings(max_examples=settings().max_examples // 6)

@@ -77,6 +77,11 @@ class Histories(RuleBasedStateMachine):
                 assert listed(got) == listed(self.oracle.total_rounded(granule, steps))
 
     @invariant()
+    def the_longest_is_the_longest(self) -> None:
+        for steps in (1, MOST_STEPS):
+            assert listed(self.batch.longest(steps)) == listed(self.oracle.longest(steps))
+
+    @invariant()
     def capped_totals_are_the_literal_sums_while_they_are_linear(self) -> None:
         longest = min(self.batch.linear_steps(), 130)
         for steps in {1, min(2, longest), longest}:
@@ -99,6 +104,7 @@ class Histories(RuleBasedStateMachine):
         assert type(self.batch.total(1)) is int
         assert type(self.batch.total_rounded(7, 1)) is int
         assert type(self.batch.total_capped(24, 1)) is int
+        assert type(self.batch.longest(1)) is int
 
     @invariant()
     def entering_counts_those_whose_token_opens_a_granule(self) -> None:

@@ -20,7 +20,7 @@ from simulator.calibrate.operations import fit_experts
 from simulator.calibrate.routing import power_law_load
 from simulator.calibrate.runs import ServingRun, measured_runs
 from simulator.calibrate.serving import calibrate_experts, deployment_of, estimate
-from simulator.calibrate.steps import calibrate_steps
+from simulator.calibrate.steps import MeasuredStepsError, calibrate_steps, check_steps, read_steps
 from simulator.calibrate.tables import KernelTables, Timings
 from simulator.hardware import Calibration
 from simulator.hardware.calibration import ExpertsServing, Fitted
@@ -222,11 +222,15 @@ def test_serving_numbers_of_experts_are_found_and_those_of_dense_models_stay() -
     assert calibrate_experts(calibration, B200, runs[:10], preset).experts["mxfp4"].serving is None
 
 
-def test_steps_of_a_users_engine_replace_what_was_known_of_running_experts() -> None:
+def test_steps_of_a_users_engine_replace_what_was_known_of_running_experts(tmp_path: Path) -> None:
     calibration = load_part(find("calibration", "b200-sxm.vllm"), Calibration)
     assert calibration.experts["mxfp4"].serving is not None
     plan = deployment_of(GPT_OSS, B200, architecture("gpt-oss-120b"))
     pairs = list(itertools.product((1, 2, 4, 8, 16, 32, 64), (100, 200, 500, 1000, 2000, 4000, 8000, 9000)))
-    steps = pd.DataFrame({"sequences": n, "context_tokens": n * c, "step_s": 5e-3} for n, c in pairs)
-    found = calibrate_steps(calibration, plan, steps, "made up")
+    text = "".join(f"{n},{n * c},0.005\n" for n, c in pairs)
+    path = tmp_path / "steps.csv"
+    path.write_text("sequences,context_tokens,step_s\n" + text, encoding="utf-8")
+    found = calibrate_steps(calibration, {1: plan}, read_steps(path), "made up")
     assert all(fit.serving is None for fit in found.experts.values())
+    with pytest.raises(MeasuredStepsError, match="gpt-oss-120b has windows in some layers"):
+        check_steps(read_steps(path), {1: plan}, path)

@@ -27,6 +27,7 @@ from simulator.calibrate.serving import _terms, calibrate_serving
 from simulator.calibrate.splits import held_out
 from simulator.calibrate.tables import Timings
 from simulator.calibrate.tables import believable as believable_rows
+from simulator.calibrate.unknowns import NUMBERS
 from simulator.hardware import Calibration, Gpu
 from simulator.hardware.calibration import ServingFit
 from simulator.model import Architecture
@@ -167,8 +168,10 @@ def test_serving_numbers_are_found_from_made_up_runs() -> None:
     assert calibration.serving is not None
     truth = calibration.serving.model_copy(
         update={
-            "kernel_ratio": 0.9,
-            "allreduce_ratio": 0.7,
+            "kernel_ratio": 0.95,
+            "attention_ratio": 1.02,
+            "allreduce_ratio": 0.98,
+            "prompt_ratio": 1.03,
             "layer_s": 1e-5,
             "step_s": 2e-3,
             "sequence_s": 3e-5,
@@ -186,7 +189,7 @@ def test_serving_numbers_are_found_from_made_up_runs() -> None:
     runs = [replaced(r, truth, calibration, preset) for r in plain]
     found = calibrate_serving(calibration, B200, runs, preset).serving
     assert found is not None
-    assert found.kernel_ratio == pytest.approx(0.9, rel=0.02)
+    assert found.kernel_ratio == pytest.approx(0.95, rel=0.02)
     assert found.step_s == pytest.approx(2e-3, rel=0.05)
     assert found.sequence_s == pytest.approx(3e-5, rel=0.1)
     assert found.fitted.held_out_rows == sum(r.held_out for r in runs)
@@ -199,9 +202,9 @@ def replaced(
     plain: ServingRun, truth: ServingFit, calibration: Calibration, presets: dict[str, Architecture]
 ) -> ServingRun:
     """Return `plain` with the time that the estimate gives for known numbers."""
-    numbers = (truth.kernel_ratio, truth.allreduce_ratio, truth.layer_s, truth.step_s, truth.sequence_s)
-    terms = _terms(calibration, B200, plain, presets[plain.model])
-    return replace(plain, tpot_s=sum(term * number for term, number in zip(terms, numbers, strict=True)))
+    numbers = np.array([getattr(truth, name) for name in NUMBERS])
+    (terms,) = _terms(calibration, B200, plain, presets[plain.model])
+    return replace(plain, tpot_s=float(terms @ numbers))
 
 
 def test_runs_that_cannot_be_true_are_left_out() -> None:

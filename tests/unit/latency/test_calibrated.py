@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "property"))
 
-from deployments import DENSE, decode_load, deployment, gpu, with_figures
+from deployments import (
+    DENSE,
+    FEW,
+    contexts_of_a_batch,
+    decode_load,
+    deployment,
+    gpu,
+    prefills,
+    rows_of,
+    with_figures,
+)
 
-from simulator.attention import AttentionWork, BlockTopKAttention
+from simulator.attention import Attention, AttentionWork, BlockTopKAttention
 from simulator.deployment import Deployment
 from simulator.errors import UnknownNameError
 from simulator.hardware import Calibration, Gpu
@@ -24,6 +37,7 @@ from simulator.hardware.calibration import (
     GemmFit,
     PrefillAttentionFit,
     ServingFit,
+    SplitFit,
 )
 from simulator.latency import AutoLatency, CalibratedLatency, RooflineLatency, StepLoad
 from simulator.latency.breakdown import StepRows
@@ -33,7 +47,14 @@ from simulator.scenario.loader import load_part
 
 BY = Fitted(table="made up for tests", rows=1, held_out_rows=0)
 SERVING = ServingFit(
-    kernel_ratio=0.5, allreduce_ratio=2.0, layer_s=1e-6, step_s=1e-3, sequence_s=1e-5, fitted=BY
+    kernel_ratio=0.5,
+    attention_ratio=0.7,
+    allreduce_ratio=2.0,
+    prompt_ratio=0.6,
+    layer_s=1e-6,
+    step_s=1e-3,
+    sequence_s=1e-5,
+    fitted=BY,
 )
 MADE = Calibration(
     name="made",
@@ -100,8 +121,80 @@ def products(rows: int, tp: int = 1) -> float:
 def test_a_decode_step_by_hand() -> None:
     attention = 36 * (1e-5 + 1000 * 2 * 8 * 128 * 2 / (0.8 * 8e12))
     norms = 36 * 8 * 4096 * 2 / 8e12
-    expected = 0.5 * (products(1) + attention) + norms + 36 * 1e-6 + 1e-3 + 1e-5
+    expected = 0.5 * products(1) + 0.7 * attention + norms + 36 * 1e-6 + 1e-3 + 1e-5
     assert made().step_seconds(decode_load(DENSE, [1000])) == pytest.approx(expected, rel=1e-9)
+
+
+SPLIT = SplitFit(blocks=100, block_bytes_per_s=1e11, fitted=BY)
+HEAD_TOKEN_BYTES = 2 * 128 * 2
+"""Qwen3-8B, keys and values of one head in bf16."""
+
+
+def attention_seconds(bound: BoundCalibrated, contexts: list[int]) -> float:
+    """Return the time of decode attention in one layer, launch aside, s."""
+    load = decode_load(DENSE, contexts)
+    batch = next(size for size in (1, 2, 4, 8, 16, len(contexts)) if size >= len(contexts))
+    return float(bound._attention.seconds(load.decode, len(contexts), batch)) - 1e-5
+
+
+def test_a_long_context_outlasts_a_batch_that_leaves_it_one_thread_block() -> None:
+    # 8 KV heads of 12 sequences, padded to 16, leave each less than two of 100 thread blocks.
+    contexts = [10_000] + [100] * 11
+    alone = 10_000 * HEAD_TOKEN_BYTES / 1e11
+    assert attention_seconds(made(split=SPLIT), contexts) == pytest.approx(alone, rel=1e-9)
+    assert attention_seconds(made(), contexts) < alone / 2
+
+
+def test_few_sequences_share_the_thread_blocks() -> None:
+    # 8 heads of one sequence: 12 of 100 thread blocks each.
+    alone = 100_000 * HEAD_TOKEN_BYTES / (12 * 1e11)
+    traffic = 100_000 * 8 * HEAD_TOKEN_BYTES / (0.8 * 8e12)
+    assert attention_seconds(made(split=SPLIT), [100_000]) == pytest.approx(max(alone, traffic), rel=1e-6)
+
+
+def test_sequences_beyond_the_thread_blocks_begin_late() -> None:
+    # 160 heads of sequences on 100 thread blocks: 0.375 of them wait.
+    contexts = [10_000] + [5000] * 19
+    traffic = sum(contexts) * 8 * HEAD_TOKEN_BYTES / (0.8 * 8e12)
+    late = traffic + 0.375 * 10_000 * HEAD_TOKEN_BYTES / 1e11
+    assert attention_seconds(made(split=SPLIT), contexts) == pytest.approx(late, rel=1e-6)
+
+
+def test_equal_contexts_cost_what_they_cost_in_balance() -> None:
+    contexts = [5000] * 12
+    assert attention_seconds(made(split=SPLIT), contexts) == attention_seconds(made(), contexts)
+
+
+def test_a_step_with_prompts_has_a_ratio_of_its_own() -> None:
+    with_prompt = StepLoad(1, 0, AttentionWork(0, 0), 512, 131_328, 512, 1)
+    attention = 36 * (2e-5 + 4 * 32 * 128 * 131_328 / (0.5 * 2.25e15))
+    layers = products(512) - head_alone(512)
+    norms = 512 * 36 * 8 * 4096 * 2 / 8e12
+    expected = 0.6 * (layers + attention) + 0.5 * head_alone(1) + norms + 36e-6 + 1e-3 + 1e-5
+    assert made().step_seconds(with_prompt) == pytest.approx(expected, rel=1e-6)
+
+
+def head_alone(rows: int) -> float:
+    """Return the time of the output head for `rows` tokens, before any ratio, s."""
+    tiled = -(-rows // 64) * 64
+    return (
+        1e-6
+        + 2.0 * tiled * 4096 * 151936 / (0.5 * 2.25e15)
+        + 2.0 * (rows * 4096 + 4096 * 151936 + rows * 151936) / (0.5 * 8e12)
+    )
+
+
+@pytest.mark.parametrize("attention", [DENSE, BlockTopKAttention(kv_budget_tokens=512)])
+@FEW
+@given(batches=st.lists(st.tuples(contexts_of_a_batch, prefills()), min_size=1, max_size=3))
+def test_parts_add_up_to_the_steps_with_unequal_contexts(
+    attention: Attention, batches: list[tuple[list[int], dict[str, int]]]
+) -> None:
+    plan = deployment(attention=attention, on=ON)
+    bound = BoundCalibrated(MADE.model_copy(update={"split": SPLIT}), plan)
+    loads = [decode_load(attention, contexts, **prefill) for contexts, prefill in batches]
+    total = np.sum([part.seconds for part in bound.parts(rows_of(loads)).values()], axis=0)
+    assert total.tolist() == pytest.approx([bound.step_seconds(load) for load in loads], rel=1e-9)
 
 
 def test_all_reduces_have_a_ratio_of_their_own() -> None:
@@ -119,20 +212,12 @@ def test_decode_is_a_staircase_in_the_captured_batches() -> None:
     times = [float(bound.step_seconds(StepLoad(1, n, work))) - 1e-5 * n for n in range(1, 19)]
     # Beside the host's time per sequence and the head, which is not padded, 5 to 8 sequences cost the same.
     layers = [
-        time - 0.5 * head for time, head in zip(times, (head_seconds(n) for n in range(1, 19)), strict=True)
+        time - 0.5 * head for time, head in zip(times, (head_alone(n) for n in range(1, 19)), strict=True)
     ]
     assert np.ptp(layers[4:8]) < 1e-12
     assert layers[8] > layers[7] + 1e-8
     # Beyond the largest captured batch nothing is padded.
     assert layers[17] > layers[16] > layers[15]
-
-
-def head_seconds(rows: int) -> float:
-    return (
-        1e-6
-        + 2.0 * 64 * 4096 * 151936 / (0.5 * 2.25e15)
-        + 2.0 * (rows * 4096 + 4096 * 151936 + rows * 151936) / (0.5 * 8e12)
-    )
 
 
 def test_a_step_with_prompt_tokens_is_not_padded() -> None:
@@ -143,10 +228,12 @@ def test_a_step_with_prompt_tokens_is_not_padded() -> None:
 
 
 def test_a_step_alone_and_in_a_window_takes_the_same_to_the_bit() -> None:
-    for attention in (DENSE, BlockTopKAttention(kv_budget_tokens=64, block_tokens=16)):
-        plan = deployment(attention=attention)
+    b300 = load_part(find("gpu", "b300-sxm"), Gpu)
+    kinds = (DENSE, BlockTopKAttention(kv_budget_tokens=64, block_tokens=16))
+    for attention, on in itertools.product(kinds, (None, b300)):
+        plan = deployment(attention=attention, on=on)
         bound = CalibratedLatency().bind(plan)
-        contexts = [40, 60, 500]
+        contexts = [40, 60, 500, *range(41, 81, 2)]
         many = bound.step_seconds(decode_load(attention, contexts, steps=9))
         for step in range(9):
             one = bound.step_seconds(decode_load(attention, [c + step for c in contexts]))
@@ -175,9 +262,11 @@ def test_experts_that_were_served_take_their_own_ratio_and_host_time(*, whole: b
         bytes_per_s=plan.gpu.hbm_bandwidth_bytes_per_s.value,
     )
     one = np.ones(1, dtype=np.int64)
-    rows = StepRows(one, 8 * one, 8000 * one, 8000 * one, 0 * one, 0 * one, 0 * one, 0 * one, 0 * one)
-    parts = bound.parts(rows)
-    assert float(parts["experts"].seconds[0]) == pytest.approx(36 * fit.serving.experts_ratio * float(alone))
+    columns = dict.fromkeys((field.name for field in fields(StepRows)), 0 * one)
+    columns |= {"steps": one, "decode_sequences": 8 * one, "read_tokens": 8000 * one}
+    parts = bound.parts(StepRows(**columns | {"attended_tokens": 8000 * one}))
+    ratio = fit.serving.experts_ratio * dense.kernel_ratio
+    assert float(parts["experts"].seconds[0]) == pytest.approx(36 * ratio * float(alone))
     host = fit.serving.step_s + 8 * fit.serving.sequence_s
     assert float(parts["overhead"].seconds[0]) == pytest.approx(36 * dense.layer_s + host)
 

@@ -1,0 +1,143 @@
+"""The serving numbers as unknowns: a step is linear in them, so every measured time is a row of terms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any, Final
+
+import numpy as np
+
+from simulator.calibrate.fitting import CORNER, Vector, rounded
+from simulator.deployment import Deployment
+from simulator.hardware import Calibration
+from simulator.hardware.calibration import Fitted, ServingFit
+from simulator.latency.calibrated import BoundCalibrated
+
+BOUNDS: Final[dict[str, tuple[float, float]]] = {
+    "kernel_ratio": (0.5, 1.5),
+    "attention_ratio": (0.5, 2.5),
+    "allreduce_ratio": (0.0, 3.0),
+    "prompt_ratio": (0.5, 3.0),
+    "layer_s": (0.0, 1e-4),
+    "step_s": (0.0, 2e-2),
+    "sequence_s": (0.0, 2e-4),
+}
+"""What each number of a `ServingFit` may be, in the order of the terms."""
+
+NUMBERS: Final = tuple(BOUNDS)
+START: Final = np.array((1.0, 1.0, 1.0, 1.0, 5e-6, 5e-4, 1e-5))
+SCALE: Final = (1.0, 1.0, 1.0, 1.0, 1e-5, 1e-3, 1e-5)
+NOTHING: Final = 1e-9
+"""Numbers below this are at their bound of 0."""
+
+UNIT: Final = Fitted(table="unit", rows=1, held_out_rows=0)
+
+
+def terms(
+    calibration: Calibration, deployment: Deployment, seconds: Callable[[BoundCalibrated], Vector]
+) -> Vector:
+    """Return what each number is multiplied with in some durations, shape (durations, numbers).
+
+    Parameters
+    ----------
+    calibration : kernel numbers.
+    deployment : what ran.
+    seconds : works out the durations, s, shape (durations,), linear in the serving numbers.
+    """
+
+    def of(*numbers: float) -> Vector:
+        # Unchecked: a ratio of 0 is no real one.
+        named: dict[str, Any] = dict(zip(NUMBERS, numbers, strict=True))
+        unit = ServingFit.model_construct(**named, fitted=UNIT)
+        return seconds(BoundCalibrated(calibration.model_copy(update={"serving": unit}), deployment))
+
+    nothing = of(*(0.0 for _ in NUMBERS))
+    # In their own scale: a whole second per layer would drown the rest.
+    columns = [
+        (of(*(s if n == at else 0.0 for n in NUMBERS)) - nothing) / s
+        for at, s in zip(NUMBERS, SCALE, strict=True)
+    ]
+    # The traffic of the norms is no number of the fit; it counts as kernels.
+    columns[0] = columns[0] + nothing
+    return np.stack(columns, axis=1)
+
+
+def solve(
+    rows: Vector,
+    measured: Vector,
+    *,
+    weights: Vector | None = None,
+    known: dict[str, float] | None = None,
+    before: ServingFit | None = None,
+    prior: float,
+) -> Vector:
+    """Return the serving numbers for which ``rows @ numbers`` is nearest to `measured`.
+
+    Parameters
+    ----------
+    rows : shape (durations, numbers), as `terms` returns.
+    measured : durations, s.
+    weights : of the durations; None: all count the same.
+    known : numbers that are not fitted.
+    before : ratios that are expected; None: kernels take what they take alone.
+    prior : what a ratio that is off by 1 from what was expected costs, as a relative error of one duration:
+        durations that cannot tell two kinds of kernels apart leave them where they were.
+    """
+    from scipy.optimize import least_squares  # noqa: PLC0415 - an extra, and slow to import
+
+    given = known or {}
+    free = np.array([name not in given for name in NUMBERS])
+    fixed = np.array([given.get(name, 0.0) for name in NUMBERS])
+    lower, upper = (np.array(ends)[free] for ends in zip(*BOUNDS.values(), strict=True))
+    base, unknown = rows[:, ~free] @ fixed[~free], rows[:, free]
+    expected = np.array([getattr(before, name) if before else 1.0 for name in NUMBERS])[free]
+    ratios = np.array([name.endswith("_ratio") for name in NUMBERS])[free]
+    root = 1.0 if weights is None else np.sqrt(weights)
+
+    def residuals(numbers: Vector) -> Vector:
+        difference = root * np.log(np.maximum(base + unknown @ numbers, 1e-9) / measured)
+        unlikely = prior * (numbers - expected)[ratios]
+        return np.concatenate([difference, unlikely])
+
+    end = least_squares(
+        residuals,
+        START[free],
+        bounds=(lower, upper),
+        x_scale=np.array(SCALE)[free],
+        loss="soft_l1",
+        f_scale=CORNER,
+        ftol=1e-12,
+        xtol=1e-12,
+        gtol=1e-12,
+        max_nfev=5000,
+    )
+    fixed[free] = end.x
+    return fixed
+
+
+def serving_of(numbers: Vector, by: Fitted) -> ServingFit:
+    """Return a solution as serving numbers, rounded, with its provenance."""
+    found = (rounded(float(number)) if number > NOTHING else 0.0 for number in numbers)
+    return ServingFit(**dict(zip(NUMBERS, found, strict=True)), fitted=by)
+
+
+def known_numbers(
+    tps: Collection[int], models: Collection[str], before: ServingFit | None
+) -> dict[str, float]:
+    """Return the numbers that measurements cannot tell apart, with the values they keep.
+
+    Runs on single GPUs say nothing of all-reduces, whose ratio stays as it was. Runs of one model cannot
+    tell time per layer from time per step, which takes both.
+
+    Parameters
+    ----------
+    tps : GPUs per replica that were measured.
+    models : models that were measured.
+    before : serving numbers so far, if any.
+    """
+    known = {}
+    if max(tps) == 1:
+        known["allreduce_ratio"] = before.allreduce_ratio if before else 1.0
+    if len(models) == 1:
+        known["layer_s"] = 0.0
+    return known
