@@ -67,6 +67,10 @@ def _fits(c: Calibration) -> Iterator[tuple[str, str, Fitted, str]]:
     if c.selection is not None:
         numbers = f"gather {c.selection.gather_ratio:.3g}, scan {c.selection.scan_ratio:.3g}"
         yield "block top-k", "bf16", c.selection.fitted, numbers
+    yield from _experts_fits(c)
+
+
+def _experts_fits(c: Calibration) -> Iterator[tuple[str, str, Fitted, str]]:
     for dtype, experts in c.experts.items():
         numbers = (
             f"launch {experts.launch_s:.3g} s, compute {experts.compute_ratio:.3g}, memory "

@@ -88,7 +88,7 @@ class Experts(FrozenModel):
         Examples
         --------
         >>> Experts(count=128, active=8, ffn_size=768).busiest_rank(4, 1)
-        (29.1259765625, 32.0)
+        (29.123046875, 32.0)
         """
         rows = float(tokens * self.active)
         if ranks == 1 or not tokens:
