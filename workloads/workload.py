@@ -52,7 +52,7 @@ class Workload(FrozenModel):
     def _trace_is_long_enough(self) -> Self:
         most_tasks = self.arrivals.most_tasks
         if most_tasks is not None and most_tasks < self.count:
-            msg = f"{self.count} tasks, but the trace of arrivals has only {most_tasks} rows"
+            msg = f"{self.count} tasks, but only {most_tasks} of them are recorded in arrivals"
             raise ValueError(msg)
         return self
 

@@ -16,7 +16,7 @@ import numpy as np
 from simulator.attention import AttentionWork, ContextArray
 from simulator.calibrate.fitting import Errors, Mask, Vector, fit_and_judge, fitted
 from simulator.calibrate.runs import ServingRun, believable, measured_runs, of
-from simulator.calibrate.unknowns import NOTHING, UNIT, known_numbers, serving_of, solve, terms
+from simulator.calibrate.unknowns import NOTHING, NUMBERS, UNIT, known_numbers, serving_of, solve, terms
 from simulator.deployment import Deployment, own_attention
 from simulator.hardware import Calibration, Gpu
 from simulator.hardware.calibration import ExpertsServing
@@ -70,12 +70,43 @@ def calibrate_serving(
     seen = [run for run in usable if not run.held_out]
     if len(seen) < FEWEST_RUNS:
         return calibration
-    rows = np.concatenate([_terms(calibration, gpu, run, presets[run.model]) for run in usable])
-    measured = np.array([run.tpot_s for run in usable])
-    out = np.array([run.held_out for run in usable])
+    unseen = [run for run in usable if run.held_out]
+    return _fitted(calibration, gpu, seen, unseen, presets)
+
+
+def fitted_to_runs(calibration: Calibration, gpu: Gpu, runs: Sequence[ServingRun]) -> Calibration | None:
+    """Return `calibration` with serving numbers fitted to all of `runs`, or None where these are too few.
+
+    Parameters
+    ----------
+    calibration : kernel numbers.
+    gpu : its profile.
+    runs : measured runs of this GPU and engine that can be believed.
+    """
+    if len(runs) < FEWEST_RUNS:
+        return None
+    presets = {run.model: load_part(find("model", run.model), Architecture) for run in runs}
+    return _fitted(calibration, gpu, runs, (), presets)
+
+
+def _fitted(
+    calibration: Calibration,
+    gpu: Gpu,
+    seen: Sequence[ServingRun],
+    unseen: Sequence[ServingRun],
+    presets: dict[str, Architecture],
+) -> Calibration:
+    """Return `calibration` with serving numbers fitted to some runs and judged on others."""
+
+    def measured_by(runs: Sequence[ServingRun]) -> tuple[Vector, Vector]:
+        rows = [estimate_terms(calibration, gpu, run, presets[run.model]) for run in runs]
+        return np.concatenate([np.empty((0, len(NUMBERS))), *rows]), np.array([run.tpot_s for run in runs])
+
+    rows, measured = measured_by(seen)
     known = known_numbers({run.tp for run in seen}, {run.model for run in seen}, None)
-    numbers = solve(rows[~out], measured[~out], known=known, prior=PRIOR)
-    errors = Errors.of(rows[out] @ numbers, measured[out])
+    numbers = solve(rows, measured, known=known, prior=PRIOR)
+    others, other_measured = measured_by(unseen)
+    errors = Errors.of(others @ numbers, other_measured)
     source = f"systems/silicon_sample.csv, {calibration.gpu}, {calibration.engine}"
     serving = serving_of(numbers, fitted(source, len(seen), errors))
     return calibration.model_copy(update={"serving": serving})
@@ -141,8 +172,20 @@ def _experts_serving(terms: Vector, runs: Sequence[ServingRun], what: str) -> Ex
     return ExpertsServing.model_validate(bounded | {"fitted": by})
 
 
-def _terms(calibration: Calibration, gpu: Gpu, run: ServingRun, architecture: Architecture) -> Vector:
-    """Return what each number is multiplied with in the estimate of `run`'s time per token."""
+def estimate_terms(calibration: Calibration, gpu: Gpu, run: ServingRun, architecture: Architecture) -> Vector:
+    """Return what each serving number is multiplied with in the estimate of a run's time per token.
+
+    Parameters
+    ----------
+    calibration : kernel numbers.
+    gpu : its profile.
+    run : concurrency, lengths, formats and GPUs are read.
+    architecture : of the run's model.
+
+    Returns
+    -------
+    Shape (1, numbers): the products with the numbers sum to the time per token, s.
+    """
     deployment = deployment_of(run, gpu, architecture)
     return terms(calibration, deployment, lambda bound: np.array([estimate(bound, run)]))
 

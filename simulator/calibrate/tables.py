@@ -2,7 +2,7 @@
 
 Rows are left out by rule, never by hand:
 
-* only the newest version of a table is read;
+* only the newest version of a table is read, for power the newest that holds any;
 * all-reduces outside of a CUDA graph (``*_eager``) and formats other than bf16, fp8 and nvfp4 are not read:
   engines decode from graphs, and the block-scaled fp8 products of vLLM 0.24 were timed without one;
 * sliding windows and head sizes other than 128 are not read;
@@ -156,11 +156,30 @@ class KernelTables:
         """Return prefill attention of whole prompts: dtype, batch, heads, kv_heads, context, seconds."""
         return self._attention("context_attention_perf", "isl")
 
+    def decode_power(self) -> Timings | None:
+        """Return decode attention with its power: columns as above and watts, one row per measurement."""
+        return self._attention_power("generation_attention_perf", "step")
+
+    def prefill_power(self) -> Timings | None:
+        """Return prefill attention with its power, as `decode_power`."""
+        return self._attention_power("context_attention_perf", "isl")
+
     def _attention(self, name: str, context: str) -> Timings | None:
         found = self._read("attention", name)
         if found is None:
             return None
-        rows = found.rows
+        rows = self._shaped(found.rows, context)
+        return Timings(_median(rows, ["dtype", "batch", "heads", "kv_heads", "context"]), found.source)
+
+    def _attention_power(self, name: str, context: str) -> Timings | None:
+        found = self._read("attention", name, column="power")
+        if found is None:
+            return None
+        return Timings(self._shaped(found.rows, context).rename(columns={"power": "watts"}), found.source)
+
+    @staticmethod
+    def _shaped(rows: pd.DataFrame, context: str) -> pd.DataFrame:
+        """Return the rows of attention that are read, with their shapes in our words."""
         if "window_size" in rows:
             rows = rows[rows["window_size"] == 0]
         rows = rows[rows["head_dim"] == HEAD_DIM].rename(
@@ -170,8 +189,7 @@ class KernelTables:
         rows = rows.assign(
             dtype=rows["kv_cache_dtype"].map(KV_DTYPES), context=rows[context] + (context == "step")
         ).dropna(subset="dtype")
-        rows = rows[rows["heads"] % rows["kv_heads"].clip(lower=1) == 0]
-        return Timings(_median(rows, ["dtype", "batch", "heads", "kv_heads", "context"]), found.source)
+        return rows[rows["heads"] % rows["kv_heads"].clip(lower=1) == 0]
 
     def allreduce(self) -> Timings | None:
         """Return all-reduces: gpus, message_bytes, seconds."""
@@ -213,8 +231,10 @@ class KernelTables:
                     break
         return found
 
-    def _read(self, operation: str, name: str) -> Timings | None:
-        return next(self._versions(operation, name), None)
+    def _read(self, operation: str, name: str, *, column: str = "latency") -> Timings | None:
+        """Return the newest version of a table that has values in `column`."""
+        versions = self._versions(operation, name)
+        return next((t for t in versions if column in t.rows and (t.rows[column] > 0.0).any()), None)
 
     def _versions(self, operation: str, name: str) -> Iterator[Timings]:
         """Yield the versions of a table, the newest first."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,56 +11,69 @@ from simulator.cli.answering import answering, say
 from simulator.cli.arguments import Overwrite
 from simulator.cli.layout import aligned
 from simulator.cli.outputs import check_file, write_whole
+from simulator.cli.own_engine import Format, Ran, from_bench, from_steps
 
 if TYPE_CHECKING:
     from simulator.hardware import Calibration, Gpu
 
-
-class Format(StrEnum):
-    """Number formats that weights and cached keys and values may have."""
-
-    BF16 = "bf16"
-    FP8 = "fp8"
-    FP4 = "fp4"
+GpuName = Annotated[str, typer.Option(help="A GPU of the catalog, for example b200-sxm.")]
+Engine = Annotated[str, typer.Option(help="Serving engine: vllm, trtllm or sglang.")]
+Out = Annotated[
+    Path | None, typer.Option(help="Write to this file; GPU.ENGINE.json in this folder if left out.")
+]
+Levels = Annotated[str, typer.Option(help="What is fitted: kernel, or kernel,serving.", metavar="LEVELS")]
+Steps = Annotated[
+    Path | None,
+    typer.Option(
+        "--from", help="Fit your engine: a CSV of decode steps (sequences, context_tokens, step_s)."
+    ),
+]
+Bench = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--from-bench",
+        help="Fit your engine: results of vllm bench serve or sglang.bench_serving. May be repeated.",
+    ),
+]
+Model = Annotated[str | None, typer.Option(help="With --from and --from-bench: the preset that ran.")]
+Tp = Annotated[int, typer.Option(min=1, help="With the same: tensor-parallel GPUs.")]
+Weights = Annotated[Format, typer.Option(help="With the same: format of the weights.")]
+Kv = Annotated[Format, typer.Option(help="With the same: format of the KV cache.")]
 
 
 @answering
 def calibrate(
     *,
-    gpu: Annotated[str, typer.Option(help="A GPU of the catalog, for example b200-sxm.")],
-    engine: Annotated[str, typer.Option(help="Serving engine: vllm, trtllm or sglang.")] = "vllm",
-    out: Annotated[
-        Path | None, typer.Option(help="Write to this file; GPU.ENGINE.json in this folder if left out.")
-    ] = None,
-    levels: Annotated[
-        str, typer.Option(help="What is fitted: kernel, or kernel,serving.", metavar="LEVELS")
-    ] = "kernel,serving",
-    steps: Annotated[
-        Path | None,
-        typer.Option(
-            "--from", help="Fit your engine: a CSV of decode steps (sequences, context_tokens, step_s)."
-        ),
-    ] = None,
-    model: Annotated[str | None, typer.Option(help="With --from: the preset that ran.")] = None,
-    tp: Annotated[int, typer.Option(min=1, help="With --from: tensor-parallel GPUs.")] = 1,
-    weights: Annotated[Format, typer.Option(help="With --from: format of the weights.")] = Format.BF16,
-    kv: Annotated[Format, typer.Option(help="With --from: format of the KV cache.")] = Format.BF16,
+    gpu: GpuName,
+    engine: Engine = "vllm",
+    out: Out = None,
+    levels: Levels = "kernel,serving",
+    steps: Steps = None,
+    bench: Bench = None,
+    model: Model = None,
+    tp: Tp = 1,
+    weights: Weights = Format.BF16,
+    kv: Kv = Format.BF16,
     overwrite: Overwrite = False,
 ) -> None:
-    """Fit an engine's step latency on a GPU to public measurements, or to your own steps."""
+    """Fit an engine's step latency on a GPU to public measurements, or to your own steps or benchmarks."""
     path = out or Path(f"{gpu}.{engine}.json")
     serving = _with_serving(levels)
-    check_file(path, overwrite=overwrite, reads=steps)
+    _check_sources(steps, bench, model)
+    for read in [*(bench or []), steps]:
+        check_file(path, overwrite=overwrite, reads=read)
     from simulator.calibrate.files import COLUMNS, table, to_json  # noqa: PLC0415 - help loads no simulator
     from simulator.hardware import Gpu  # noqa: PLC0415 - as above
     from simulator.scenario.catalog import find  # noqa: PLC0415 - as above
     from simulator.scenario.loader import load_part  # noqa: PLC0415 - as above
 
-    profile = load_part(find("gpu", gpu), Gpu)
-    if steps is None:
-        calibration = _from_tables(profile, engine, serving=serving)
+    profile, ran = load_part(find("gpu", gpu), Gpu), Ran(engine, model or "", tp, weights, kv)
+    if bench:
+        calibration = from_bench(profile, bench, ran)
+    elif steps is not None:
+        calibration = from_steps(profile, steps, ran)
     else:
-        calibration = _from_steps(profile, engine, steps, model=model, tp=tp, weights=weights, kv=kv)
+        calibration = _from_tables(profile, engine, serving=serving)
     typer.echo(aligned(table(calibration), columns=COLUMNS))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, to_json(calibration))
@@ -81,45 +93,27 @@ def _from_tables(profile: Gpu, engine: str, *, serving: bool) -> Calibration:
     return with_serving(calibration, profile) if serving else calibration
 
 
-def _from_steps(
-    profile: Gpu, engine: str, path: Path, *, model: str | None, tp: int, weights: Format, kv: Format
-) -> Calibration:
-    from simulator.calibrate.steps import (  # noqa: PLC0415 - help loads no simulator
-        calibrate_steps,
-        check_steps,
-        read_steps,
-    )
-    from simulator.deployment import Deployment, own_attention  # noqa: PLC0415 - as above
-    from simulator.errors import SimulatorError, suggest  # noqa: PLC0415 - as above
-    from simulator.model import Architecture  # noqa: PLC0415 - as above
-    from simulator.scenario.catalog import find, names_in  # noqa: PLC0415 - as above
-    from simulator.scenario.loader import load_part  # noqa: PLC0415 - as above
+def _check_sources(steps: Path | None, bench: list[Path] | None, model: str | None) -> None:
+    """Refuse options that do not go together.
 
-    base = profile.calibrations.get(engine)
-    if base is None:
-        known = suggest(engine, profile.calibrations) if profile.calibrations else "it has none"
-        message = f"{profile.name} has no kernel numbers of engine {engine!r} to start from; {known}"
+    Raises
+    ------
+    SimulatorError
+        If both kinds of measurements are given, or they without their model, or the model without them.
+    """
+    from simulator.errors import SimulatorError  # noqa: PLC0415 - help and completion load no simulator
+    from simulator.scenario.catalog import names_in  # noqa: PLC0415 - as above
+
+    own = [option for option, given in (("--from", steps), ("--from-bench", bench)) if given]
+    message = None
+    if len(own) > 1:
+        message = "--from and --from-bench: choose one; steps say more than benchmarks"
+    elif own and model is None:
+        message = f"{own[0]} needs --model: the preset that ran; allowed: {', '.join(names_in('model'))}"
+    elif model is not None and not own:
+        message = f"--model {model}: goes with --from or --from-bench, and neither is given"
+    if message:
         raise SimulatorError(message)
-    if model is None:
-        message = f"--from needs --model: the preset that ran; allowed: {', '.join(names_in('model'))}"
-        raise SimulatorError(message)
-    architecture = load_part(find("model", model), Architecture)
-    found = read_steps(path, tp=tp)
-    deployments = {
-        gpus: Deployment(
-            architecture=architecture,
-            attention=own_attention(architecture),
-            gpu=profile,
-            tp=gpus,
-            weight_dtype=weights.value,
-            kv_dtype=kv.value,
-            compute_dtype=weights.value,
-        )
-        for gpus in sorted({int(gpus) for gpus in found["tp"]})
-    }
-    check_steps(found, deployments, path)
-    tps = ", ".join(str(gpus) for gpus in deployments)
-    return calibrate_steps(base, deployments, found, f"{path.name}: {model}, tp {tps}")
 
 
 def _with_serving(levels: str) -> bool:

@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from simulator.hardware.calibration import Calibration
 from simulator.hardware.dtypes import DTYPE_BYTES, Dtype
-from simulator.hardware.profile import Figure, Gpu, Node
+from simulator.hardware.power import PowerCheck, PowerFit
+from simulator.hardware.profile import Figure, Gpu, KgPerKwh, Node, Pue
 
-__all__ = ["DTYPE_BYTES", "Calibration", "Dtype", "Figure", "Gpu", "Node"]
+__all__ = [
+    "DTYPE_BYTES",
+    "Calibration",
+    "Dtype",
+    "Figure",
+    "Gpu",
+    "KgPerKwh",
+    "Node",
+    "PowerCheck",
+    "PowerFit",
+    "Pue",
+]

@@ -1,9 +1,9 @@
 """GPUs and nodes as their data sheets describe them: every number with its source.
 
 A profile holds peaks and sizes, never an achieved rate; how much of a peak an engine reaches stands in
-its `calibrations`, each a file of its own that ``kinesim calibrate`` writes.  Two figures are measured
-because no data sheet has them: the latency floor of a small all-reduce and the fixed overhead of a
-decoder layer.
+its `calibrations`, each a file of its own that ``kinesim calibrate`` writes.  What no data sheet has is
+measured: the latency floor of a small all-reduce, the fixed overhead of a decoder layer, and power
+under load (`simulator.hardware.power`).
 
 Ignored: clocks and throttling, PCIe, the network between nodes, asymmetry between the GPUs of a node.
 """
@@ -19,6 +19,7 @@ from simulator.errors import UnknownNameError, suggest
 from simulator.frozen import Count, FrozenModel, OneLine
 from simulator.hardware.calibration import Calibration
 from simulator.hardware.dtypes import Dtype
+from simulator.hardware.power import PowerFit
 
 
 class Figure(FrozenModel):
@@ -58,6 +59,8 @@ Multiprocessors = Annotated[Figure, AfterValidator(_between(1, 1e4, "multiproces
 Watts = Annotated[Figure, AfterValidator(_between(1.0, 1e5, "W"))]
 UsdPerHour = Annotated[Figure, AfterValidator(_between(0.0, 1e3, "USD/h"))]
 Latency = Annotated[Figure, AfterValidator(_between(0.0, 1e-2, "s"))]
+KgPerKwh = Annotated[Figure, AfterValidator(_between(0.0, 5.0, "kg CO2e/kWh"))]
+Pue = Annotated[Figure, AfterValidator(_between(1.0, 5.0, "(site over IT equipment)"))]
 
 
 class Gpu(FrozenModel):
@@ -86,6 +89,10 @@ class Gpu(FrozenModel):
     )
     tdp_watts: Watts = Field(description="[W] power limit of the GPU")
     idle_watts: Watts = Field(description="[W] power of a GPU that holds a model and runs nothing")
+    power: PowerFit | None = Field(
+        default=None,
+        description="[-] power under load, fitted; null: linear in the busier resource (assumed)",
+    )
     price_usd_per_hour: UsdPerHour = Field(description="[USD/h] price of one GPU with its share of the host")
     allreduce_floor_s: Latency = Field(description="[s] shortest all-reduce over the GPUs of a node")
     layer_overhead_s: Latency | None = Field(

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Unit = Literal["per_s", "ratio", "s", "tokens_per_s", "tokens", "joules", "watts", "usd", "count", "eflops"]
+Unit = Literal[
+    "per_s", "ratio", "s", "tokens_per_s", "tokens", "joules", "watts", "kg_co2e", "usd", "count", "eflops"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ MEASURES: Final = (
     Measure("energy.joules_per_solved_task", "energy per solved task", "joules", "lower"),
     Measure("energy.joules_per_output_token", "energy per output token", "joules", "lower"),
     Measure("energy.mean_watts_per_gpu", "power per GPU, mean", "watts"),
+    Measure("energy.kg_co2e_per_solved_task", "carbon per solved task", "kg_co2e", "lower"),
     Measure("cost.usd_per_solved_task", "cost per solved task", "usd", "lower"),
     Measure("cost.usd_per_million_output_tokens", "cost per 1M output tokens", "usd", "lower"),
     Measure("kinetics.decode_eflops_per_task", "eFLOPs per task (decode)", "eflops", "lower"),

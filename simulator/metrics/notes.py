@@ -5,8 +5,10 @@ from __future__ import annotations
 from math import sqrt
 from typing import Final
 
+from simulator.hardware import Gpu
 from simulator.kvcache import KvCapacity
 from simulator.latency import StepLatency
+from simulator.metrics.energy import ASSUMPTION
 from simulator.metrics.tables import RunTables
 from simulator.metrics.window import SETTLING_TASK_TIMES, Window
 from simulator.scenario.schema import Scenario
@@ -28,6 +30,7 @@ def notes(
     capacity: KvCapacity,
     *,
     latency: StepLatency,
+    energy_known: bool,
     attributed_ratio: float | None,
 ) -> list[str]:
     """Return the caveats of one run, the gravest first."""
@@ -37,6 +40,8 @@ def notes(
     if capacity.exceeds_memory:
         found.append(_more_than_memory(capacity))
     found += latency.caveats
+    if energy_known:
+        found.append(_about_power(scenario.hardware.gpu))
     found += _about_tasks(tables)
     found += _about_window(tables, window, open_arrivals=scenario.workload.arrivals.concurrency is None)
     if attributed_ratio is not None and abs(attributed_ratio - 1.0) > ATTRIBUTION_SLACK:
@@ -53,6 +58,20 @@ def _more_than_memory(capacity: KvCapacity) -> str:
         f"engine.kv.blocks asks for {kv_bytes / 1e9:.1f} GB of KV per GPU beside "
         f"{capacity.weight_bytes / 1e9:.1f} GB of weights and {capacity.activation_bytes / 1e9:.1f} GB of "
         f"activations, and an engine claims {capacity.hbm_bytes / 1e9:.1f} GB: no real node may run this."
+    )
+
+
+def _about_power(gpu: Gpu) -> str:
+    if gpu.power is None:
+        return f"Power of {gpu.name} is {ASSUMPTION}; GPUs only."
+    checked = gpu.power.checked
+    fitted = f"Power, of the GPUs only, was fitted to kernels measured on {gpu.power.measured_on}"
+    if checked is None:
+        return f"{fitted} and not compared with serving runs."
+    return (
+        f"{fitted}; on {checked.rows} measured serving runs that the fit has not seen ({checked.table}) it "
+        f"was {checked.median_error_ratio:.0%} off in the median and {checked.p90_error_ratio:.0%} at the "
+        "90th percentile, their step times given."
     )
 
 

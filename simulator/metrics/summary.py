@@ -87,6 +87,7 @@ def summarise(
     solved = int((ended & (tables.tasks["solved"] == 1)).sum())
     tokens = work.total(tables.step_tokens)
     machine = hardware(work, window, parallelism.dp, latency)
+    power = energy(work, window, scenario, tokens=tokens, solved=solved)
     attributed = machine["attributed_ratio"]
     return {
         "plan": _plan(scenario, capacity, latency),
@@ -98,7 +99,7 @@ def summarise(
         "goodput": goodput(tables, window, report.slo),
         "load": load(tables, parts, window, parallelism.dp, capacity),
         "hardware": machine,
-        "energy": energy(work, window, gpu, gpus=gpus, tp=parallelism.tp, tokens=tokens, solved=solved),
+        "energy": power,
         "cost": cost(window, gpu, gpus=gpus, tokens=tokens, solved=solved),
         "kinetics": eflops(tables, work, latency, int(ended.sum())),
         "notes": notes(
@@ -107,6 +108,7 @@ def summarise(
             window,
             capacity,
             latency=latency,
+            energy_known=power["joules"] is not None,
             attributed_ratio=attributed if isinstance(attributed, float) else None,
         ),
     }

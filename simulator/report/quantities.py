@@ -25,6 +25,7 @@ LADDERS: Final[Mapping[Unit | Literal["bytes", "flops_per_s"], tuple[tuple[float
             "tokens": ((1.0, ""),),
             "joules": ((1e6, "MJ"), (1e3, "kJ"), (1.0, "J"), (1e-3, "mJ")),
             "watts": ((1.0, "W"),),
+            "kg_co2e": ((1.0, "kg CO2e"), (1e-3, "g CO2e"), (1e-6, "mg CO2e")),
             "usd": ((1.0, "USD"), (1e-2, "US cents")),
             "count": ((1.0, ""),),
             "eflops": ((1e12, "tera"), (1e9, "giga"), (1.0, "")),

@@ -134,6 +134,5 @@ def render(comparison: Comparison) -> str:
     lines += memory_lines(comparison)
     lines += ["", *(line for text in conservation_lines(comparison) for line in _wrapped(text))]
     notes = [line for note in note_lines(comparison) for line in _wrapped(note, "- ")]
-    power = "- Power is assumed: linear in the busier of compute and memory, idle to limit; GPUs only."
-    lines += ["", "Read this before you rely on it", *notes, power]
+    lines += ["", "Read this before you rely on it", *notes]
     return "\n".join(line.rstrip() for line in lines) + "\n"

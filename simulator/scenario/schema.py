@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from simulator.attention import Attention, DenseAttention
 from simulator.deployment import Deployment, own_attention
 from simulator.frozen import Count, FrozenModel, OneLine, Seconds
-from simulator.hardware import Dtype, Node
+from simulator.hardware import Dtype, Figure, KgPerKwh, Node, Pue
 from simulator.kvcache import KvConfig
 from simulator.latency import AutoLatency, Latency
 from simulator.model import Architecture
@@ -104,6 +104,27 @@ class ServiceLevel(FrozenModel):
     task_s: Seconds | None = Field(default=None, description="[s] longest time from arrival to answer")
 
 
+class Site(FrozenModel):
+    """Where the node stands, for its carbon; nothing of the run depends on it."""
+
+    grid_kg_co2e_per_kwh: KgPerKwh = Field(
+        default=Figure(
+            value=0.445,
+            source="IEA, Electricity 2025, Emissions: world average of 2024",
+            note="CO2 of generation alone, without other gases, upstream emissions and losses of the grid",
+        ),
+        description="[kg CO2e/kWh] carbon of a kilowatt hour of electricity",
+    )
+    pue: Pue = Field(
+        default=Figure(
+            value=1.54,
+            source="Uptime Institute Global Data Center Survey 2025: weighted average",
+            note="of the largest site of each operator asked; above 1.5 since 2018",
+        ),
+        description="[-] power usage effectiveness: energy of the site over that of its equipment",
+    )
+
+
 class ReportConfig(FrozenModel):
     """What is measured, over which part of the run, and how often it is repeated."""
 
@@ -124,6 +145,7 @@ class ReportConfig(FrozenModel):
     confidence_ratio: float = Field(
         default=0.95, gt=0.5, lt=1.0, description="[-] level of the confidence intervals"
     )
+    site: Site = Field(default=Site(), description="[-] carbon of the grid and overhead of the building")
     slo: ServiceLevel = Field(default=ServiceLevel(), description="[-] limits for goodput")
 
 

@@ -33,9 +33,18 @@ def logged(tp: int, segment: str | None = None) -> pd.DataFrame:
 
 def requests(tp: int) -> list[Request]:
     """Return the requests of the real segment, in the order in which the client took them up."""
-    rows = pd.read_csv(STEPS / "requests.csv")
-    rows = rows[(rows["run"] == f"qwen3-32b_tp{tp}") & (rows["workload"] == "real")]
+    rows = _asked(tp)
     return list(zip(rows["prompt_tokens"].astype(int), rows["output_tokens"].astype(int), strict=True))
+
+
+def end_to_end_s(tp: int) -> np.ndarray:
+    """Return how long the client waited for each of `requests`, s."""
+    return _asked(tp)["e2e_s"].to_numpy(dtype=np.float64)
+
+
+def _asked(tp: int) -> pd.DataFrame:
+    rows = pd.read_csv(STEPS / "requests.csv")
+    return rows[(rows["run"] == f"qwen3-32b_tp{tp}") & (rows["workload"] == "real")]
 
 
 class Batch:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from simulator.frozen import Count, FrozenModel, SecondsOrZero
+from simulator.frozen import Count, FrozenModel, SecondsOrZero, Tokens
 from simulator.rng import Streams
 
 
 class ClosedLoopArrivals(FrozenModel):
     """`concurrency` tasks at a time; the next one starts when one ends, after a pause.
+
+    With recorded lengths the users take up the recorded requests one after the other, as the clients of a
+    benchmark tool do.
+
+    Raises
+    ------
+    ValueError
+        If outputs are recorded for another number of tasks than prompts.
 
     Examples
     --------
@@ -27,9 +35,36 @@ class ClosedLoopArrivals(FrozenModel):
         default=0.0, description="[s] Pause between the end of a task and the start of its successor."
     )
 
-    most_tasks: ClassVar[None] = None
-    recorded_prompt_tokens: ClassVar[None] = None
-    recorded_output_tokens: ClassVar[None] = None
+    prompt_tokens: Annotated[tuple[Tokens, ...], Field(strict=False, min_length=1)] | None = Field(
+        default=None, description="[tokens] Prompt of each task, in order; overrides the task set's."
+    )
+    output_tokens: Annotated[tuple[Tokens, ...], Field(strict=False, min_length=1)] | None = Field(
+        default=None, description="[tokens] Output of a trial of each task; overrides the length model's."
+    )
+
+    @model_validator(mode="after")
+    def _recorded_alike(self) -> Self:
+        prompts, outputs = self.prompt_tokens, self.output_tokens
+        if prompts is not None and outputs is not None and len(prompts) != len(outputs):
+            msg = f"output_tokens has {len(outputs)} rows but prompt_tokens has {len(prompts)}"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def most_tasks(self) -> int | None:
+        """Recorded tasks, or None where nothing is recorded."""
+        recorded = self.prompt_tokens or self.output_tokens
+        return None if recorded is None else len(recorded)
+
+    @property
+    def recorded_prompt_tokens(self) -> tuple[int, ...] | None:
+        """Prompt of each task, tokens, or None if not recorded."""
+        return self.prompt_tokens
+
+    @property
+    def recorded_output_tokens(self) -> tuple[int, ...] | None:
+        """Output of each task, tokens, or None if not recorded."""
+        return self.output_tokens
 
     def times_s(self, count: int, streams: Streams) -> NDArray[np.float64]:
         """Return zeros, shape (count,), s: every task is ready and waits for its turn."""

@@ -23,7 +23,7 @@ from simulator.calibrate.operations import (
     fit_prefill_attention,
 )
 from simulator.calibrate.runs import ServingRun, believable, measured_runs
-from simulator.calibrate.serving import _terms, calibrate_serving
+from simulator.calibrate.serving import calibrate_serving, estimate_terms
 from simulator.calibrate.splits import held_out
 from simulator.calibrate.tables import Timings
 from simulator.calibrate.tables import believable as believable_rows
@@ -203,7 +203,7 @@ def replaced(
 ) -> ServingRun:
     """Return `plain` with the time that the estimate gives for known numbers."""
     numbers = np.array([getattr(truth, name) for name in NUMBERS])
-    (terms,) = _terms(calibration, B200, plain, presets[plain.model])
+    (terms,) = estimate_terms(calibration, B200, plain, presets[plain.model])
     return replace(plain, tpot_s=float(terms @ numbers))
 
 

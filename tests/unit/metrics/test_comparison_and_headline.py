@@ -279,6 +279,7 @@ def test_notes_say_which_variants_they_are_about() -> None:
     assert isinstance(notes, list)
     assert {n["note"][:9]: n["variants"] for n in notes} == {
         "Optimisti": ["a", "b"],
+        "Power of ": ["a", "b"],
         "The parts": ["a", "b"],
         "KV capaci": ["b"],
     }

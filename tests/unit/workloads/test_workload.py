@@ -55,9 +55,9 @@ def test_a_trace_decides_arrivals_prompts_and_outputs(make_workload: Make) -> No
 
 
 def test_a_trace_shorter_than_the_tasks_is_refused(make_workload: Make) -> None:
-    with pytest.raises(ValidationError, match="8 tasks, but the trace of arrivals has only 2 rows"):
+    with pytest.raises(ValidationError, match="8 tasks, but only 2 of them are recorded in arrivals"):
         make_workload(arrivals=TRACE)
-    with pytest.raises(ValidationError, match="8 tasks, but the trace of arrivals has only 2 rows"):
+    with pytest.raises(ValidationError, match="8 tasks, but only 2 of them are recorded in arrivals"):
         make_workload(arrivals={"kind": "trace", "arrivals_s": [0.0, 1.0]})
 
 

@@ -1,0 +1,116 @@
+"""The layout that vLLM's and sglang's serving benchmarks share: one grew out of the other.
+
+Means stand at top level in milliseconds, the lists of requests beside them in seconds. Lists hold every
+request that was sent; means and totals hold those that completed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simulator.measured.agreement import check_agreement
+from simulator.measured.bench import BenchRun, Requests
+from simulator.measured.fields import Fields
+from simulator.measured.json_objects import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A benchmark tool whose files have this layout.
+
+    Parameters
+    ----------
+    tool : its name.
+    marks : fields of its files; at least half of them say that a file is one.
+    e2e : how it names the end-to-end latency, between ``mean_`` and ``_ms``.
+    tokens_per_step : its field of tokens per step of speculative decoding.
+    """
+
+    tool: str
+    marks: frozenset[str]
+    e2e: str
+    tokens_per_step: str
+
+    def read(self, source: JsonObject) -> BenchRun:
+        """Return the run of an object.
+
+        Raises
+        ------
+        TraceFormatError
+            If fields are missing, wrong or contradict each other: all that is found.
+        """
+        fields = Fields(source)
+        completed = fields.count("completed", zero=True)
+        if not completed and not fields.faults:
+            fields.fault("completed", "0 requests; a run needs 1")
+        duration = fields.number("duration")
+        totals = [fields.number(f"total_{what}_tokens") for what in ("input", "output")]
+        requests = _requests(fields)
+        run = BenchRun(
+            tool=self.tool,
+            path=source.path,
+            line=source.line,
+            number=source.number,
+            model=fields.text("model_id"),
+            backend=fields.text("backend"),
+            request_rate_per_s=fields.rate("request_rate"),
+            max_concurrency=fields.count_or_none("max_concurrency"),
+            completed=completed,
+            failed=_failed(fields, completed, requests),
+            prompt_tokens=totals[0] / max(1, completed),
+            output_tokens=totals[1] / max(1, completed),
+            duration_s=duration,
+            tpot_s=fields.milliseconds("mean_tpot_ms"),
+            ttft_s=fields.milliseconds("mean_ttft_ms"),
+            ttft_median_s=fields.milliseconds("median_ttft_ms"),
+            itl_s=fields.milliseconds("mean_itl_ms"),
+            e2e_s=fields.milliseconds(f"mean_{self.e2e}_ms"),
+            tokens_per_step=fields.number_or_none(self.tokens_per_step, zero=True) or None,
+            requests=requests,
+        )
+        fields.check()
+        check_agreement(run, fields, self.e2e)
+        fields.check()
+        return run
+
+
+def _requests(fields: Fields) -> Requests | None:
+    """Return the lists of requests where a file has all that matter."""
+    prompts, outputs = fields.counts("input_lens"), fields.counts("output_lens")
+    ttfts, gaps = fields.numbers("ttfts"), fields.lists("itls")
+    starts = fields.numbers("start_times")
+    if fields.faults or prompts is None or outputs is None or ttfts is None or gaps is None:
+        return None
+    lengths = {
+        "input_lens": len(prompts),
+        "output_lens": len(outputs),
+        "ttfts": len(ttfts),
+        "itls": len(gaps),
+    }
+    lengths |= {} if starts is None else {"start_times": len(starts)}
+    errors = fields.run.values.get("errors")
+    lengths |= {"errors": len(errors)} if isinstance(errors, list) else {}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        fields.fault("input_lens", f"lists of requests of different lengths: {told}")
+        return None
+    said = errors if isinstance(errors, list) else [""] * len(ttfts)
+    # Where nothing came back the tool of 2024 counts a completed request with a first token after 0 s.
+    failed = tuple(
+        bool(error) or not output or (not ttft and not row)
+        for error, output, ttft, row in zip(said, outputs, ttfts, gaps, strict=True)
+    )
+    return Requests(prompts, outputs, ttfts, gaps, failed, starts)
+
+
+def _failed(fields: Fields, completed: int, requests: Requests | None) -> int:
+    """Return how many requests failed; a file cut short is a fault."""
+    told = fields.count_or_none("failed", zero=True)
+    sent = fields.count_or_none("num_prompts")
+    if requests is None:
+        return told if told is not None else max(0, (sent or completed) - completed)
+    held = len(requests.failed)
+    if held < completed:
+        told_lists = f"{held} requests, but {completed} completed: lists hold all of them or are left out"
+        fields.fault("ttfts", told_lists)
+    return sum(requests.failed)
