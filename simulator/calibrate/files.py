@@ -84,4 +84,4 @@ def _experts_fits(c: Calibration) -> Iterator[tuple[str, str, Fitted, str]]:
                 f"experts x {s.experts_ratio:.3g}, kernels x {s.kernel_ratio:.3g}, step {s.step_s:.3g} s, "
                 f"sequence {s.sequence_s:.3g} s"
             )
-            yield "serving", f"{dtype} experts", s.fitted, numbers
+            yield "experts, serving", dtype, s.fitted, numbers
