@@ -14,20 +14,23 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final
 
-from simulator.calibrate.runs import ServingRun
+from simulator.calibrate.runs import FP8_KV, MIXTURES, ServingRun
 from simulator.calibrate.tables import GPUS, MS
 
 NAMES: Final = {
     "llama-3.1-8b": "meta-llama/Meta-Llama-3.1-8B",
     "llama-3.1-70b": "meta-llama/Meta-Llama-3.1-70B",
     "qwen3-32b": "Qwen/Qwen3-32B",
-    "qwen3-235b-a22b": "Qwen/Qwen3-235B-A22B",
+    "qwen3-235b-a22b": "Qwen/Qwen3-235B-A22B-FP8",
     "gpt-oss-120b": "openai/gpt-oss-120b",
 }
 """Its names of our presets, those whose architecture it carries: it would look for others on the network."""
 
 FORMATS: Final = {"bf16": "bfloat16", "fp8": "fp8", "fp4": "nvfp4"}
 """Its names of number formats."""
+
+BLOCKS: Final = {"fp8": "fp8_block"}
+"""Its names of the formats of mixtures of experts, which have a scale per block of weights."""
 
 
 def peer_seconds(run: ServingRun) -> float | None:
@@ -55,7 +58,8 @@ def _predicted(run: ServingRun, kv: str) -> float | None:
     database = _database(GPUS[run.gpu], run.engine)
     if database is None or run.model not in NAMES:
         return None
-    config = build_model_config(run.tp, 1, 1, 1, 1, FORMATS[run.weight_dtype], kv, "bfloat16", None, None)
+    parts, ranks, products, experts = _mixture(run)
+    config = build_model_config(run.tp, 1, 1, parts, ranks, products, kv, "bfloat16", experts, None)
     model = get_model(NAMES[run.model], config, run.engine)
     load = RuntimeConfig(isl=run.prompt_tokens, osl=run.output_tokens, batch_size=run.concurrency)
     # A backend keeps its answers by load alone, so each configuration needs one of its own.
@@ -63,6 +67,18 @@ def _predicted(run: ServingRun, kv: str) -> float | None:
     told = summary.get_result_dict()
     tpot_s = float(told["tpot"]) * MS if told else 0.0
     return tpot_s if tpot_s > 0.0 else None
+
+
+def _mixture(run: ServingRun) -> tuple[int, int, str, str | None]:
+    """Return how experts are split, by columns and whole, and the formats of products and of experts."""
+    products = FORMATS[run.weight_dtype]
+    if run.model not in MIXTURES:
+        return 1, 1, products, None
+    parts, ranks = (1, run.tp) if run.expert_parallel else (run.tp, 1)
+    if run.expert_dtype is None:
+        return parts, ranks, BLOCKS.get(products, products), BLOCKS.get(products, products)
+    narrow = run.engine == "trtllm" and run.gpu in FP8_KV
+    return parts, ranks, products, "w4a8_mxfp4_mxfp8" if narrow else "w4a16_mxfp4"
 
 
 @lru_cache(maxsize=4)

@@ -48,7 +48,7 @@ def scenario_of(
     >>> shape = (2, 1024, 100, 4, 0.01, 0.1)
     >>> run = ServingRun("a", "h100-sxm", "vllm", "0.19.0", "qwen3-32b", "fp8", "fp8", *shape)
     >>> scenario_of(run, {"kind": "roofline"})["parallelism"]
-    {'tp': 2}
+    {'tp': 2, 'expert_parallel': False}
     """
     count = min(max(TASKS_PER_CLIENT * run.concurrency, FEWEST_TASKS), MOST_TASKS)
     lengths = output_lengths(run.output_tokens)
@@ -65,8 +65,9 @@ def scenario_of(
             "weight_dtype": run.weight_dtype,
             "kv_dtype": run.kv_dtype,
             "compute_dtype": run.weight_dtype,
+            "expert_dtype": run.expert_dtype,
         },
-        "parallelism": {"tp": run.tp},
+        "parallelism": {"tp": run.tp, "expert_parallel": run.expert_parallel},
         "engine": {
             "latency": dict(latency),
             "max_sequences": run.concurrency,

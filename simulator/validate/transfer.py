@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from simulator.calibrate.runs import ServingRun
+from simulator.calibrate.runs import MIXTURES, ServingRun
 from simulator.calibrate.serving import fitted_to_runs
 from simulator.hardware import Calibration, Gpu
 from simulator.scenario.catalog import find
@@ -22,17 +22,25 @@ def without_models(runs: Sequence[ServingRun]) -> dict[Key, Calibration]:
 
     Returns
     -------
-    Without the models whose GPU and engine have too few runs of others for serving numbers.
+    Without the models whose GPU and engine have too few runs of others for serving numbers. Mixtures of
+    experts take the numbers of dense models.
     """
     trusts = Trust()
     believed = [run for run in runs if trusts(run)]
     found = {}
     for key in dict.fromkeys((run.gpu, run.engine, run.model) for run in believed):
         gpu, engine, model = key
-        others = [run for run in believed if (run.gpu, run.engine) == (gpu, engine) and run.model != model]
+        others = [
+            run
+            for run in believed
+            if (run.gpu, run.engine) == (gpu, engine) and run.model not in (model, *MIXTURES)
+        ]
         profile = load_part(find("gpu", gpu), Gpu)
         base = profile.calibrations.get(engine)
-        fitted = fitted_to_runs(base, profile, others) if base is not None else None
+        if base is None:
+            continue
+        alone = {dtype: fit.model_copy(update={"serving": None}) for dtype, fit in base.experts.items()}
+        fitted = fitted_to_runs(base.model_copy(update={"experts": alone}), profile, others)
         if fitted is not None:
             found[key] = fitted
     return found
