@@ -9,7 +9,9 @@ Rows are left out by rule:
 * rows that repeat another one, its times to 0.01 ms included, also under another version;
 * a first token after more than 10 s: requests queued, so fewer than the concurrency ran;
 * prompts whose matrix products alone would take more than 0.4 of the compute peak all the time, which
-  leaves no room for decoding: the prompts cannot all have been computed.
+  leaves no room for decoding: the prompts cannot all have been computed;
+* tokens faster than the memory can read one token's weights and the keys and values of all requests in
+  flight: fewer ran.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ from zlib import crc32
 import pandas as pd
 
 from simulator.calibrate.tables import GPUS, MS, installed_tables
-from simulator.hardware import Dtype, Gpu
+from simulator.hardware import DTYPE_BYTES, Dtype, Gpu
+from simulator.model import Architecture
 
 MODELS: Final = {
     "Qwen/Qwen3-32B": "qwen3-32b",
@@ -148,21 +151,38 @@ def _run(row: Mapping[Hashable, object], gpu: str) -> ServingRun:
     )
 
 
-def believable(run: ServingRun, parameters: int, gpu: Gpu) -> bool:
+def believable(run: ServingRun, architecture: Architecture, gpu: Gpu) -> bool:
     """Say whether `run` can have been measured as described; the rules stand above.
 
     Parameters
     ----------
     run : a measured point.
-    parameters : weights that a token passes through.
+    architecture : of its model.
     gpu : its profile.
     """
     cycle_s = run.ttft_s + run.output_tokens * run.tpot_s
-    flops = 2.0 * parameters * run.prompt_tokens * run.concurrency / run.tp
+    flops = 2.0 * architecture.active_parameters * run.prompt_tokens * run.concurrency / run.tp
     peak = gpu.peak_flops_per_s.get(run.weight_dtype)
-    if peak is None or run.ttft_s > LONGEST_TTFT_S:
+    if peak is None or run.ttft_s > LONGEST_TTFT_S or run.tpot_s < least_tpot_s(run, architecture, gpu):
         return False
     return flops <= MOST_PREFILL_RATIO * peak.value * cycle_s
+
+
+def least_tpot_s(run: ServingRun, architecture: Architecture, gpu: Gpu) -> float:
+    """Return the time in which the memory can read what a token of every request in flight needs, s.
+
+    Parameters
+    ----------
+    run : a measured point.
+    architecture : of its model; of layers with windows no keys and values are counted.
+    gpu : its profile.
+    """
+    formats = (run.weight_dtype, run.expert_dtype or run.weight_dtype)
+    element_bytes = min(DTYPE_BYTES[dtype] for dtype in formats)
+    weights = (architecture.active_parameters - architecture.embedding_parameters) * element_bytes
+    cached = run.concurrency * (run.prompt_tokens + run.output_tokens // 2)
+    kv_bytes = 0.0 if architecture.sliding else architecture.kv_bytes_per_token(DTYPE_BYTES[run.kv_dtype])
+    return (weights + cached * kv_bytes) / (run.tp * gpu.hbm_bandwidth_bytes_per_s.value)
 
 
 def of(runs: Sequence[ServingRun], gpu: str, engine: str) -> list[ServingRun]:

@@ -66,7 +66,7 @@ def calibrate_serving(
     runs : measured runs of this GPU and engine; the held-out ones judge the fit only.
     presets : architectures by the names in `runs`.
     """
-    usable = [run for run in runs if believable(run, presets[run.model].active_parameters, gpu)]
+    usable = [run for run in runs if believable(run, presets[run.model], gpu)]
     seen = [run for run in usable if not run.held_out]
     if len(seen) < FEWEST_RUNS:
         return calibration
@@ -122,7 +122,7 @@ def calibrate_experts(
     calibration : kernel numbers, and serving numbers from runs of dense models, which stay as they are.
     gpu, runs, presets : as in `calibrate_serving`, of mixtures of experts.
     """
-    usable = [run for run in runs if believable(run, presets[run.model].active_parameters, gpu)]
+    usable = [run for run in runs if believable(run, presets[run.model], gpu)]
     experts = {}
     for dtype, fit in calibration.experts.items():
         those = [run for run in usable if (run.expert_dtype or run.weight_dtype) == dtype]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from simulator.cli.arguments import AsJson, Overwrite
 from simulator.cli.layout import aligned
 from simulator.cli.outputs import check_folder
 from simulator.cli.progress import ProgressBar
+
+if TYPE_CHECKING:
+    from simulator.validate import Validation
 
 
 @answering
@@ -43,13 +46,11 @@ def silicon(
     """Simulate public measured serving runs and report the errors."""
     if out is not None:
         check_folder(out, overwrite=overwrite)
-    from simulator.calibrate.runs import measured_runs  # noqa: PLC0415 - help and completion load no simulator
-    from simulator.validate import groups, other_model_groups, validate, without_models  # noqa: PLC0415 - as above
+    from simulator.calibrate.runs import measured_runs  # noqa: PLC0415 - help loads no simulator
+    from simulator.validate import validate, without_models  # noqa: PLC0415 - as above
     from simulator.validate.errors import to_json  # noqa: PLC0415 - as above
     from simulator.validate.peer import peer_seconds  # noqa: PLC0415 - as above
-    from simulator.validate.predictions import ANOTHER_MODEL  # noqa: PLC0415 - as above
     from simulator.validate.silicon import select  # noqa: PLC0415 - as above
-    from simulator.validate.text import heads, notes, table  # noqa: PLC0415 - as above
 
     measured = measured_runs()
     runs = select(measured, gpu=gpu, engine=engine, model=model)
@@ -65,21 +66,37 @@ def silicon(
     if as_json:
         typer.echo(json.dumps(to_json(validation), indent=2, allow_nan=False))
     else:
-        found, others, columns = (
-            groups(validation, by_tp=by_tp),
-            other_model_groups(validation),
-            validation.columns,
-        )
-        typer.echo(aligned(table(found, columns, by_tp=by_tp), columns=heads(columns, by_tp=by_tp)))
-        if others:
-            told = (ANOTHER_MODEL, *columns[1:])
-            typer.echo("\nServing numbers fitted to the runs of other models alone; all runs are judged:")
-            typer.echo(aligned(table(others, told), columns=heads(told)))
-        typer.echo("\n".join(notes(validation)))
+        typer.echo(_tables(validation, by_tp=by_tp))
     if out is not None:
         from simulator.validate.files import write_validation  # noqa: PLC0415 - only asked for here
 
         say(f"wrote {write_validation(out, validation, overwrite=overwrite)}")
+
+
+def _tables(validation: Validation, *, by_tp: bool) -> str:
+    """Return the tables of errors and what a reader has to know of them."""
+    from simulator.validate.errors import (  # noqa: PLC0415 - help loads no simulator
+        groups,
+        groups_without_peer,
+        other_model_groups,
+    )
+    from simulator.validate.predictions import ANOTHER_MODEL, COLUMNS  # noqa: PLC0415 - as above
+    from simulator.validate.text import heads, notes, table  # noqa: PLC0415 - as above
+
+    columns = validation.columns
+    rows = table(groups(validation, by_tp=by_tp), columns, by_tp=by_tp)
+    lines = [aligned(rows, columns=heads(columns, by_tp=by_tp))]
+    further = {
+        "Without a prediction of the peer:": (groups_without_peer(validation), COLUMNS),
+        "Serving numbers fitted to the runs of other models alone; all runs are judged:": (
+            other_model_groups(validation),
+            (ANOTHER_MODEL, *columns[1:]),
+        ),
+    }
+    for title, (found, told) in further.items():
+        if found:
+            lines += ["", title, aligned(table(found, told), columns=heads(told))]
+    return "\n".join([*lines, *notes(validation)])
 
 
 def cores() -> int:

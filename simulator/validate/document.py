@@ -8,8 +8,24 @@ from itertools import pairwise
 from math import inf
 from typing import Final
 
-from simulator.validate.errors import ALL, ErrorFigures, Group, figures, groups, other_model_groups
-from simulator.validate.predictions import ANOTHER_MODEL, CALIBRATED, PEER, ROOFLINE, Prediction, Validation
+from simulator.validate.errors import (
+    ALL,
+    ErrorFigures,
+    Group,
+    figures,
+    groups,
+    groups_without_peer,
+    other_model_groups,
+)
+from simulator.validate.predictions import (
+    ANOTHER_MODEL,
+    CALIBRATED,
+    COLUMNS,
+    PEER,
+    ROOFLINE,
+    Prediction,
+    Validation,
+)
 from simulator.validate.text import cells, heads, name_of, notes, table
 
 PICTURES: Final = "validation"
@@ -49,6 +65,7 @@ def document(validation: Validation, pictures: Sequence[str]) -> str:
         *_pictures(pictures),
         "## Errors by load",
         _regimes(validation),
+        *_without_peer(validation),
         *_other_models(validation),
         *_against_peer(validation, found),
         "## Errors by GPUs per replica",
@@ -114,6 +131,14 @@ def _regime(name: str, members: Sequence[Prediction], columns: Sequence[str]) ->
         return []
     found = (figures([one.error_ratio(column) for one in members]) for column in columns)
     return [(name, str(len(members)), *(", ".join(cells(errors)) for errors in found))]
+
+
+def _without_peer(validation: Validation) -> list[str]:
+    found = groups_without_peer(validation)
+    if not found:
+        return []
+    text = "Runs that the peer refuses or has no timings for, in no other table or picture of this page:"
+    return ["## Runs without a peer", text, _code([heads(COLUMNS), *table(found, COLUMNS)])]
 
 
 def _other_models(validation: Validation) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from simulator.validate.predictions import ANOTHER_MODEL, Prediction, Validation
+from simulator.validate.predictions import ANOTHER_MODEL, COLUMNS, Prediction, Validation
 
 ALL: Final = "all"
 
@@ -63,6 +63,12 @@ def groups(validation: Validation, *, by_tp: bool = False) -> list[Group]:
     return _grouped(
         validation.predictions, validation.columns, by_tp=by_tp, judged=lambda one: one.run.held_out
     )
+
+
+def groups_without_peer(validation: Validation) -> list[Group]:
+    """Return the groups of the runs that the other predictor says nothing of."""
+    runs, columns = validation.without_peer, COLUMNS
+    return _grouped(runs, columns, by_tp=False, judged=lambda one: one.run.held_out) if runs else []
 
 
 def other_model_groups(validation: Validation) -> list[Group]:
@@ -124,5 +130,6 @@ def to_json(validation: Validation) -> dict[str, Any]:
         "left_out": left_out(validation),
         "groups": [asdict(group) for group in groups(validation)],
         "groups_by_tp": [asdict(group) for group in groups(validation, by_tp=True)[:-1]],
+        "groups_without_peer": [asdict(group) for group in groups_without_peer(validation)],
         "other_models": [asdict(group) for group in other_model_groups(validation)],
     }

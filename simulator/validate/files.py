@@ -10,7 +10,13 @@ from typing import Final
 
 from simulator.output import MANIFEST_VERSION, package_versions, write_files
 from simulator.validate.document import PICTURES, document
-from simulator.validate.errors import ErrorFigures, Group, groups, other_model_groups
+from simulator.validate.errors import (
+    ErrorFigures,
+    Group,
+    groups,
+    groups_without_peer,
+    other_model_groups,
+)
 from simulator.validate.predictions import ANOTHER_MODEL, Validation
 
 RUN_COLUMNS: Final = (
@@ -80,8 +86,8 @@ def _name(column: str) -> str:
 def _run_rows(validation: Validation) -> list[list[object]]:
     """Return predicted runs, then those without a part in the errors and why."""
     kept = [("predicted", one.run, one.tpot_s) for one in validation.predictions]
+    kept += [("without_peer", one.run, one.tpot_s) for one in validation.without_peer]
     reasons = {
-        "without_peer": validation.without_peer,
         "infeasible": validation.infeasible,
         "not_believable": validation.not_believable,
     }
@@ -106,6 +112,7 @@ def _group_rows(validation: Validation) -> list[list[object]]:
     """Return the groups by what was held out: configurations, also by GPUs per replica, then models."""
     by_configuration = [*groups(validation), *groups(validation, by_tp=True)[:-1]]
     found = [("configuration", group) for group in by_configuration]
+    found += [("configuration, without peer", group) for group in groups_without_peer(validation)]
     found += [("model", group) for group in other_model_groups(validation)]
     columns = (*validation.columns, ANOTHER_MODEL)
     return [[held_out, *_group_row(group, columns)] for held_out, group in found]

@@ -61,14 +61,14 @@ class Validation:
     columns : what predicted all of them.
     not_believable : runs left out by the rules of `simulator.calibrate.runs`.
     infeasible : runs whose weights or a single sequence do not fit the memory.
-    without_peer : runs that fit but that the other predictor says nothing of.
+    without_peer : predictions of runs that the other predictor says nothing of.
     """
 
     predictions: tuple[Prediction, ...]
     columns: tuple[str, ...]
     not_believable: tuple[ServingRun, ...] = ()
     infeasible: tuple[ServingRun, ...] = ()
-    without_peer: tuple[ServingRun, ...] = ()
+    without_peer: tuple[Prediction, ...] = ()
 
 
 def validate(
@@ -102,7 +102,7 @@ def validate(
         if not set(COLUMNS) <= found.keys():
             infeasible.append(run)
         elif peer is not None and told is None:
-            without.append(run)
+            without.append(Prediction(run, found))
         else:
             predictions.append(Prediction(run, found))
     return Validation(

@@ -138,4 +138,4 @@ class Trust:
             self._gpus[run.gpu] = load_part(find("gpu", run.gpu), Gpu)
         if run.model not in self._models:
             self._models[run.model] = load_part(find("model", run.model), Architecture)
-        return believable(run, self._models[run.model].active_parameters, self._gpus[run.gpu])
+        return believable(run, self._models[run.model], self._gpus[run.gpu])

@@ -42,7 +42,7 @@ def notes(validation: Validation) -> list[str]:
     meanings = {
         "not_believable": "cannot have been measured as described (rules in simulator.calibrate.runs)",
         "infeasible": "do not fit the memory by our count",
-        "without_peer": "have no prediction of the peer",
+        "without_peer": "have no prediction of the peer and stand apart",
     }
     counts = left_out(validation)
     return lines + [f"Left out: {counts[why]} runs {text}." for why, text in meanings.items() if counts[why]]

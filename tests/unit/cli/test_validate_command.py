@@ -72,7 +72,7 @@ def test_a_folder_is_written_once(kinesim: Kinesim, monkeypatch: pytest.MonkeyPa
     assert kinesim("--out", "out", "--workers", "1") == 0
     assert kinesim.err == "wrote out\n"
     assert "peer: median" in kinesim.out
-    assert "Left out: 2 runs have no prediction of the peer." in kinesim.out
+    assert "Left out: 2 runs have no prediction of the peer and stand apart." in kinesim.out
     written = {path.name for path in Path("out").iterdir()}
     assert {"silicon.csv", "summary.csv", "validation.md"} <= written
     assert kinesim("--out", "out") == 2

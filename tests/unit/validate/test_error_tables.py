@@ -14,7 +14,7 @@ from simulator.calibrate.runs import ServingRun
 from simulator.errors import OutputExistsError
 from simulator.validate import Prediction, Validation, groups, other_model_groups
 from simulator.validate.document import document
-from simulator.validate.errors import to_json
+from simulator.validate.errors import groups_without_peer, to_json
 from simulator.validate.files import write_validation
 from simulator.validate.predictions import ANOTHER_MODEL
 from simulator.validate.text import heads, notes, table
@@ -83,6 +83,15 @@ def test_all_runs_of_a_model_that_no_fit_has_seen_are_judged(with_peer: Validati
     assert (group.rows, group.judged_rows) == (1, 1)
     assert group.errors[ANOTHER_MODEL].bias_ratio == pytest.approx(0.5)
     assert list(group.errors) == [ANOTHER_MODEL, "roofline", "peer"]
+
+
+def test_runs_without_a_peer_are_judged_apart(with_peer: Validation, held_out: ServingRun) -> None:
+    assert groups_without_peer(with_peer) == []
+    more = replace(with_peer, without_peer=(predicted(replace(held_out, row="alone"), 1.5),))
+    (group, _) = groups_without_peer(more)
+    assert group.errors["calibrated"].bias_ratio == pytest.approx(0.5)
+    assert groups(more) == groups(with_peer)
+    assert "## Runs without a peer" in document(more, [])
 
 
 def test_without_such_a_model_there_are_no_groups_of_it(validation: Validation) -> None:

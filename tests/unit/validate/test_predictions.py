@@ -91,7 +91,8 @@ def test_a_peer_is_a_third_column_and_runs_without_it_count_for_none(make_run: M
     (only,) = validation.predictions
     assert validation.columns == (*COLUMNS, "peer")
     assert only.error_ratio("peer") == pytest.approx(1.0)
-    assert [run.row for run in validation.without_peer] == ["two"]
+    assert [one.run.row for one in validation.without_peer] == ["two"]
+    assert set(validation.without_peer[0].tpot_s) == set(COLUMNS)
 
 
 def test_a_calibration_without_the_model_is_a_column_of_its_runs(make_run: MakeRun) -> None:
