@@ -162,19 +162,7 @@ class BoundCalibrated:
         """What a reader of the results must know, a sentence each."""
         c, d = self.calibration, self.deployment
         found = [f"Steps take what was measured of {c.engine} on {c.gpu} ({c.source})."]
-        serving = c.serving.fitted if c.serving else None
-        if serving is None:
-            found.append(
-                f"No serving runs of {c.engine} on {c.gpu} were measured: kernels run one after the other "
-                "and the host takes no time."
-            )
-        elif serving.median_error_ratio is not None and serving.p90_error_ratio is not None:
-            found.append(
-                f"On {serving.held_out_rows} measured serving runs of dense models that the fit has not "
-                "seen, its estimate of the time per token was "
-                f"{serving.median_error_ratio:.0%} off in the median and "
-                f"{serving.p90_error_ratio:.0%} at the 90th percentile."
-            )
+        found.append(self._of_serving())
         found += self._of_experts()
         missing = {
             "matrix products": self._gemm is None,
@@ -188,6 +176,23 @@ class BoundCalibrated:
         if absent:
             found.append(f"Not measured, so at their optimistic bound: {', '.join(absent)}.")
         return found
+
+    def _of_serving(self) -> str:
+        """Return what a reader must know of the numbers of a running engine."""
+        c = self.calibration
+        if c.serving is None:
+            return (
+                f"No serving runs of {c.engine} on {c.gpu} were measured: kernels run one after the other "
+                "and the host takes no time."
+            )
+        by = c.serving.fitted
+        if by.median_error_ratio is None or by.p90_error_ratio is None:
+            return f"What a running engine adds was fitted to {by.table}; nothing was held out to judge it."
+        return (
+            f"On {by.held_out_rows} measurements of dense models that the fit has not seen ({by.table}), its "
+            f"estimate was {by.median_error_ratio:.0%} off in the median and {by.p90_error_ratio:.0%} at the "
+            "90th percentile."
+        )
 
     def _of_experts(self) -> list[str]:
         """Return what a reader must know of the experts' time."""

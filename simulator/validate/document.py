@@ -68,6 +68,8 @@ def document(validation: Validation, pictures: Sequence[str]) -> str:
         *_without_peer(validation),
         *_other_models(validation),
         *_against_peer(validation, found),
+        "## Remarks",
+        _prose("remarks.md"),
         "## Errors by GPUs per replica",
         _by_tp(validation),
         "## Do it again",
@@ -147,9 +149,8 @@ def _other_models(validation: Validation) -> list[str]:
         return []
     columns = (ANOTHER_MODEL, *validation.columns[1:])
     text = (
-        "Here the serving numbers were fitted to the runs of the *other* models of the GPU and engine alone, "
-        "and all runs of the model are judged. Only GPUs and engines with enough runs of two dense models "
-        "allow it."
+        "Here the serving numbers were fitted to the runs of the *other* dense models of the GPU and engine "
+        "alone, and all runs of the model are judged. Engines without enough runs of others are missing."
     )
     return ["## Another model than those fitted", text, _code([heads(columns), *table(found, columns)])]
 
