@@ -2,7 +2,8 @@
 
 Attention heads are split over the ranks; KV heads are replicated when there are more ranks than
 heads; matrices are split by columns or rows, the vocabulary by rows, padded; experts are split inside
-each expert (tensor parallel, not expert parallel).  Norms are replicated.  Everything here is per GPU.
+each expert, or under expert parallelism held whole, as many by each rank.  Norms are replicated.
+Everything here is per GPU.
 Not modelled: pipeline and sequence parallelism, uneven splits.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from simulator.attention import Attention
+from simulator.attention import Attention, DenseAttention, SlidingWindowAttention
 from simulator.errors import ScenarioError
 from simulator.hardware import DTYPE_BYTES, Dtype, Gpu
 from simulator.model import Architecture
@@ -20,14 +21,23 @@ ACTIVATION_BYTES = 2.0
 """Bytes of one activation element, bytes: engines keep activations and the selection keys in bf16."""
 
 
+def own_attention(architecture: Architecture) -> Attention:
+    """Return how a model attends by itself: to all tokens, or with the windows that it was trained with."""
+    layers = architecture.sliding
+    if layers is None:
+        return DenseAttention()
+    return SlidingWindowAttention(window_tokens=layers.window_tokens, window_every=layers.every)
+
+
 def _ffn_size(a: Architecture) -> int:
     return a.ffn_size if a.experts is None else a.experts.ffn_size
 
 
-def _splits(a: Architecture, tp: int) -> bool:
-    """Say whether heads and feed-forward columns split evenly over `tp` ranks."""
+def _splits(a: Architecture, tp: int, *, expert_parallel: bool) -> bool:
+    """Say whether heads and feed-forward columns, or whole experts, split evenly over `tp` ranks."""
     kv_heads = tp % a.kv_heads == 0 or a.kv_heads % tp == 0
-    return a.query_heads % tp == 0 and kv_heads and _ffn_size(a) % tp == 0
+    shared = a.experts.count if expert_parallel and a.experts else _ffn_size(a)
+    return a.query_heads % tp == 0 and kv_heads and shared % tp == 0
 
 
 @dataclass(frozen=True)
@@ -42,11 +52,14 @@ class Deployment:
     tp : tensor-parallel ranks, each one GPU.
     weight_dtype, kv_dtype : precision of weights and of cached keys and values.
     compute_dtype : precision whose peak bounds the matrix products.
+    expert_dtype : precision of the experts' weights; None: that of all weights.
+    expert_parallel : whether ranks hold whole experts instead of a part of each.
 
     Raises
     ------
     ScenarioError
-        If heads or feed-forward columns cannot be split evenly over `tp` ranks.
+        If heads, feed-forward columns or experts cannot be split evenly over `tp` ranks; or the attention
+        is not that of a model whose layers differ.
     """
 
     architecture: Architecture
@@ -56,15 +69,39 @@ class Deployment:
     weight_dtype: Dtype
     kv_dtype: Dtype
     compute_dtype: Dtype
+    expert_dtype: Dtype | None = None
+    expert_parallel: bool = False
 
     def __post_init__(self) -> None:
-        a = self.architecture
-        if not _splits(a, self.tp):
-            allowed = [tp for tp in range(1, a.query_heads + 1) if _splits(a, tp)]
+        a, whole = self.architecture, self.expert_parallel
+        if a.experts is None and (whole or self.expert_dtype is not None):
+            key = "parallelism.expert_parallel" if whole else "model.expert_dtype"
+            message = f"{key}: {a.name} has no experts; allowed: {'false' if whole else 'null'}"
+            raise ScenarioError(message)
+        if not _splits(a, self.tp, expert_parallel=whole):
+            allowed = [tp for tp in range(1, a.query_heads + 1) if _splits(a, tp, expert_parallel=whole)]
+            shared = f"{_ffn_size(a)} feed-forward columns"
+            if whole and a.experts:
+                shared = f"{a.experts.count} experts"
             message = (
                 f"parallelism.tp: {self.tp} ranks cannot share the {a.query_heads} query heads, "
-                f"{a.kv_heads} KV heads and {_ffn_size(a)} feed-forward columns of {a.name} evenly; "
+                f"{a.kv_heads} KV heads and {shared} of {a.name} evenly; "
                 f"allowed: {', '.join(map(str, allowed))}"
+            )
+            raise ScenarioError(message)
+        self._check_windows()
+
+    def _check_windows(self) -> None:
+        """Refuse an attention that would read other tokens than the model's layers do."""
+        a = self.architecture
+        if a.sliding is None and self.attention.layers_per_count > 1:
+            message = f"model.attention.window_every: the layers of {a.name} are alike; allowed: 1"
+            raise ScenarioError(message)
+        if a.sliding is not None and self.attention != own_attention(a):
+            message = (
+                f"model.attention: one layer in {a.sliding.every} of {a.name} attends to the last "
+                f"{a.sliding.window_tokens} tokens only; allowed: {{kind: sliding_window, window_tokens: "
+                f"{a.sliding.window_tokens}, window_every: {a.sliding.every}}}, which is the default"
             )
             raise ScenarioError(message)
 
@@ -82,6 +119,11 @@ class Deployment:
     def weight_element_bytes(self) -> float:
         """Bytes of one weight."""
         return DTYPE_BYTES[self.weight_dtype]
+
+    @cached_property
+    def expert_format(self) -> Dtype:
+        """Precision of the experts' weights."""
+        return self.expert_dtype or self.weight_dtype
 
     @cached_property
     def kv_token_bytes(self) -> float:
@@ -111,13 +153,17 @@ class Deployment:
 
     @cached_property
     def ffn_weights(self) -> int:
-        """Weights of the feed-forward layer (all experts) of one layer on one GPU."""
+        """Weights of the feed-forward layer (the router and all experts) of one layer on one GPU."""
         a = self.architecture
         if a.experts is None:
             return 3 * a.hidden_size * a.ffn_size // self.tp
-        expert = 3 * a.hidden_size * a.experts.ffn_size
-        router = a.hidden_size * a.experts.count
-        return a.experts.count * expert // self.tp + router
+        return self.expert_weights + a.hidden_size * a.experts.count
+
+    @cached_property
+    def expert_weights(self) -> int:
+        """Weights of all experts of one layer on one GPU; 0 in a dense model."""
+        a = self.architecture
+        return 3 * a.hidden_size * a.experts.ffn_size * a.experts.count // self.tp if a.experts else 0
 
     @cached_property
     def embedding_weights(self) -> int:
@@ -135,4 +181,6 @@ class Deployment:
     def weight_bytes(self) -> float:
         """Bytes of all weights on one GPU (norms and biases, under 0.1 %, are left out)."""
         layers = self.architecture.layers * (self.attention_weights + self.ffn_weights)
-        return (layers + self.embedding_weights) * self.weight_element_bytes
+        experts = self.architecture.layers * self.expert_weights
+        rest = (layers - experts + self.embedding_weights) * self.weight_element_bytes
+        return rest + experts * DTYPE_BYTES[self.expert_format]

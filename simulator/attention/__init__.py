@@ -1,8 +1,9 @@
 """Attention kinds: the FLOPs and bytes of one decode step as a function of the contexts.
 
 Adding a kind: one file with a `FrozenModel` that has `step_work`, `prefill_attended_tokens`,
-`prefill_read_tokens`, `granules`, `caps`, `index_block_tokens` and `reads_prefix_once`; one name in the
-union below; one row in the docs.  The conformance test picks it up from the union.
+`prefill_read_tokens`, `granules`, `caps`, `index_block_tokens`, `layers_per_count` and
+`reads_prefix_once`; one name in the union below; one row in the docs.  The conformance test picks it up
+from the union.
 """
 
 from __future__ import annotations

@@ -57,6 +57,11 @@ class BlockTopKAttention(FrozenModel):
         return self.block_tokens
 
     @property
+    def layers_per_count(self) -> int:
+        """Layers that a count of work covers: one, all are alike."""
+        return 1
+
+    @property
     def reads_prefix_once(self) -> bool:
         """Whether a shared prefix is read once: no, each query selects its own blocks."""
         return False

@@ -49,6 +49,11 @@ class DenseAttention(FrozenModel):
         return None
 
     @property
+    def layers_per_count(self) -> int:
+        """Layers that a count of work covers: one, all are alike."""
+        return 1
+
+    @property
     def reads_prefix_once(self) -> bool:
         """Whether a shared prefix is read once per family and step."""
         return self.prefix_reads == "once_per_family"

@@ -1,4 +1,7 @@
-"""Sliding-window attention: the most recent tokens and, optionally, the first few ("sinks")."""
+"""Sliding-window attention: the most recent tokens and, optionally, the first few ("sinks").
+
+Where only one layer in some has the window, counts are summed over such a group of layers.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,13 @@ from pydantic import Field
 
 from simulator.attention.contexts import Contexts
 from simulator.attention.work import AttentionWork, at_most
-from simulator.frozen import FrozenModel, Tokens, TokensOrZero
+from simulator.frozen import Count, FrozenModel, Tokens, TokensOrZero
 
 
 class SlidingWindowAttention(FrozenModel):
     """Attend to the last `window_tokens` and the first `sink_tokens` tokens, in prefill and decode.
+
+    So does one layer in every `window_every`; the others attend to all tokens.
 
     Notes
     -----
@@ -24,6 +29,9 @@ class SlidingWindowAttention(FrozenModel):
     )
     window_tokens: Tokens = Field(description="[tokens] most recent keys attended to")
     sink_tokens: TokensOrZero = Field(default=0, description="[tokens] first keys always attended to")
+    window_every: Count = Field(
+        default=1, description="[-] one layer in this many has the window, the others attend to all tokens"
+    )
 
     @property
     def granules(self) -> tuple[int, ...]:
@@ -41,25 +49,35 @@ class SlidingWindowAttention(FrozenModel):
         return None
 
     @property
+    def layers_per_count(self) -> int:
+        """Layers that a count of work covers."""
+        return self.window_every
+
+    @property
     def reads_prefix_once(self) -> bool:
         """Whether a shared prefix is read once: no, windows differ between sequences."""
         return False
 
     def step_work(self, contexts: Contexts, steps: int) -> AttentionWork:
         """Return the work of each of the coming `steps` decode steps."""
-        cap = self.window_tokens + self.sink_tokens
-        total = contexts.total_capped(cap, steps)
-        return AttentionWork(total, total, None, at_most(contexts.longest(steps), cap))
+        cap, whole = self.window_tokens + self.sink_tokens, self.window_every - 1
+        total, longest = contexts.total_capped(cap, steps), contexts.longest(steps)
+        capped = at_most(longest, cap)
+        if whole:
+            total, capped = total + whole * contexts.total(steps), capped + whole * longest
+        return AttentionWork(total, total, None, capped)
 
     def prefill_attended_tokens(self, past: int, new: int) -> int:
         """Return the query-key pairs of a causal chunk of `new` tokens after `past` cached ones.
 
-        The i-th token of the chunk attends to min(past + i, window + sinks) keys.
+        The i-th token of the chunk attends to min(past + i, window + sinks) keys where there is a window.
         """
         cap = self.window_tokens + self.sink_tokens
         growing = min(new, max(0, cap - past))
-        return growing * past + growing * (growing + 1) // 2 + (new - growing) * cap
+        windowed = growing * past + growing * (growing + 1) // 2 + (new - growing) * cap
+        return windowed + (self.window_every - 1) * (new * past + new * (new + 1) // 2)
 
     def prefill_read_tokens(self, past: int, new: int) -> int:
         """Return the tokens whose keys and values a prefill chunk reads, each once."""
-        return min(past, self.window_tokens + self.sink_tokens) + new
+        windowed = min(past, self.window_tokens + self.sink_tokens) + new
+        return windowed + (self.window_every - 1) * (past + new)

@@ -25,6 +25,8 @@ Seconds: TypeAlias = FloatVector | float
 class AttentionWork(NamedTuple):
     """Integer work of the batch's attention at each coming step, in every layer.
 
+    Where layers differ, summed over the group of layers that repeats (`layers_per_count` of the kind).
+
     Parameters
     ----------
     attended_tokens : query-key pairs computed, summed over the batch; each costs

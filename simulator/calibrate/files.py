@@ -67,9 +67,21 @@ def _fits(c: Calibration) -> Iterator[tuple[str, str, Fitted, str]]:
     if c.selection is not None:
         numbers = f"gather {c.selection.gather_ratio:.3g}, scan {c.selection.scan_ratio:.3g}"
         yield "block top-k", "bf16", c.selection.fitted, numbers
+    yield from _experts_fits(c)
+
+
+def _experts_fits(c: Calibration) -> Iterator[tuple[str, str, Fitted, str]]:
     for dtype, experts in c.experts.items():
         numbers = (
             f"launch {experts.launch_s:.3g} s, compute {experts.compute_ratio:.3g}, memory "
-            f"{experts.memory_ratio:.3g}, p {experts.sharpness:.3g}, token {experts.token_s:.3g} s"
+            f"{experts.memory_ratio:.3g}, p {experts.sharpness:.3g}, row and element "
+            f"{experts.row_element_s:.3g} s, token {experts.token_s:.3g} s"
         )
         yield "experts", dtype, experts.fitted, numbers
+        if experts.serving is not None:
+            s = experts.serving
+            numbers = (
+                f"experts x {s.experts_ratio:.3g}, kernels x {s.kernel_ratio:.3g}, step {s.step_s:.3g} s, "
+                f"sequence {s.sequence_s:.3g} s"
+            )
+            yield "experts, serving", dtype, s.fitted, numbers

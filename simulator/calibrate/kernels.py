@@ -40,7 +40,7 @@ def calibrate_kernels(tables: KernelTables, *, on: date) -> Calibration:
     gemms = {d: fit_gemm(gemm, d, gpu) for d in DTYPES} if gemm else {}
     decodes = {d: fit_decode_attention(decode, d, gpu) for d in DTYPES} if decode else {}
     prefills = {d: fit_prefill_attention(prefill, d, gpu) for d in DTYPES} if prefill else {}
-    layers = {d: fit_experts(experts, d, gpu) for d in DTYPES} if experts else {}
+    layers = {d: fit_experts(timings, d, gpu) for d, timings in experts.items()}
     sizes = sorted(set(reduce.rows["gpus"])) if reduce else []
     reduces = [fit_allreduce(reduce, int(gpus)) for gpus in sizes] if reduce else []
     dense = decodes.get("bf16")

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from simulator.calibrate.fitting import Errors, Mask, Vector, fit_and_judge, fitted, rounded
+from simulator.calibrate.routing import power_law_load
 from simulator.calibrate.splits import held_out
 from simulator.calibrate.tables import HEAD_DIM, Timings, believable
 from simulator.hardware import DTYPE_BYTES, Dtype, Gpu
@@ -29,8 +30,8 @@ from simulator.hardware.forms import (
     prefill_attention_seconds,
 )
 
-ELEMENT_BYTES: Final[dict[Dtype, float]] = {"bf16": 2.0, "fp8": 1.0, "fp4": 0.5625}
-"""Bytes of a weight with its block scales: NVFP4 has one byte per 16 elements."""
+ELEMENT_BYTES: Final[dict[Dtype, float]] = {"bf16": 2.0, "fp8": 1.0, "fp4": 0.5625, "mxfp4": 0.53125}
+"""Bytes of a weight with its block scales: NVFP4 has one byte per 16 elements, MXFP4 one per 32."""
 
 SMALLEST_SIDE: Final = 256
 MOST_ROWS: Final = 16_384
@@ -60,7 +61,21 @@ DECODE_BOUNDS: Final[dict[str, Any]] = {
 }
 DECODE_NUMBERS: Final = ("launch_s", "memory_ratio", "small_ratio", "sequence_head_s")
 PREFILL_NUMBERS: Final = ("launch_s", "compute_ratio", "token_head_s")
-EXPERTS_NUMBERS: Final = ("launch_s", "compute_ratio", "memory_ratio", "sharpness", "token_s")
+EXPERTS_NUMBERS: Final = (
+    "launch_s",
+    "compute_ratio",
+    "memory_ratio",
+    "sharpness",
+    "padding_rows",
+    "padding_columns",
+    "row_element_s",
+    "token_s",
+)
+EXPERTS_BOUNDS: Final[dict[str, Any]] = {
+    "starts": ((2e-5, 0.5, 0.8, 2.0, 16.0, 32.0, 1e-12, 1e-8),),
+    "lower": (1e-7, 0.01, 0.05, 1.0, 0.1, 0.1, 1e-16, 1e-13),
+    "upper": (1e-3, 2.0, 1.2, 20.0, 500.0, 2000.0, 1e-9, 5e-6),
+}
 """What the fitted numbers are called, in the order of the fits."""
 
 FEWEST_EXPERTS: Final = 16
@@ -254,27 +269,27 @@ def fit_selection(timings: Timings, dense: DecodeAttentionFit, gpu: Gpu) -> Sele
 
 
 def fit_experts(timings: Timings, dtype: Dtype, gpu: Gpu) -> ExpertsFit | None:
-    """Fit layers of experts without expert parallelism; shapes are (hidden, inter, count, active)."""
-    rows = timings.rows[(timings.rows["dtype"] == dtype) & (timings.rows["ep"] == 1)]
-    rows = rows[(rows["count"] >= FEWEST_EXPERTS) & (rows["tp"] <= MOST_RANKS)]
+    """Fit layers of experts; shapes are (hidden, inter, count, active), of MXFP4 one GPU's."""
+    rows = timings.rows
+    rows = rows[(rows["count"] >= FEWEST_EXPERTS) & (rows["tp"] * rows["ep"] <= MOST_RANKS)]
     rows = rows[rows["tokens"] <= MOST_ROWS]
-    if len(rows) < FEWEST_ROWS or dtype not in gpu.peak_flops_per_s:
+    multiplied: Dtype = "bf16" if dtype == "mxfp4" else dtype
+    if len(rows) < FEWEST_ROWS or multiplied not in gpu.peak_flops_per_s:
         return None
-    tokens, hidden, inter, active, count, tp, seconds = _columns(
-        rows, "tokens", "hidden", "inter", "active", "count", "tp", "seconds"
-    )
-    out = held_out(rows, ["hidden", "inter", "count", "active"])
-    touched = count * (1.0 - (1.0 - active / count) ** tokens)
-    weights = 3.0 * hidden * inter / tp
-    peak, bandwidth = gpu.peak(dtype), gpu.hbm_bandwidth_bytes_per_s.value
+    tokens, hidden, inter, tp, seconds = _columns(rows, "tokens", "hidden", "inter", "tp", "seconds")
+    whole = rows[["count", "active", "tokens", "ep"]].astype(int).itertuples(index=False)
+    touched, routed = np.array([power_law_load(*row) for row in whole]).T
+    # The two models in MXFP4 differ in the number of experts alone, so a part of each is held out.
+    shape = ["hidden", "count", "tp", "ep"] if dtype == "mxfp4" else ["hidden", "inter", "count", "active"]
+    out = held_out(rows, shape)
+    peak, bandwidth = gpu.peak(multiplied), gpu.hbm_bandwidth_bytes_per_s.value
 
     def predict(numbers: Vector, mask: Mask) -> Vector:
         result: Vector = np.asarray(
             experts_seconds(
                 tokens[mask],
-                touched[mask],
-                tokens[mask] * active[mask],
-                weights[mask],
+                (touched[mask], routed[mask]),
+                (hidden[mask], (inter / tp)[mask]),
                 numbers=tuple(numbers),
                 element_bytes=ELEMENT_BYTES[dtype],
                 peak_flops_per_s=peak,
@@ -283,14 +298,6 @@ def fit_experts(timings: Timings, dtype: Dtype, gpu: Gpu) -> ExpertsFit | None:
         )
         return result
 
-    numbers, _, fitted_by = fit_and_judge(
-        predict,
-        seconds,
-        out,
-        source=timings.source,
-        starts=[[2e-5, 0.5, 0.6, 2.0, 1e-8]],
-        lower=[1e-7, 0.01, 0.02, 1.0, 1e-12],
-        upper=[1e-3, 2.0, 2.0, 20.0, 5e-6],
-    )
-    named = dict(zip(EXPERTS_NUMBERS, numbers, strict=False))
-    return ExpertsFit.model_validate(named | {"element_bytes": ELEMENT_BYTES[dtype], "fitted": fitted_by})
+    numbers, _, by = fit_and_judge(predict, seconds, out, source=timings.source, **EXPERTS_BOUNDS)
+    named = dict(zip(EXPERTS_NUMBERS, numbers, strict=True))
+    return ExpertsFit.model_validate(named | {"element_bytes": ELEMENT_BYTES[dtype], "fitted": by})

@@ -139,7 +139,7 @@ def check_points(points: Sequence[Point], deployment: Deployment) -> None:
 def unusable(point: Point, deployment: Deployment) -> str:
     """Say why a run tells nothing of a step, or nothing."""
     run = _serving_run(point, deployment, max(1, round(point.in_flight.value)))
-    if believable(run, deployment.architecture.active_parameters, deployment.gpu):
+    if believable(run, deployment.architecture, deployment.gpu):
         return ""
     if point.first_token_s > LONGEST_TTFT_S:
         return (

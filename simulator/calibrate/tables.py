@@ -6,19 +6,26 @@ Rows are left out by rule, never by hand:
 * all-reduces outside of a CUDA graph (``*_eager``) and formats other than bf16, fp8 and nvfp4 are not read:
   engines decode from graphs, and the block-scaled fp8 products of vLLM 0.24 were timed without one;
 * sliding windows and head sizes other than 128 are not read;
+* of experts, for each format the newest version that has it, the fastest kernel of a shape, gated experts
+  (three matrices) and tokens spread by a power law of exponent 1.01; FP8 in blocks, as public checkpoints
+  have it, where measured, and MXFP4 of the gpt-oss shapes in the precision that the engine multiplies in;
+  expert parallelism only from versions on whose collector shares out what rounding lost among the ranks;
 * a row that moves more than twice the last-level cache faster than 1.05 of the data sheet's bandwidth was not
   timed as described; where that holds for more than one such row in fifty the table is not used.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from simulator.errors import SimulatorError, UnknownNameError, suggest
@@ -40,10 +47,41 @@ GPUS: Final = {
 ENGINES: Final = ("vllm", "trtllm", "sglang")
 GEMM_DTYPES: Final[dict[str, Dtype]] = {"bfloat16": "bf16", "float16": "bf16", "fp8": "fp8", "nvfp4": "fp4"}
 KV_DTYPES: Final[dict[str, Dtype]] = {"bfloat16": "bf16", "float16": "bf16", "fp8": "fp8"}
+EXPERT_FORMATS: Final[dict[Dtype, tuple[str, ...]]] = {
+    "bf16": ("bfloat16",),
+    "fp8": ("fp8_block", "fp8"),
+    "fp4": ("nvfp4",),
+    "mxfp4": ("w4a16_mxfp4",),
+}
+"""Names of formats of experts, the preferred ones first."""
+
+MXFP4_BY_ENGINE: Final = {"trtllm": ("w4a8_mxfp4_mxfp8", "w4a16_mxfp4")}
+"""TensorRT-LLM multiplies MXFP4 with FP8 inputs where the GPU can."""
+
+GPT_OSS_SIDE: Final = 2880
+UNGATED: Final = ((1024, 2688), (2048, 5120), (2688, 1856), (4096, 2688), (8192, 5120))
+"""Hidden and inner sizes of experts of two matrices (Nemotron), which one engine's tables mark by their
+kernel's name."""
+
+ROUTING: Final = "power_law_1.01"
+RANKS_SINCE: Final = {"vllm": "0.19.0", "trtllm": "1.3.0", "sglang": "0.5.14"}
+"""Version of the engine from which on the tables of expert parallelism are read."""
+
 HEAD_DIM: Final = 128
 BEYOND_PEAK_RATIO: Final = 1.05
 MOST_BEYOND_PEAK: Final = 0.02
 MS: Final = 1e-3
+
+EXPERT_COLUMNS: Final = {
+    "num_tokens": "tokens",
+    "hidden_size": "hidden",
+    "inter_size": "inter",
+    "topk": "active",
+    "num_experts": "count",
+    "moe_tp_size": "tp",
+    "moe_ep_size": "ep",
+}
+EXPERT_KEYS: Final = ["tokens", "hidden", "inter", "active", "count", "tp", "ep"]
 
 
 class MissingTablesError(SimulatorError):
@@ -58,10 +96,12 @@ class Timings:
     ----------
     rows : one row per shape; the column ``seconds`` holds the time of the median measurement.
     source : table and version.
+    version : of the engine that was measured.
     """
 
     rows: pd.DataFrame
     source: str
+    version: str = ""
 
 
 class KernelTables:
@@ -174,38 +214,54 @@ class KernelTables:
             _median(rows.dropna(subset="dtype"), ["dtype", "batch", "heads", "context"]), found.source
         )
 
-    def experts(self) -> Timings | None:
-        """Return layers of experts: dtype, tokens, hidden, inter, active, count, tp, ep, seconds."""
-        found = self._read("moe", "moe_perf")
-        if found is None:
-            return None
-        rows = found.rows[found.rows["distribution"].str.startswith("power_law")]
-        rows = rows.assign(dtype=rows["moe_dtype"].map(GEMM_DTYPES)).dropna(subset="dtype")
-        rows = rows.rename(
-            columns={
-                "num_tokens": "tokens",
-                "hidden_size": "hidden",
-                "inter_size": "inter",
-                "topk": "active",
-                "num_experts": "count",
-                "moe_tp_size": "tp",
-                "moe_ep_size": "ep",
-            }
-        )
-        keys = ["dtype", "tokens", "hidden", "inter", "active", "count", "tp", "ep"]
-        return Timings(_median(rows, keys), found.source)
+    def experts(self) -> dict[Dtype, Timings]:
+        """Return layers of experts by format: tokens, hidden, inter, active, count, tp, ep, seconds."""
+        since = _natural(RANKS_SINCE[self.engine])
+        versions = [gated(found, since) for found in self._versions("moe", "moe_perf")]
+        choices = EXPERT_FORMATS | {"mxfp4": MXFP4_BY_ENGINE.get(self.engine, EXPERT_FORMATS["mxfp4"])}
+        found = {}
+        for dtype, names in choices.items():
+            for name, timings in itertools.product(names, versions):
+                rows = timings.rows[timings.rows["moe_dtype"] == name]
+                if dtype == "mxfp4":
+                    rows = rows[(rows["hidden"] == GPT_OSS_SIDE) & (rows["inter"] == GPT_OSS_SIDE)]
+                if len(rows):
+                    source = f"{timings.source}, {name}"
+                    found[dtype] = Timings(rows.groupby(EXPERT_KEYS)["seconds"].min().reset_index(), source)
+                    break
+        return found
 
     def _read(self, operation: str, name: str, *, column: str = "latency") -> Timings | None:
         """Return the newest version of a table that has values in `column`."""
+        versions = self._versions(operation, name)
+        return next((t for t in versions if column in t.rows and (t.rows[column] > 0.0).any()), None)
+
+    def _versions(self, operation: str, name: str) -> Iterator[Timings]:
+        """Yield the versions of a table, the newest first."""
         folder = self._root / GPUS[self.gpu.name] / operation / self.engine
         files = sorted(folder.glob(f"*/{name}.parquet"), key=lambda path: _natural(path.parent.name))
-        for newest in reversed(files):
-            rows = pd.read_parquet(newest)
-            if column not in rows or not (rows[column] > 0.0).any():
-                continue
-            source = f"{self.package}: {newest.relative_to(self._root).as_posix()}"
-            return Timings(rows.assign(seconds=rows["latency"] * MS), source)
-        return None
+        for path in reversed(files):
+            rows = pd.read_parquet(path)
+            source = f"{self.package}: {path.relative_to(self._root).as_posix()}"
+            yield Timings(rows.assign(seconds=rows["latency"] * MS), source, path.parent.name)
+
+
+def gated(timings: Timings, since: list[tuple[int, str]]) -> Timings:
+    """Return the rows of gated experts routed by `ROUTING`, with our names of the columns.
+
+    Parameters
+    ----------
+    timings : a version of the table.
+    since : version from which on rows of expert parallelism count.
+    """
+    rows = timings.rows.rename(columns=EXPERT_COLUMNS)
+    two = [shape in UNGATED for shape in zip(rows["hidden"], rows["inter"], strict=True)]
+    kept = (
+        (rows["distribution"] == ROUTING) & ~rows["kernel_source"].str.contains("nongated") & ~np.array(two)
+    )
+    if _natural(timings.version) < since:
+        kept &= rows["ep"] == 1
+    return Timings(rows[kept], timings.source, timings.version)
 
 
 def installed_tables() -> Path:

@@ -88,8 +88,7 @@ def from_bench(profile: Gpu, paths: Sequence[Path], ran: Ran) -> Calibration:
 
 def _start(profile: Gpu, ran: Ran) -> tuple[Calibration, Deployment]:
     """Return the kernel numbers to start from, and what ran."""
-    from simulator.attention import DenseAttention  # noqa: PLC0415 - help loads no simulator
-    from simulator.deployment import Deployment  # noqa: PLC0415 - as above
+    from simulator.deployment import Deployment, own_attention  # noqa: PLC0415 - help loads no simulator
     from simulator.errors import SimulatorError, suggest  # noqa: PLC0415 - as above
     from simulator.model import Architecture  # noqa: PLC0415 - as above
     from simulator.scenario.catalog import find  # noqa: PLC0415 - as above
@@ -103,9 +102,10 @@ def _start(profile: Gpu, ran: Ran) -> tuple[Calibration, Deployment]:
         known = suggest(ran.engine, profile.calibrations) if profile.calibrations else "it has none"
         message = f"{profile.name} has no kernel numbers of engine {ran.engine!r} to start from; {known}"
         raise SimulatorError(message)
+    architecture = load_part(find("model", ran.model), Architecture)
     deployment = Deployment(
-        architecture=load_part(find("model", ran.model), Architecture),
-        attention=DenseAttention(),
+        architecture=architecture,
+        attention=own_attention(architecture),
         gpu=profile,
         tp=ran.tp,
         weight_dtype=ran.weights.value,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +14,9 @@ from simulator.cli.arguments import AsJson, Overwrite
 from simulator.cli.layout import aligned
 from simulator.cli.outputs import check_folder
 from simulator.cli.progress import ProgressBar
+
+if TYPE_CHECKING:
+    from simulator.validate import Validation
 
 
 @answering
@@ -24,8 +28,14 @@ def silicon(
     ] = None,
     model: Annotated[str | None, typer.Option(help="Runs of this model preset only.")] = None,
     peer: Annotated[
-        Path | None,
-        typer.Option(help="CSV file of another predictor: columns id and peer_tpot_ms.", metavar="FILE"),
+        bool, typer.Option(help="Ask the predictor shipped with the measurements for a third column.")
+    ] = True,
+    by_tp: Annotated[
+        bool, typer.Option("--by-tp", help="A line for each number of GPUs per replica.")
+    ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=1024, help="Processes that simulate; as many as cores if left out."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Write predictions, summary and a page to this folder.")
@@ -36,22 +46,61 @@ def silicon(
     """Simulate public measured serving runs and report the errors."""
     if out is not None:
         check_folder(out, overwrite=overwrite)
-    from simulator.calibrate.runs import measured_runs  # noqa: PLC0415 - help and completion load no simulator
-    from simulator.validate import errors, groups, validate  # noqa: PLC0415 - as above
-    from simulator.validate.peer import read_peer  # noqa: PLC0415 - as above
+    from simulator.calibrate.runs import measured_runs  # noqa: PLC0415 - help loads no simulator
+    from simulator.validate import validate, without_models  # noqa: PLC0415 - as above
+    from simulator.validate.errors import to_json  # noqa: PLC0415 - as above
+    from simulator.validate.peer import peer_seconds  # noqa: PLC0415 - as above
     from simulator.validate.silicon import select  # noqa: PLC0415 - as above
 
-    peer_s = None if peer is None else read_peer(peer)
-    runs = select(measured_runs(), gpu=gpu, engine=engine, model=model)
+    measured = measured_runs()
+    runs = select(measured, gpu=gpu, engine=engine, model=model)
+    alike = [run for run in measured if (run.gpu, run.engine) in {(one.gpu, one.engine) for one in runs}]
     with ProgressBar(quiet=False) as progress:
-        validation = validate(runs, peer_s=peer_s, progress=progress)
-    found = groups(validation)
+        validation = validate(
+            runs,
+            peer=peer_seconds if peer else None,
+            without_model=without_models(alike),
+            workers=workers or cores(),
+            progress=progress,
+        )
     if as_json:
-        typer.echo(json.dumps(errors.to_json(validation, found), indent=2, allow_nan=False))
+        typer.echo(json.dumps(to_json(validation), indent=2, allow_nan=False))
     else:
-        typer.echo(aligned(errors.table(found, validation.columns), columns=errors.heads(validation.columns)))
-        typer.echo("\n".join(errors.notes(validation)))
+        typer.echo(_tables(validation, by_tp=by_tp))
     if out is not None:
         from simulator.validate.files import write_validation  # noqa: PLC0415 - only asked for here
 
-        say(f"wrote {write_validation(out, validation, found, overwrite=overwrite)}")
+        say(f"wrote {write_validation(out, validation, overwrite=overwrite)}")
+
+
+def _tables(validation: Validation, *, by_tp: bool) -> str:
+    """Return the tables of errors and what a reader has to know of them."""
+    from simulator.validate.errors import (  # noqa: PLC0415 - help loads no simulator
+        groups,
+        groups_without_peer,
+        other_model_groups,
+    )
+    from simulator.validate.predictions import ANOTHER_MODEL, COLUMNS  # noqa: PLC0415 - as above
+    from simulator.validate.text import heads, notes, table  # noqa: PLC0415 - as above
+
+    columns = validation.columns
+    rows = table(groups(validation, by_tp=by_tp), columns, by_tp=by_tp)
+    lines = [aligned(rows, columns=heads(columns, by_tp=by_tp))]
+    further = {
+        "Without a prediction of the peer:": (groups_without_peer(validation), COLUMNS),
+        "Serving numbers fitted to the runs of other models alone; all runs are judged:": (
+            other_model_groups(validation),
+            (ANOTHER_MODEL, *columns[1:]),
+        ),
+    }
+    for title, (found, told) in further.items():
+        if found:
+            lines += ["", title, aligned(table(found, told), columns=heads(told))]
+    return "\n".join([*lines, *notes(validation)])
+
+
+def cores() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -142,43 +142,75 @@ class SelectionFit(FrozenModel):
     fitted: Fitted = Field(description="[-] provenance and error")
 
 
+class ExpertsServing(FrozenModel):
+    """What a running engine makes of models with experts in one format.
+
+    The measured runs of mixtures of experts are of other versions of the engine, and of other kernels, than
+    the tables and the runs of dense models are. All-reduces of steps without prompts, and layers, are as in
+    `ServingFit`.
+    """
+
+    experts_ratio: Efficiency = Field(
+        description="[-] times of experts over those that `ServingFit` makes of experts timed alone"
+    )
+    kernel_ratio: Efficiency = Field(description="[-] the same of the other kernels")
+    step_s: float = Field(ge=0.0, le=1.0, description="[s] host and scheduler time of a step")
+    sequence_s: float = Field(ge=0.0, le=1e-2, description="[s] host time per running sequence")
+    fitted: Fitted = Field(description="[-] provenance and error")
+
+
 class ExpertsFit(FrozenModel):
-    """The experts of one layer in one number format, routing and combining included."""
+    """The experts of one layer with weights in one format, routing and combining included."""
 
     launch_s: Launch = Field(description="[s] least time of the layer")
     compute_ratio: Efficiency = Field(description="[-] part of the compute peak that is reached")
     memory_ratio: Efficiency = Field(description="[-] part of the bandwidth that is reached")
     sharpness: float = Field(ge=1.0, le=100.0, description="[-] p of the norm that combines the bounds")
-    token_s: float = Field(ge=0.0, le=1e-5, description="[s] per token: routing, permuting and combining")
+    padding_rows: float = Field(ge=0.0, le=1e4, description="[rows] computed beyond those of an expert")
+    padding_columns: float = Field(ge=0.0, le=1e5, description="[columns] moved beyond those of an expert")
+    row_element_s: float = Field(
+        ge=0.0, le=1e-8, description="[s] per element of a row that an expert computes: permuting, combining"
+    )
+    token_s: float = Field(ge=0.0, le=1e-5, description="[s] per token: routing")
     element_bytes: float = Field(gt=0.0, le=4.0, description="[bytes] a weight, scales included")
     fitted: Fitted = Field(description="[-] provenance and error")
+    serving: ExpertsServing | None = Field(
+        default=None, description="[-] what measured runs say; null: as in runs of dense models"
+    )
 
     def seconds(
         self,
         tokens: Number,
-        touched: Number,
-        routed: Number,
-        weights: Number,
+        load: tuple[Number, Number],
+        shape: tuple[Number, Number],
         *,
         flops_per_s: float,
         bytes_per_s: float,
     ) -> Number:
-        """Return the time of one layer's experts, s.
+        """Return the time of one layer's experts on one GPU, s.
 
         Parameters
         ----------
         tokens : tokens of the step.
-        touched : distinct experts that they reach.
-        routed : rows that the experts compute, tokens times experts per token.
-        weights : weights of one expert on the GPU.
+        load : distinct experts that they reach on the GPU, and rows that these compute.
+        shape : hidden size, and the inner size of one expert on the GPU.
         flops_per_s, bytes_per_s : the data sheet's peaks.
         """
+        numbers = (
+            self.launch_s,
+            self.compute_ratio,
+            self.memory_ratio,
+            self.sharpness,
+            self.padding_rows,
+            self.padding_columns,
+            self.row_element_s,
+            self.token_s,
+        )
         return experts_seconds(
             tokens,
-            touched,
-            routed,
-            weights,
-            numbers=(self.launch_s, self.compute_ratio, self.memory_ratio, self.sharpness, self.token_s),
+            load,
+            shape,
+            numbers=numbers,
             element_bytes=self.element_bytes,
             peak_flops_per_s=flops_per_s,
             peak_bytes_per_s=bytes_per_s,

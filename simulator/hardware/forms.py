@@ -17,9 +17,6 @@ Number: TypeAlias = "NDArray[np.floating[Any]] | float"
 TILE_ROWS: Final = 64
 """Rows of the smallest tile of a matrix product: fewer rows cost as much compute."""
 
-EXPERT_TILE_ROWS: Final = 16
-"""Rows of the smallest tile of a grouped product: with few tokens an expert sees one or two."""
-
 
 def p_norm(durations: tuple[Number, ...], sharpness: float) -> Number:
     """Return the p-norm of some durations, s; `sharpness` is p.
@@ -184,32 +181,34 @@ def prefill_attention_seconds(
 
 def experts_seconds(
     tokens: Number,
-    touched: Number,
-    routed: Number,
-    weights: Number,
+    load: tuple[Number, Number],
+    shape: tuple[Number, Number],
     *,
-    numbers: tuple[float, float, float, float, float],
+    numbers: tuple[float, float, float, float, float, float, float, float],
     element_bytes: float,
     peak_flops_per_s: float,
     peak_bytes_per_s: float,
 ) -> Number:
-    """Return the time of one layer's experts, s.
+    """Return the time of one layer's experts on one GPU, s.
 
-    ``launch + norm(flops / (c peak), bytes / (m bandwidth)) + t tokens``: every expert that is reached is
-    read once and computes whole tiles.
+    ``launch + norm(flops / (c peak), bytes / (m bandwidth)) + r rows hidden + t tokens``: every expert that
+    is reached is read once; its rows are padded by part of a tile and its columns by `padding_columns`, which
+    narrow parts of experts feel; rows are quantised, permuted and combined.
 
     Parameters
     ----------
-    tokens, touched, routed, weights : as in `ExpertsFit.seconds`.
-    numbers : launch_s, compute_ratio, memory_ratio, sharpness, token_s.
+    tokens, load, shape : as in `ExpertsFit.seconds`.
+    numbers : launch_s, compute_ratio, memory_ratio, sharpness, padding_rows, padding_columns, row_element_s,
+        token_s.
     element_bytes : bytes of one weight.
     peak_flops_per_s, peak_bytes_per_s : the data sheet's peaks.
     """
-    launch_s, compute_ratio, memory_ratio, sharpness, token_s = numbers
-    tiles = np.ceil(routed / np.maximum(touched, 1e-9) / EXPERT_TILE_ROWS)
-    compute = 2.0 * touched * tiles * EXPERT_TILE_ROWS * weights / (compute_ratio * peak_flops_per_s)
+    launch_s, compute_ratio, memory_ratio, sharpness, pad_rows, pad_columns, row_s, token_s = numbers
+    (touched, rows), (hidden, columns) = load, shape
+    weights = 3.0 * hidden * (columns + pad_columns)
+    compute = 2.0 * (rows + pad_rows * touched) * weights / (compute_ratio * peak_flops_per_s)
     traffic = touched * weights * element_bytes / (memory_ratio * peak_bytes_per_s)
-    return launch_s + p_norm((compute, traffic), sharpness) + token_s * tokens
+    return launch_s + p_norm((compute, traffic), sharpness) + row_s * rows * hidden + token_s * tokens
 
 
 def interpolate_log(at: Number, knots: tuple[tuple[float, float], ...]) -> Number:

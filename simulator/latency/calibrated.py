@@ -22,7 +22,7 @@ from simulator.deployment import ACTIVATION_BYTES, Deployment
 from simulator.errors import UnknownNameError, suggest
 from simulator.frozen import FrozenModel
 from simulator.hardware import Calibration, Gpu
-from simulator.hardware.calibration import Fitted, ServingFit
+from simulator.hardware.calibration import ExpertsFit, Fitted, ServingFit
 from simulator.latency.breakdown import Part, StepRows, by_value
 from simulator.latency.collectives import allreduce_seconds
 from simulator.latency.decode_attention import BoundDecodeAttention
@@ -106,8 +106,23 @@ def _calibration(gpu: Gpu, engine: str) -> Calibration:
 def covers(calibration: Calibration, d: Deployment) -> bool:
     """Say whether `calibration` has measurements of what takes most of a step of `d`."""
     products = d.weight_dtype == d.compute_dtype and d.compute_dtype in calibration.gemm
-    experts = d.architecture.experts is None or d.compute_dtype in calibration.experts
+    experts = d.architecture.experts is None or _experts_fit(calibration, d) is not None
     return products and experts and d.kv_dtype in calibration.decode_attention
+
+
+def _experts_fit(calibration: Calibration, d: Deployment) -> ExpertsFit | None:
+    """Return the fit of experts in their format, which was measured in that precision of products."""
+    measured = "bf16" if d.expert_format == "mxfp4" else d.expert_format
+    return calibration.experts.get(d.expert_format) if measured == d.compute_dtype else None
+
+
+def _with_experts(serving: ServingFit, experts: ExpertsFit | None) -> ServingFit:
+    """Return the numbers of a running engine, those that its runs with such experts tell in their place."""
+    if experts is None or experts.serving is None:
+        return serving
+    told, names = experts.serving, ("kernel_ratio", "attention_ratio", "prompt_ratio")
+    ratios = {name: told.kernel_ratio * getattr(serving, name) for name in names}
+    return serving.model_copy(update=ratios | {"step_s": told.step_s, "sequence_s": told.sequence_s})
 
 
 class BoundCalibrated:
@@ -127,13 +142,15 @@ class BoundCalibrated:
         same = d.weight_dtype == d.compute_dtype
         self._gemm = calibration.gemm.get(d.compute_dtype) if same else None
         mixed = d.architecture.experts is not None
-        self._experts = calibration.experts.get(d.compute_dtype) if same and mixed else None
+        self._experts = _experts_fit(calibration, d) if mixed else None
         self._decode = calibration.decode_attention.get(d.kv_dtype)
         self._prefill = calibration.prefill_attention.get(d.kv_dtype)
         self._selection = calibration.selection
         self._attention = BoundDecodeAttention(calibration, d, self.costs, self.bytes_per_s)
         self._allreduce = {fit.gpus: fit for fit in calibration.allreduce}.get(d.tp)
-        self._serving = calibration.serving or KERNELS_ALONE
+        self._serving = _with_experts(calibration.serving or KERNELS_ALONE, self._experts)
+        running = self._experts.serving if self._experts else None
+        self._experts_ratio = running.experts_ratio / running.kernel_ratio if running else 1.0
         self._attention_times = d.architecture.layers * self._serving.attention_ratio
         self._graph_batches = calibration.graph_batches
         self._by_batch: dict[int, float] = {}
@@ -145,24 +162,8 @@ class BoundCalibrated:
         """What a reader of the results must know, a sentence each."""
         c, d = self.calibration, self.deployment
         found = [f"Steps take what was measured of {c.engine} on {c.gpu} ({c.source})."]
-        serving = c.serving.fitted if c.serving else None
-        if serving is None:
-            found.append(
-                f"No serving runs of {c.engine} on {c.gpu} were measured: kernels run one after the other "
-                "and the host takes no time."
-            )
-        elif serving.median_error_ratio is not None and serving.p90_error_ratio is not None:
-            found.append(
-                f"On {serving.held_out_rows} measured serving runs of dense models that the fit has not "
-                "seen, its estimate of the time per token was "
-                f"{serving.median_error_ratio:.0%} off in the median and "
-                f"{serving.p90_error_ratio:.0%} at the 90th percentile."
-            )
-        if self._experts is not None and self._experts.fitted.median_error_ratio is not None:
-            found.append(
-                "No serving run of a mixture of experts was fitted; layers of experts alone were "
-                f"{self._experts.fitted.median_error_ratio:.0%} off in the median on shapes not fitted."
-            )
+        found.append(self._of_serving())
+        found += self._of_experts()
         missing = {
             "matrix products": self._gemm is None,
             "experts": d.architecture.experts is not None and self._experts is None,
@@ -175,6 +176,42 @@ class BoundCalibrated:
         if absent:
             found.append(f"Not measured, so at their optimistic bound: {', '.join(absent)}.")
         return found
+
+    def _of_serving(self) -> str:
+        """Return what a reader must know of the numbers of a running engine."""
+        c = self.calibration
+        if c.serving is None:
+            return (
+                f"No serving runs of {c.engine} on {c.gpu} were measured: kernels run one after the other "
+                "and the host takes no time."
+            )
+        by = c.serving.fitted
+        if by.median_error_ratio is None or by.p90_error_ratio is None:
+            return f"What a running engine adds was fitted to {by.table}; nothing was held out to judge it."
+        return (
+            f"On {by.held_out_rows} measurements of dense models that the fit has not seen ({by.table}), its "
+            f"estimate was {by.median_error_ratio:.0%} off in the median and {by.p90_error_ratio:.0%} at the "
+            "90th percentile."
+        )
+
+    def _of_experts(self) -> list[str]:
+        """Return what a reader must know of the experts' time."""
+        fit, engine = self._experts, self.calibration.engine
+        if fit is None or fit.fitted.median_error_ratio is None:
+            return []
+        alone = (
+            f"Layers of experts alone were {fit.fitted.median_error_ratio:.0%} off in the median on shapes "
+            "not fitted."
+        )
+        running = fit.serving.fitted if fit.serving else None
+        if running is None or running.median_error_ratio is None or running.p90_error_ratio is None:
+            return [f"No serving run of such a mixture of experts was fitted. {alone}"]
+        told = (
+            f"On {running.held_out_rows} measured runs of {engine} with experts in this format that the fit "
+            f"has not seen, its estimate was {running.median_error_ratio:.0%} off in the median and "
+            f"{running.p90_error_ratio:.0%} at the 90th percentile. {alone}"
+        )
+        return [told]
 
     # -- a step
 
@@ -224,7 +261,7 @@ class BoundCalibrated:
         entries : where the time is kept: of steps with prompts, or of those without.
         """
         kernels, reduces = self._ratios(prompts=entries is self._by_tokens)
-        products = sum(self._alone_seconds(op, tokens) for op in layer_operations(self.deployment, tokens))
+        products = sum(self._kernel_seconds(op, tokens) for op in layer_operations(self.deployment, tokens))
         alone = kernels * products + reduces * self._allreduce_s(tokens)
         entry = entries[tokens] = alone + self._norms_s(tokens) + self._launches_s()
         return entry
@@ -246,6 +283,11 @@ class BoundCalibrated:
             head_operation(self.deployment, sequences), sequences
         )
 
+    def _kernel_seconds(self, op: Operation, tokens: int) -> float:
+        """Return the time of an operation before the ratios of a running engine, s."""
+        alone = self._alone_seconds(op, tokens)
+        return self._experts_ratio * alone if op.name == "experts" else alone
+
     def _alone_seconds(self, op: Operation, tokens: int) -> float:
         """Return the time of a product timed alone, s."""
         if not tokens:
@@ -258,11 +300,12 @@ class BoundCalibrated:
             return op.repeats * float(fitted)
         experts = self.deployment.architecture.experts
         if op.shape is None and self._experts is not None and experts is not None:
+            d = self.deployment
+            ranks, parts = (d.tp, 1) if d.expert_parallel else (1, d.tp)
             fitted = self._experts.seconds(
                 tokens,
-                experts.expected_distinct_experts(tokens),
-                tokens * experts.active,
-                3 * self.deployment.architecture.hidden_size * experts.ffn_size / self.deployment.tp,
+                experts.busiest_rank(tokens, ranks),
+                (d.architecture.hidden_size, experts.ffn_size / parts),
                 flops_per_s=self.flops_per_s,
                 bytes_per_s=self.bytes_per_s,
             )
@@ -320,7 +363,9 @@ class BoundCalibrated:
         return self._bounded(rows, seconds)
 
     def _layer_operation(self, position: int) -> Callable[[int], float]:
-        return lambda tokens: self._alone_seconds(layer_operations(self.deployment, tokens)[position], tokens)
+        return lambda tokens: self._kernel_seconds(
+            layer_operations(self.deployment, tokens)[position], tokens
+        )
 
     def _bounded(self, rows: StepRows, seconds: dict[str, FloatVector]) -> dict[str, Part]:
         """Return the parts with the work and the peaks of the roofline beside their `seconds`."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from simulator.deployment import ACTIVATION_BYTES, Deployment
+from simulator.hardware import DTYPE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +52,15 @@ def _feed_forward(d: Deployment, tokens: int) -> list[Operation]:
         ]
     e = a.experts
     router = _linear("router", d, tokens=tokens, size_in=a.hidden_size, size_out=e.count, repeats=a.layers)
-    expert_weights = 3 * a.hidden_size * e.ffn_size / d.tp
-    routed = tokens * e.active
-    touched = e.expected_distinct_experts(tokens)
-    activations = routed * (2 * a.hidden_size + 3 * e.ffn_size / d.tp) * ACTIVATION_BYTES
+    # Ranks hold a part of every expert, or whole experts: then the busiest one decides.
+    ranks, parts = (d.tp, 1) if d.expert_parallel else (1, d.tp)
+    expert_weights = 3 * a.hidden_size * e.ffn_size / parts
+    touched, routed = e.busiest_rank(tokens, ranks)
+    activations = routed * (2 * a.hidden_size + 3 * e.ffn_size / parts) * ACTIVATION_BYTES
     experts = Operation(
         "experts",
         a.layers * 2.0 * routed * expert_weights,
-        a.layers * (touched * expert_weights * d.weight_element_bytes + activations),
+        a.layers * (touched * expert_weights * DTYPE_BYTES[d.expert_format] + activations),
     )
     return [router, experts]
 
@@ -94,7 +96,7 @@ def head_operation(d: Deployment, sampled: int) -> Operation:
 
 @dataclass(frozen=True, slots=True)
 class AttentionCosts:
-    """FLOPs and bytes behind one count of `AttentionWork`, over all layers on one GPU.
+    """FLOPs and bytes behind one count of `AttentionWork`, over all layers that it stands for, on one GPU.
 
     Parameters
     ----------
@@ -112,5 +114,6 @@ class AttentionCosts:
     @classmethod
     def of(cls, d: Deployment) -> AttentionCosts:
         """Return the costs of a deployment."""
-        per_head = d.query_heads * d.architecture.head_dim * d.architecture.layers
-        return cls(4.0 * per_head, d.kv_token_bytes, 2.0 * per_head, d.index_entry_bytes)
+        grouped = d.attention.layers_per_count
+        per_head = d.query_heads * d.architecture.head_dim * d.architecture.layers / grouped
+        return cls(4.0 * per_head, d.kv_token_bytes / grouped, 2.0 * per_head, d.index_entry_bytes)

@@ -22,13 +22,15 @@ def decode_work(tables: RunTables, work: WindowWork, latency: StepLatency) -> tu
     """
     d, steps = latency.deployment, tables.steps
     a = d.architecture
-    per_head = a.query_heads * a.head_dim * a.layers
+    layers = a.layers / d.attention.layers_per_count
+    per_head = a.query_heads * a.head_dim * layers
     tokens = work.total(steps["decode_sequences"] * steps["steps"])
     attended, read = work.total(steps["attended_tokens"]), work.total(steps["read_tokens"])
     scored = work.total(steps["index_entries"])
     flops = 2.0 * a.active_parameters * tokens + 4.0 * per_head * attended + 2.0 * per_head * scored
-    index_bytes = a.kv_heads * a.head_dim * a.layers * ACTIVATION_BYTES
-    hbm_bytes = a.kv_bytes_per_token(DTYPE_BYTES[d.kv_dtype]) * read + index_bytes * scored
+    index_bytes = a.kv_heads * a.head_dim * layers * ACTIVATION_BYTES
+    kv_bytes = a.kv_out_size * layers * DTYPE_BYTES[d.kv_dtype]
+    hbm_bytes = kv_bytes * read + index_bytes * scored
     return flops, hbm_bytes
 
 

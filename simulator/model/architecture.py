@@ -1,13 +1,16 @@
 """The shape of a decoder-only transformer and what follows from it: parameters and KV size.
 
 Counts are exact integers of the published weights: matrices, biases, norms, embeddings.  Covered are
-grouped-query attention and gated (three-matrix) feed-forward layers, either dense or, in every layer
-alike, a mixture of experts.
+grouped-query attention, in every layer alike or with a sliding window in one layer of some, and gated
+(three-matrix) feed-forward layers, either dense or, in every layer alike, a mixture of experts.
 
-Ignored: latent and linear attention, shared experts, layers that differ from one another.
+Ignored: latent and linear attention, shared experts, layers that differ otherwise.
 """
 
 from __future__ import annotations
+
+import math
+from statistics import NormalDist
 
 from pydantic import Field, model_validator
 
@@ -26,6 +29,7 @@ class Experts(FrozenModel):
     count: Count = Field(description="[-] experts per layer, E")
     active: Count = Field(description="[-] experts a token is sent to, k")
     ffn_size: Count = Field(description="[-] inner size of one expert")
+    bias: bool = Field(default=False, description="[-] whether router and experts have biases")
 
     @model_validator(mode="after")
     def _check_active(self) -> Experts:
@@ -67,6 +71,41 @@ class Experts(FrozenModel):
             raise ValueError(message)
         return self.count * (1.0 - ((self.count - self.active) / self.count) ** tokens)
 
+    def busiest_rank(self, tokens: int, ranks: int) -> tuple[float, float]:
+        """Return the distinct experts and the rows of the busiest of `ranks` that share the experts.
+
+        Parameters
+        ----------
+        tokens : tokens in the step, at least 0.
+        ranks : GPUs of expert parallelism; each holds the same number of whole experts.
+
+        Notes
+        -----
+        The step waits for the rank with the most rows. Tokens choose independently, each k of E experts;
+        with a mean of m rows the largest of `ranks` normal variables with that sum is about ``m + d
+        sqrt(m (E - k) / (E - 1))``, d by Blom (1958): the normal quantile of (ranks - 3/8) / (ranks + 1/4).
+
+        Examples
+        --------
+        >>> Experts(count=128, active=8, ffn_size=768).busiest_rank(4, 1)
+        (29.123046875, 32.0)
+        """
+        rows = float(tokens * self.active)
+        if ranks == 1 or not tokens:
+            return self.expected_distinct_experts(tokens), rows
+        mean, held = rows / ranks, self.count / ranks
+        spread = math.sqrt(mean * (self.count - self.active) / max(self.count - 1, 1))
+        largest = NormalDist().inv_cdf((ranks - 0.375) / (ranks + 0.25))
+        most = min(max(mean + largest * spread, 1.0), rows, tokens * held)
+        return held * (1.0 - (1.0 - 1.0 / held) ** most), most
+
+
+class SlidingLayers(FrozenModel):
+    """Layers that attend to the most recent tokens only, between others that attend to all."""
+
+    window_tokens: Tokens = Field(description="[tokens] most recent keys that such a layer attends to")
+    every: Count = Field(description="[-] one layer in this many has the window")
+
 
 class Architecture(FrozenModel):
     """A decoder-only transformer.
@@ -88,9 +127,16 @@ class Architecture(FrozenModel):
     tied_embeddings: bool = Field(description="[-] whether input and output share one table")
     qk_norm: bool = Field(description="[-] whether queries and keys are normalised per head")
     qkv_bias: bool = Field(description="[-] whether the qkv projection has a bias")
+    output_bias: bool = Field(default=False, description="[-] whether the output projection has a bias")
+    attention_sinks: bool = Field(
+        default=False, description="[-] whether every query head has a learned logit beside its keys"
+    )
     max_context_tokens: Tokens = Field(description="[tokens] longest context the model is published for")
     experts: Experts | None = Field(
         default=None, description="[-] mixture of experts of every layer, or null"
+    )
+    sliding: SlidingLayers | None = Field(
+        default=None, description="[-] layers with a sliding window, or null: all layers are alike"
     )
     source: str = Field(min_length=3, description="[-] where these numbers were read")
 
@@ -123,17 +169,17 @@ class Architecture(FrozenModel):
     def layer_attention_parameters(self) -> int:
         """Parameters of one layer's attention: qkv and output projections, biases, per-head norms."""
         matrices = self.hidden_size * (self.qkv_out_size + self.q_out_size)
-        biases = self.qkv_out_size if self.qkv_bias else 0
+        biases = (self.qkv_out_size if self.qkv_bias else 0) + (self.hidden_size if self.output_bias else 0)
         norms = 2 * self.head_dim if self.qk_norm else 0
-        return matrices + biases + norms
+        return matrices + biases + norms + (self.query_heads if self.attention_sinks else 0)
 
     @property
     def layer_ffn_parameters(self) -> int:
         """Parameters of one layer's feed-forward part: gate, up, down of every expert, and the router."""
         if self.experts is None:
             return 3 * self.hidden_size * self.ffn_size
-        expert = 3 * self.hidden_size * self.experts.ffn_size
-        return self.experts.count * expert + self.hidden_size * self.experts.count
+        router = (self.hidden_size + int(self.experts.bias)) * self.experts.count
+        return self.experts.count * self._expert_parameters(self.experts) + router
 
     @property
     def active_layer_ffn_parameters(self) -> int:
@@ -141,7 +187,7 @@ class Architecture(FrozenModel):
         if self.experts is None:
             return self.layer_ffn_parameters
         idle = self.experts.count - self.experts.active
-        return self.layer_ffn_parameters - idle * 3 * self.hidden_size * self.experts.ffn_size
+        return self.layer_ffn_parameters - idle * self._expert_parameters(self.experts)
 
     @property
     def output_head_parameters(self) -> int:
@@ -176,6 +222,10 @@ class Architecture(FrozenModel):
         bytes_per_element : bytes of one cached element, for example 2.0 for bf16.
         """
         return self.kv_elements_per_token * bytes_per_element
+
+    def _expert_parameters(self, experts: Experts) -> int:
+        biases = 2 * experts.ffn_size + self.hidden_size if experts.bias else 0
+        return 3 * self.hidden_size * experts.ffn_size + biases
 
     def _total(self, layer_ffn_parameters: int) -> int:
         norms = 2 * self.hidden_size

@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 from simulator.errors import ScenarioError
 from simulator.model.architecture import Architecture
 
-FAMILIES: Final = ("llama", "mistral", "mixtral", "qwen2", "qwen3", "qwen3_moe")
+FAMILIES: Final = ("gpt_oss", "llama", "mistral", "mixtral", "qwen2", "qwen3", "qwen3_moe")
 """Values of ``model_type`` that can be read."""
 
 
@@ -63,9 +63,12 @@ def architecture_from_config(
         "vocab_size": reader.size("vocab_size"),
         "tied_embeddings": reader.flag("tie_word_embeddings"),
         "qk_norm": family.startswith("qwen3"),
-        "qkv_bias": family == "qwen2",
+        "qkv_bias": family in {"qwen2", "gpt_oss"},
+        "output_bias": family == "gpt_oss",
+        "attention_sinks": family == "gpt_oss",
         "max_context_tokens": reader.size("max_position_embeddings"),
         "experts": reader.experts(family),
+        "sliding": reader.sliding(family),
         "source": source or f"Hugging Face config.json, model_type {family}",
     }
     reader.raise_faults()
@@ -82,7 +85,7 @@ def architecture_to_yaml(architecture: Architecture) -> str:
     yaml = YAML()
     yaml.width = 4096
     text = StringIO()
-    yaml.dump(architecture.model_dump(exclude_none=True), text)
+    yaml.dump(architecture.model_dump(exclude_defaults=True), text)
     return text.getvalue()
 
 
@@ -152,20 +155,32 @@ class _Reader:
             self._add(f"head_dim: missing, and hidden_size {hidden} is not a multiple of {heads} heads")
         return hidden // heads if heads else 0
 
-    def experts(self, family: str) -> dict[str, int] | None:
+    def experts(self, family: str) -> dict[str, int | bool] | None:
         """Return the fields of `Experts`, or None in a dense family."""
         keys = {
+            "gpt_oss": ("num_local_experts", "num_experts_per_tok", "intermediate_size"),
             "mixtral": ("num_local_experts", "num_experts_per_tok", "intermediate_size"),
             "qwen3_moe": ("num_experts", "num_experts_per_tok", "moe_intermediate_size"),
         }.get(family)
         if keys is None:
             return None
         count, active, ffn_size = (self.size(key) for key in keys)
-        return {"count": count, "active": active, "ffn_size": ffn_size}
+        return {"count": count, "active": active, "ffn_size": ffn_size, "bias": family == "gpt_oss"}
+
+    def sliding(self, family: str) -> dict[str, int] | None:
+        """Return the fields of `SlidingLayers`; of the families here only gpt_oss has layers that differ."""
+        if family != "gpt_oss":
+            return None
+        kinds, in_turn = self._config.get("layer_types"), ["sliding_attention", "full_attention"]
+        if not isinstance(kinds, list) or kinds != in_turn * (len(kinds) // 2):
+            self._add("layer_types: only sliding_attention and full_attention in turn are supported")
+        return {"window_tokens": self.size("sliding_window"), "every": len(in_turn)}
 
     def refuse_what_is_not_modelled(self, family: str) -> None:
         """Add a fault for every setting that would make the parameter or KV count wrong."""
-        if family != "qwen2" and self.flag("attention_bias"):
+        if family == "gpt_oss" and not self.flag("attention_bias"):
+            self._add("attention_bias: only true is supported in gpt_oss")
+        if family not in {"qwen2", "gpt_oss"} and self.flag("attention_bias"):
             self._add("attention_bias: true is not supported: it also biases the output projection")
         if self.flag("mlp_bias"):
             self._add("mlp_bias: true is not supported")
@@ -175,12 +190,14 @@ class _Reader:
                 f"sliding_window: {window!r} is not read from a model; set it to null and choose "
                 "attention of kind sliding_window in the scenario"
             )
-        self._refuse_uneven_layers()
+        self._refuse_uneven_layers(family)
 
-    def _refuse_uneven_layers(self) -> None:
+    def _refuse_uneven_layers(self, family: str) -> None:
         kinds = self._config.get("layer_types")
-        if kinds is not None and not (
-            isinstance(kinds, list) and all(kind == "full_attention" for kind in kinds)
+        if (
+            family != "gpt_oss"
+            and kinds is not None
+            and not (isinstance(kinds, list) and all(kind == "full_attention" for kind in kinds))
         ):
             self._add("layer_types: only full_attention in every layer is supported")
         if self._config.get("mlp_only_layers"):

@@ -7,12 +7,13 @@ equal scenario; the manifest of a run holds it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from simulator.attention import Attention, DenseAttention
-from simulator.deployment import Deployment
+from simulator.deployment import Deployment, own_attention
 from simulator.frozen import Count, FrozenModel, OneLine, Seconds
 from simulator.hardware import Dtype, Figure, KgPerKwh, Node, Pue
 from simulator.kvcache import KvConfig
@@ -36,12 +37,32 @@ class ServedModel(FrozenModel):
     architecture: Architecture = Field(
         alias="preset", description="[-] architecture: catalog name, path or table"
     )
-    attention: Attention = Field(default=DenseAttention(), description="[-] how a decode step attends")
+    attention: Attention = Field(
+        default=DenseAttention(),
+        description="[-] how a decode step attends; left out: dense, or the windows that the model has",
+    )
     weight_dtype: Dtype = Field(default="bf16", description="[-] precision of the weights")
     kv_dtype: Dtype = Field(default="bf16", description="[-] precision of cached keys and values")
     compute_dtype: Dtype | None = Field(
         default=None, description="[-] precision whose peak bounds matrix products; null: the weights'"
     )
+    expert_dtype: Dtype | None = Field(
+        default=None, description="[-] precision of the experts' weights; null: that of all weights"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _attend_as_the_model_does(cls, values: object) -> object:
+        if not isinstance(values, Mapping) or "attention" in values:
+            return values
+        preset = values.get("preset", values.get("architecture"))
+        layers = preset.get("sliding") if isinstance(preset, Mapping) else None
+        if isinstance(preset, Architecture):
+            return {**values, "attention": own_attention(preset)}
+        if not isinstance(layers, Mapping):
+            return values
+        window = {"window_tokens": layers.get("window_tokens"), "window_every": layers.get("every")}
+        return {**values, "attention": {"kind": "sliding_window", **window}}
 
 
 class Parallelism(FrozenModel):
@@ -49,6 +70,9 @@ class Parallelism(FrozenModel):
 
     tp: Count = Field(default=1, description="[GPUs] tensor-parallel ranks of a replica")
     dp: Count = Field(default=1, description="[-] replicas behind the router")
+    expert_parallel: bool = Field(
+        default=False, description="[-] whether a replica's ranks hold whole experts instead of parts of each"
+    )
 
 
 class EngineConfig(FrozenModel):
@@ -188,4 +212,6 @@ class Scenario(FrozenModel):
             weight_dtype=m.weight_dtype,
             kv_dtype=m.kv_dtype,
             compute_dtype=m.compute_dtype or m.weight_dtype,
+            expert_dtype=m.expert_dtype,
+            expert_parallel=self.parallelism.expert_parallel,
         )

@@ -1,20 +1,16 @@
-"""Errors by GPU, engine and model, as numbers and as a table.
-
-Errors are of held-out runs only: the serving numbers of the calibrations were fitted to the others.
-"""
+"""Errors of predictions by GPU, engine, model and GPUs per replica."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
 
-from simulator.validate.silicon import Prediction, Validation
+from simulator.validate.predictions import ANOTHER_MODEL, COLUMNS, Prediction, Validation
 
 ALL: Final = "all"
-NONE: Final = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,40 +31,72 @@ class ErrorFigures:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The runs of one GPU, engine and model, or all.
+    """Runs that have something in common.
 
     Parameters
     ----------
-    gpu, engine, model : whose runs; ``all`` for every one.
+    gpu, engine, model, tp : whose runs; ``all`` for every one.
     rows : runs with predictions.
-    held_out_rows : those that no fit has seen.
-    errors : by column, on the held-out runs; empty where there are none.
+    judged_rows : those of them that no fit behind the predictions has seen.
+    errors : by column, on the judged runs; empty where there are none.
     """
 
     gpu: str
     engine: str
     model: str
+    tp: str
     rows: int
-    held_out_rows: int
+    judged_rows: int
     errors: dict[str, ErrorFigures]
 
 
-def groups(validation: Validation) -> list[Group]:
-    """Return a group for each GPU, engine and model that occurs, sorted, and one of all runs at the end."""
-    found: dict[tuple[str, str, str], list[Prediction]] = {}
-    for prediction in validation.predictions:
-        run = prediction.run
-        found.setdefault((run.gpu, run.engine, run.model), []).append(prediction)
-    parts = [_group(*key, found[key], validation.columns) for key in sorted(found)]
-    return [*parts, _group(ALL, ALL, ALL, validation.predictions, validation.columns)]
+def groups(validation: Validation, *, by_tp: bool = False) -> list[Group]:
+    """Return a group for each GPU, engine and model that occurs, sorted, and one of all runs at the end.
+
+    Judged are the runs of configurations that were held out of the fits.
+
+    Parameters
+    ----------
+    validation : predictions.
+    by_tp : a group for each number of GPUs per replica too.
+    """
+    return _grouped(
+        validation.predictions, validation.columns, by_tp=by_tp, judged=lambda one: one.run.held_out
+    )
 
 
-def _group(
-    gpu: str, engine: str, model: str, predictions: Sequence[Prediction], columns: Sequence[str]
-) -> Group:
-    judged = [prediction for prediction in predictions if prediction.run.held_out]
-    errors = {column: figures([one.error_ratio(column) for one in judged]) for column in columns if judged}
-    return Group(gpu, engine, model, len(predictions), len(judged), errors)
+def groups_without_peer(validation: Validation) -> list[Group]:
+    """Return the groups of the runs that the other predictor says nothing of."""
+    runs, columns = validation.without_peer, COLUMNS
+    return _grouped(runs, columns, by_tp=False, judged=lambda one: one.run.held_out) if runs else []
+
+
+def other_model_groups(validation: Validation) -> list[Group]:
+    """Return the groups of models whose runs were predicted by what other models show; all are judged."""
+    told = [one for one in validation.predictions if ANOTHER_MODEL in one.tpot_s]
+    columns = (ANOTHER_MODEL, *validation.columns[1:])
+    return _grouped(told, columns, by_tp=False, judged=lambda _: True) if told else []
+
+
+def _grouped(
+    predictions: Sequence[Prediction],
+    columns: Sequence[str],
+    *,
+    by_tp: bool,
+    judged: Callable[[Prediction], bool],
+) -> list[Group]:
+    found: dict[tuple[str, str, str, int], list[Prediction]] = {}
+    for one in predictions:
+        run = one.run
+        found.setdefault((run.gpu, run.engine, run.model, run.tp if by_tp else 0), []).append(one)
+
+    def group(gpu: str, engine: str, model: str, tp: str, members: Sequence[Prediction]) -> Group:
+        counted = [one for one in members if judged(one)]
+        errors = {name: figures([one.error_ratio(name) for one in counted]) for name in columns if counted}
+        return Group(gpu, engine, model, tp, len(members), len(counted), errors)
+
+    parts = [group(*key[:3], str(key[3]) if by_tp else ALL, found[key]) for key in sorted(found)]
+    return [*parts, group(ALL, ALL, ALL, ALL, predictions)]
 
 
 def figures(ratios: Sequence[float]) -> ErrorFigures:
@@ -85,29 +113,6 @@ def figures(ratios: Sequence[float]) -> ErrorFigures:
     return ErrorFigures(float(median), float(p90), float(bias))
 
 
-def heads(columns: Sequence[str]) -> tuple[str, ...]:
-    """Return the heads of the table."""
-    errors = [head for column in columns for head in (f"{column}: median", "p90", "bias")]
-    return ("gpu", "engine", "model", "runs", "held out", *errors)
-
-
-def table(found: Sequence[Group], columns: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return a row of text under each of `heads` for every group."""
-    return [
-        (
-            *(group.gpu, group.engine, group.model, str(group.rows), str(group.held_out_rows)),
-            *(cell for column in columns for cell in _cells(group.errors.get(column))),
-        )
-        for group in found
-    ]
-
-
-def _cells(errors: ErrorFigures | None) -> tuple[str, str, str]:
-    if errors is None:
-        return NONE, NONE, NONE
-    return f"{errors.median_error_ratio:.1%}", f"{errors.p90_error_ratio:.1%}", f"{errors.bias_ratio:+.1%}"
-
-
 def left_out(validation: Validation) -> dict[str, int]:
     """Return how many runs have no part in the errors, by reason."""
     reasons = {
@@ -118,22 +123,13 @@ def left_out(validation: Validation) -> dict[str, int]:
     return {reason: len(runs) for reason, runs in reasons.items()}
 
 
-def notes(validation: Validation) -> list[str]:
-    """Return what a reader of the table has to know, a sentence each."""
-    lines = ["Errors are of held-out runs; bias below 0: predicted too fast."]
-    meanings = {
-        "not_believable": "cannot have been measured as described (rules in simulator.calibrate.runs)",
-        "infeasible": "do not fit the memory by our count",
-        "without_peer": "have no prediction of the peer",
-    }
-    counts = left_out(validation)
-    return lines + [f"Left out: {counts[why]} runs {text}." for why, text in meanings.items() if counts[why]]
-
-
-def to_json(validation: Validation, found: Sequence[Group]) -> dict[str, Any]:
+def to_json(validation: Validation) -> dict[str, Any]:
     """Return groups and counts as plain values."""
     return {
         "columns": list(validation.columns),
         "left_out": left_out(validation),
-        "groups": [asdict(group) for group in found],
+        "groups": [asdict(group) for group in groups(validation)],
+        "groups_by_tp": [asdict(group) for group in groups(validation, by_tp=True)[:-1]],
+        "groups_without_peer": [asdict(group) for group in groups_without_peer(validation)],
+        "other_models": [asdict(group) for group in other_model_groups(validation)],
     }

@@ -1,4 +1,4 @@
-"""A validation as a folder: one line per run, one per group, and a page where plotly is installed."""
+"""A validation as a folder: one line per run, one per group, and pages where the plotting packages are."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ from pathlib import Path
 from typing import Final
 
 from simulator.output import MANIFEST_VERSION, package_versions, write_files
-from simulator.validate.errors import ErrorFigures, Group
-from simulator.validate.silicon import Validation
+from simulator.validate.document import PICTURES, document
+from simulator.validate.errors import (
+    ErrorFigures,
+    Group,
+    groups,
+    groups_without_peer,
+    other_model_groups,
+)
+from simulator.validate.predictions import ANOTHER_MODEL, Validation
 
 RUN_COLUMNS: Final = (
     "row",
@@ -30,10 +37,10 @@ RUN_COLUMNS: Final = (
 )
 
 
-def write_validation(
-    destination: Path, validation: Validation, found: Sequence[Group], *, overwrite: bool
-) -> Path:
-    """Write ``silicon.csv``, ``summary.csv`` and, with plotly, ``silicon.html``; return the folder.
+def write_validation(destination: Path, validation: Validation, *, overwrite: bool) -> Path:
+    """Write ``silicon.csv``, ``summary.csv`` and ``validation.md``; return the folder.
+
+    With plotly ``silicon.html`` is written too, with matplotlib the pictures of the document.
 
     Raises
     ------
@@ -43,11 +50,19 @@ def write_validation(
 
     def fill(folder: Path) -> None:
         _write(folder / "silicon.csv", _run_heads(validation), _run_rows(validation))
-        _write(folder / "summary.csv", _group_heads(validation), _group_rows(validation, found))
+        _write(folder / "summary.csv", _group_heads(validation), _group_rows(validation))
+        pictures: list[str] = []
+        if find_spec("matplotlib") is not None:
+            from simulator.validate.pictures import draw  # noqa: PLC0415 - loads an optional package
+
+            (folder / PICTURES).mkdir()
+            pictures = draw(validation, folder / PICTURES)
+        text = document(validation, pictures)
+        (folder / "validation.md").write_text(text, encoding="utf-8", newline="\n")
         if find_spec("plotly") is not None:
             from simulator.validate.page import page  # noqa: PLC0415 - loads an optional package
 
-            (folder / "silicon.html").write_text(page(validation, found), encoding="utf-8", newline="\n")
+            (folder / "silicon.html").write_text(page(validation), encoding="utf-8", newline="\n")
 
     about = {"manifest": MANIFEST_VERSION, "validation": "silicon", **package_versions()}
     return write_files(destination, fill, about, overwrite=overwrite)
@@ -61,14 +76,18 @@ def _write(path: Path, heads: Sequence[str], rows: Iterable[Sequence[object]]) -
 
 
 def _run_heads(validation: Validation) -> list[str]:
-    return [*RUN_COLUMNS, *(f"{column}_tpot_s" for column in validation.columns)]
+    return [*RUN_COLUMNS, *(f"{_name(column)}_tpot_s" for column in (*validation.columns, ANOTHER_MODEL))]
+
+
+def _name(column: str) -> str:
+    return column.replace(" ", "_")
 
 
 def _run_rows(validation: Validation) -> list[list[object]]:
     """Return predicted runs, then those without a part in the errors and why."""
     kept = [("predicted", one.run, one.tpot_s) for one in validation.predictions]
+    kept += [("without_peer", one.run, one.tpot_s) for one in validation.without_peer]
     reasons = {
-        "without_peer": validation.without_peer,
         "infeasible": validation.infeasible,
         "not_believable": validation.not_believable,
     }
@@ -77,28 +96,35 @@ def _run_rows(validation: Validation) -> list[list[object]]:
         [
             *(getattr(run, name) for name in RUN_COLUMNS[:11]),
             *(int(run.held_out), status, run.tpot_s),
-            *(times.get(column, "") for column in validation.columns),
+            *(times.get(column, "") for column in (*validation.columns, ANOTHER_MODEL)),
         ]
         for status, run, times in [*kept, *others]
     ]
 
 
 def _group_heads(validation: Validation) -> list[str]:
-    names = ErrorFigures.__slots__
-    errors = [f"{column}_{name}" for column in validation.columns for name in names]
-    return ["gpu", "engine", "model", "rows", "held_out_rows", *errors]
+    columns = (*validation.columns, ANOTHER_MODEL)
+    errors = [f"{_name(column)}_{name}" for column in columns for name in ErrorFigures.__slots__]
+    return ["held_out", "gpu", "engine", "model", "tp", "rows", "judged_rows", *errors]
 
 
-def _group_rows(validation: Validation, found: Sequence[Group]) -> list[list[object]]:
-    names = ErrorFigures.__slots__
+def _group_rows(validation: Validation) -> list[list[object]]:
+    """Return the groups by what was held out: configurations, also by GPUs per replica, then models."""
+    by_configuration = [*groups(validation), *groups(validation, by_tp=True)[:-1]]
+    found = [("configuration", group) for group in by_configuration]
+    found += [("configuration, without peer", group) for group in groups_without_peer(validation)]
+    found += [("model", group) for group in other_model_groups(validation)]
+    columns = (*validation.columns, ANOTHER_MODEL)
+    return [[held_out, *_group_row(group, columns)] for held_out, group in found]
+
+
+def _group_row(group: Group, columns: Sequence[str]) -> list[object]:
+    told = [group.errors.get(column) for column in columns]
     return [
-        [
-            *(group.gpu, group.engine, group.model, group.rows, group.held_out_rows),
-            *(
-                getattr(group.errors[column], name) if column in group.errors else ""
-                for column in validation.columns
-                for name in names
-            ),
-        ]
-        for group in found
+        *(group.gpu, group.engine, group.model, group.tp, group.rows, group.judged_rows),
+        *(
+            getattr(errors, name) if errors is not None else ""
+            for errors in told
+            for name in ErrorFigures.__slots__
+        ),
     ]

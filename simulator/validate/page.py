@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Final
 
 from simulator.calibrate.tables import MS
 from simulator.report.html import POLICY, STYLE
 from simulator.report.look import INK, colour_of, division, plotly_modules, styled
-from simulator.validate.errors import Group, heads, notes, table
-from simulator.validate.silicon import Validation
+from simulator.validate.errors import groups
+from simulator.validate.predictions import Validation
+from simulator.validate.text import heads, notes, table
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -18,13 +18,12 @@ if TYPE_CHECKING:
 TITLE: Final = "Predicted and measured time per output token"
 
 
-def page(validation: Validation, found: Sequence[Group]) -> str:
+def page(validation: Validation) -> str:
     """Return the whole page.
 
     Parameters
     ----------
     validation : predictions of measured runs.
-    found : their groups.
 
     Raises
     ------
@@ -44,7 +43,7 @@ def page(validation: Validation, found: Sequence[Group]) -> str:
             f"<script>{get_plotlyjs()}</script></head><body>",
             f"<h1>{TITLE}</h1>",
             *(f'<p class="caption">{escape(line)}</p>' for line in notes(validation)),
-            _table(validation, found),
+            _table(validation),
             "<h2>Predicted over measured, held-out runs</h2>",
             division(predicted_over_measured(validation), "predicted-over-measured"),
             "<h2>Error by requests in flight, held-out runs</h2>",
@@ -55,11 +54,11 @@ def page(validation: Validation, found: Sequence[Group]) -> str:
     )
 
 
-def _table(validation: Validation, found: Sequence[Group]) -> str:
+def _table(validation: Validation) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in heads(validation.columns))
     rows = (
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
-        for row in table(found, validation.columns)
+        for row in table(groups(validation), validation.columns)
     )
     return f'<div class="scroll"><table><tr>{head}</tr>\n' + "\n".join(rows) + "\n</table></div>"
 

@@ -1,58 +1,103 @@
-"""What another predictor says of the measured runs: a CSV file of names and times."""
+"""What the predictor shipped with aiconfigurator-core says of a measured run.
+
+It works the time per token out from the same kernel timings, by a mean-field estimate of a closed loop; its
+authors tuned some of its corrections on the runs that it is compared on.  Not asked: whether it would advise
+the configuration.  A run that it refuses or has no timings for has no prediction.
+"""
 
 from __future__ import annotations
 
-import csv
-import math
-from pathlib import Path
-from typing import Final
+import contextlib
+import io
+import logging
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Final
 
-from simulator.calibrate.tables import MS
-from simulator.errors import SimulatorError
+from simulator.calibrate.runs import FP8_KV, MIXTURES, ServingRun
+from simulator.calibrate.tables import GPUS, MS
 
-ROW: Final = "id"
-TPOT: Final = "peer_tpot_ms"
+NAMES: Final = {
+    "llama-3.1-8b": "meta-llama/Meta-Llama-3.1-8B",
+    "llama-3.1-70b": "meta-llama/Meta-Llama-3.1-70B",
+    "qwen3-32b": "Qwen/Qwen3-32B",
+    "qwen3-235b-a22b": "Qwen/Qwen3-235B-A22B-FP8",
+    "gpt-oss-120b": "openai/gpt-oss-120b",
+}
+"""Its names of our presets, those whose architecture it carries: it would look for others on the network."""
+
+FORMATS: Final = {"bf16": "bfloat16", "fp8": "fp8", "fp4": "nvfp4"}
+"""Its names of number formats."""
+
+BLOCKS: Final = {"fp8": "fp8_block"}
+"""Its names of the formats of mixtures of experts, which have a scale per block of weights."""
 
 
-def read_peer(path: Path) -> dict[str, float]:
-    """Return the predicted time per output token, s, by the name of the measured row.
+def peer_seconds(run: ServingRun) -> float | None:
+    """Return the peer's mean time per output token of `run`, s, or None where it has none.
 
-    Rows without a time are left out; other columns are ignored.
+    Where it has no timings of attention with the run's format of keys and values, it is asked with bf16.
 
     Parameters
     ----------
-    path : a CSV file with the columns ``id`` (the row's name in the source of the runs) and
-        ``peer_tpot_ms`` (milliseconds).
-
-    Raises
-    ------
-    SimulatorError
-        If a column is missing, a row stands twice, or a time is no positive number.
+    run : a measured point, of which its times are not read.
     """
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in (ROW, TPOT) if name not in (reader.fieldnames or ())]
-        if missing:
-            message = f"{path}: no column {missing[0]!r}; needed: {ROW}, {TPOT}"
-            raise SimulatorError(message)
-        found: dict[str, float] = {}
-        for row in reader:
-            if not row[TPOT]:
-                continue
-            where = f"{path}:{reader.line_num}"
-            if row[ROW] in found:
-                message = f"{where}: the row {row[ROW]!r} stands twice"
-                raise SimulatorError(message)
-            found[row[ROW]] = _seconds(row[TPOT], where)
-    return found
+    with _quiet():
+        for kv_dtype in dict.fromkeys((run.kv_dtype, "bf16")):
+            with contextlib.suppress(Exception):  # whatever another package raises, it has no prediction
+                return _predicted(run, FORMATS[kv_dtype])
+    return None
 
 
-def _seconds(text: str, where: str) -> float:
+def _predicted(run: ServingRun, kv: str) -> float | None:
+    from aiconfigurator_core.sdk.backends.factory import get_backend  # noqa: PLC0415 - an extra
+    from aiconfigurator_core.sdk.config import RuntimeConfig  # noqa: PLC0415 - an extra
+    from aiconfigurator_core.sdk.config_builders import build_model_config  # noqa: PLC0415 - an extra
+    from aiconfigurator_core.sdk.models import get_model  # noqa: PLC0415 - an extra
+
+    database = _database(GPUS[run.gpu], run.engine)
+    if database is None or run.model not in NAMES:
+        return None
+    parts, ranks, products, experts = _mixture(run)
+    config = build_model_config(run.tp, 1, 1, parts, ranks, products, kv, "bfloat16", experts, None)
+    model = get_model(NAMES[run.model], config, run.engine)
+    load = RuntimeConfig(isl=run.prompt_tokens, osl=run.output_tokens, batch_size=run.concurrency)
+    # A backend keeps its answers by load alone, so each configuration needs one of its own.
+    summary = get_backend(run.engine).run_agg(model, database, load, ctx_tokens=run.prompt_tokens)
+    told = summary.get_result_dict()
+    tpot_s = float(told["tpot"]) * MS if told else 0.0
+    return tpot_s if tpot_s > 0.0 else None
+
+
+def _mixture(run: ServingRun) -> tuple[int, int, str, str | None]:
+    """Return how experts are split, by columns and whole, and the formats of products and of experts."""
+    products = FORMATS[run.weight_dtype]
+    if run.model not in MIXTURES:
+        return 1, 1, products, None
+    parts, ranks = (1, run.tp) if run.expert_parallel else (run.tp, 1)
+    if run.expert_dtype is None:
+        return parts, ranks, BLOCKS.get(products, products), BLOCKS.get(products, products)
+    narrow = run.engine == "trtllm" and run.gpu in FP8_KV
+    return parts, ranks, products, "w4a8_mxfp4_mxfp8" if narrow else "w4a16_mxfp4"
+
+
+@lru_cache(maxsize=4)
+def _database(system: str, engine: str) -> Any:  # noqa: ANN401 - a class of an optional package
+    from aiconfigurator_core.sdk import perf_database  # noqa: PLC0415 - an extra
+
+    version = perf_database.get_latest_database_version(system, engine)
+    if version is None:
+        return None
+    return perf_database.get_database_view(system, engine, version, database_mode="SILICON")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the predictor's own output and log lines away from the command's."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
     try:
-        time_s = float(text) * MS
-    except ValueError:
-        time_s = math.nan
-    if not 0.0 < time_s < math.inf:
-        message = f"{where}: {TPOT}: expected a positive number of milliseconds, got {text!r}"
-        raise SimulatorError(message)
-    return time_s
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logging.disable(before)

@@ -31,6 +31,7 @@ TINY_MODEL = {
     "source": "made up for tests",
 }
 TINY_EXPERTS = {**TINY_MODEL, "name": "tiny-moe", "experts": {"count": 8, "active": 2, "ffn_size": 128}}
+TINY_WINDOWS = {**TINY_EXPERTS, "name": "tiny-windows", "sliding": {"window_tokens": 48, "every": 2}}
 
 
 @cache
@@ -223,6 +224,13 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+def windowed(document: dict[str, Any]) -> dict[str, Any]:
+    """Return `document` for a model with windows in every second layer and whole experts in MXFP4."""
+    model = {"preset": TINY_WINDOWS, "expert_dtype": "mxfp4"}
+    return document | {"model": model, "parallelism": document["parallelism"] | {"expert_parallel": True}}
+
+
 def scenarios() -> st.SearchStrategy[Scenario]:
-    """Return resolved scenarios."""
-    return documents().map(Scenario.model_validate)
+    """Return resolved scenarios, one in four of a model whose layers differ."""
+    plain = documents()
+    return st.one_of(plain, plain, plain, plain.map(windowed)).map(Scenario.model_validate)

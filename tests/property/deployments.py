@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from simulator.attention import Attention, ContextArray, DenseAttention
 from simulator.attention.work import AttentionWork
-from simulator.deployment import Deployment
+from simulator.deployment import Deployment, own_attention
 from simulator.hardware import Dtype, Figure, Gpu
 from simulator.latency import StepLoad, StepRows
 from simulator.model import Architecture
@@ -63,7 +63,7 @@ def deployment(
     model: str = "qwen3-8b",
     *,
     tp: int = 1,
-    attention: Attention = DENSE,
+    attention: Attention | None = None,
     on: Gpu | None = None,
     weight_dtype: Dtype = "bf16",
     kv_dtype: Dtype = "bf16",
@@ -71,7 +71,7 @@ def deployment(
     """Return a replica of a preset; matrix products run in the weights' precision."""
     return Deployment(
         architecture=architecture(model),
-        attention=attention,
+        attention=attention or own_attention(architecture(model)),
         gpu=on or gpu(),
         tp=tp,
         weight_dtype=weight_dtype,

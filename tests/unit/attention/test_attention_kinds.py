@@ -109,6 +109,30 @@ def test_a_sliding_window_holds_in_prefill_too(past: int, new: int, window: int,
     assert kind.prefill_attended_tokens(past, new) == literal
 
 
+@given(contexts=batches, window=budgets, sinks=st.integers(0, 9), every=st.integers(2, 5), steps=steps_asked)
+def test_a_window_in_one_layer_of_some_is_summed_with_the_other_layers(
+    contexts: list[int], window: int, sinks: int, every: int, steps: int
+) -> None:
+    kind = SlidingWindowAttention(window_tokens=window, sink_tokens=sinks, window_every=every)
+    keys = [
+        sum(window_keys(c + i, window, sinks) + (every - 1) * (c + i) for c in contexts) for i in range(steps)
+    ]
+    assert per_step(kind.step_work(ContextArray(contexts), steps)) == [(n, n, None) for n in keys]
+    assert kind.layers_per_count == every
+
+
+@given(past=st.integers(0, 90), new=st.integers(0, 90), window=budgets, every=st.integers(1, 4))
+def test_prefill_sums_over_the_layers_that_repeat(past: int, new: int, window: int, every: int) -> None:
+    kind = SlidingWindowAttention(window_tokens=window, window_every=every)
+    alone, dense = SlidingWindowAttention(window_tokens=window), DenseAttention()
+    attended = alone.prefill_attended_tokens(past, new) + (every - 1) * dense.prefill_attended_tokens(
+        past, new
+    )
+    assert kind.prefill_attended_tokens(past, new) == attended
+    read = alone.prefill_read_tokens(past, new) + (every - 1) * dense.prefill_read_tokens(past, new)
+    assert kind.prefill_read_tokens(past, new) == read
+
+
 @given(past=st.integers(0, 500), chunks=st.lists(st.integers(1, 60), max_size=5), window=st.integers(1, 200))
 def test_a_prompt_costs_the_same_in_chunks_as_in_one(past: int, chunks: list[int], window: int) -> None:
     for kind in (DenseAttention(), SlidingWindowAttention(window_tokens=window, sink_tokens=2)):

@@ -208,14 +208,16 @@ def replaced(
 
 
 def test_runs_that_cannot_be_true_are_left_out() -> None:
-    parameters = 8_000_000_000
-    assert believable(PLAIN, parameters, B200)
-    assert not believable(replace(PLAIN, ttft_s=11.0), parameters, B200)
+    model = architecture(PLAIN.model)
+    assert believable(PLAIN, model, B200)
+    assert not believable(replace(PLAIN, ttft_s=11.0), model, B200)
     h100 = load_part(find("gpu", "h100-sxm"), Gpu)
-    assert not believable(replace(PLAIN, weight_dtype="fp4"), parameters, h100)
+    assert not believable(replace(PLAIN, weight_dtype="fp4"), model, h100)
     # 256 prompts of 8192 tokens for 64 outputs of 5 ms: 7.6 of the peak.
     crowded = replace(PLAIN, concurrency=256, prompt_tokens=8192, output_tokens=64, tpot_s=0.005)
-    assert not believable(crowded, parameters, B200)
+    assert not believable(crowded, model, B200)
+    # 8 GB of weights cannot be read in 0.2 ms from 8 TB/s.
+    assert not believable(replace(PLAIN, tpot_s=2e-4, concurrency=1), model, B200)
 
 
 def test_measured_runs_are_read_by_their_rules(tmp_path: Path) -> None:

@@ -43,29 +43,38 @@ def kinesim(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 
 @pytest.mark.usefixtures("silicon")
 def test_the_table_has_a_line_per_group_and_one_for_all(kinesim: Kinesim) -> None:
-    assert kinesim() == 0
+    assert kinesim("--no-peer", "--workers", "1") == 0
     assert [line.split()[:4] for line in kinesim.out.splitlines()[1:4]] == [
         ["h100-sxm", "sglang", "llama-3.1-8b", "2"],
         ["h100-sxm", "vllm", "llama-3.1-8b", "2"],
         ["all", "all", "all", "4"],
     ]
-    assert "Errors are of held-out runs" in kinesim.out
+    assert "Judged are runs that no fit has seen" in kinesim.out
 
 
 @pytest.mark.usefixtures("silicon")
 def test_json_holds_the_groups_that_were_asked_for(kinesim: Kinesim) -> None:
-    assert kinesim("--engine", "vllm", "--json") == 0
+    assert kinesim("--engine", "vllm", "--json", "--no-peer", "--workers", "1") == 0
     assert [group["engine"] for group in json.loads(kinesim.out)["groups"]] == ["vllm", "all"]
 
 
 @pytest.mark.usefixtures("silicon")
-def test_a_folder_and_a_peer_are_written_and_read(kinesim: Kinesim) -> None:
-    Path("peer.csv").write_text("id,peer_tpot_ms\nvllm-2,8\nvllm-5,11\n", encoding="utf-8")
-    assert kinesim("--peer", "peer.csv", "--out", "out") == 0
+def test_lines_can_be_had_for_each_number_of_gpus(kinesim: Kinesim) -> None:
+    assert kinesim("--by-tp", "--workers", "1", "--no-peer") == 0
+    assert kinesim.out.splitlines()[1].split()[:5] == ["h100-sxm", "sglang", "llama-3.1-8b", "1", "2"]
+
+
+@pytest.mark.usefixtures("silicon")
+def test_a_folder_is_written_once(kinesim: Kinesim, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "simulator.validate.peer.peer_seconds", lambda run: 0.01 if run.engine == "vllm" else None
+    )
+    assert kinesim("--out", "out", "--workers", "1") == 0
     assert kinesim.err == "wrote out\n"
     assert "peer: median" in kinesim.out
-    assert "Left out: 2 runs have no prediction of the peer." in kinesim.out
-    assert {"silicon.csv", "summary.csv"} <= {path.name for path in Path("out").iterdir()}
+    assert "Left out: 2 runs have no prediction of the peer and stand apart." in kinesim.out
+    written = {path.name for path in Path("out").iterdir()}
+    assert {"silicon.csv", "summary.csv", "validation.md"} <= written
     assert kinesim("--out", "out") == 2
     assert "out exists" in kinesim.err
 
@@ -76,12 +85,6 @@ def test_an_unknown_gpu_is_refused_with_the_nearest(kinesim: Kinesim) -> None:
     assert "did you mean h100-sxm?" in kinesim.err
 
 
-@pytest.mark.usefixtures("silicon")
-def test_a_peers_file_that_is_not_there_is_refused(kinesim: Kinesim) -> None:
-    assert kinesim("--peer", "none.csv") == 2
-    assert "none.csv: No such file or directory" in kinesim.err
-
-
 @pytest.mark.skipif(
     find_spec("aiconfigurator_core") is None,
     reason="the measured runs come with aiconfigurator-core (the extra calibrate), which is not installed",
@@ -89,3 +92,4 @@ def test_a_peers_file_that_is_not_there_is_refused(kinesim: Kinesim) -> None:
 def test_the_installed_runs_are_found(kinesim: Kinesim) -> None:
     assert kinesim("--gpu", "gb200", "--model", "qwen3-32b") == 0
     assert "gb200" in kinesim.out
+    assert "peer: median" in kinesim.out

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "property"))
 
-from deployments import PRESETS, architecture, deployment
+from deployments import DENSE, PRESETS, architecture, deployment
 
-from simulator.attention import BlockTopKAttention, SlidingWindowAttention, TopKAttention
-from simulator.deployment import Deployment
+from simulator.attention import Attention, BlockTopKAttention, SlidingWindowAttention, TopKAttention
+from simulator.deployment import Deployment, own_attention
 from simulator.errors import ScenarioError
+from simulator.latency.operations import AttentionCosts
 
 KV_TOKEN_BYTES = {
     "qwen3-0.6b": 114_688,
@@ -36,6 +38,9 @@ KV_TOKEN_BYTES = {
 def norms_and_biases(name: str) -> int:
     a = architecture(name)
     biases = (a.query_heads + 2 * a.kv_heads) * a.head_dim * a.qkv_bias
+    biases += a.hidden_size * a.output_bias + a.query_heads * a.attention_sinks
+    if a.experts is not None and a.experts.bias:
+        biases += a.experts.count * (1 + 2 * a.experts.ffn_size + a.hidden_size)
     per_head = 2 * a.head_dim * a.qk_norm
     return a.layers * (biases + per_head + 2 * a.hidden_size) + a.hidden_size
 
@@ -150,3 +155,72 @@ def test_a_feed_forward_that_cannot_be_split_evenly_is_refused() -> None:
     assert architecture("r1-distill-qwen-1.5b").ffn_size % 6 == 2
     with pytest.raises(ScenarioError, match="8960"):
         deployment("r1-distill-qwen-1.5b", tp=6)
+
+
+OWN = SlidingWindowAttention(window_tokens=128, window_every=2)
+
+
+def gpt_oss(**changes: object) -> Deployment:
+    return replace(deployment("gpt-oss-120b", attention=OWN), **changes)  # type: ignore[arg-type]  # any field
+
+
+def test_experts_have_a_format_of_their_own() -> None:
+    whole = gpt_oss()
+    mixed = gpt_oss(expert_dtype="mxfp4")
+    assert (whole.expert_format, mixed.expert_format) == ("bf16", "mxfp4")
+    experts = whole.architecture.layers * whole.expert_weights
+    assert mixed.weight_bytes == whole.weight_bytes - experts * (2.0 - 0.53125)
+    # The published checkpoint has 60.8 GiB; ours counts no biases.
+    assert mixed.weight_bytes / 2**30 == pytest.approx(60.8, rel=0.01)
+
+
+def test_ranks_hold_as_many_weights_of_whole_experts_as_of_parts() -> None:
+    assert gpt_oss(tp=8, expert_parallel=True).weight_bytes == gpt_oss(tp=8).weight_bytes
+
+
+def test_experts_that_do_not_split_evenly_are_refused_by_their_number() -> None:
+    odd = architecture("gpt-oss-120b").experts
+    assert odd is not None
+    nine = architecture("gpt-oss-120b").model_copy(update={"experts": odd.model_copy(update={"count": 9})})
+    with pytest.raises(ScenarioError, match="8 KV heads and 9 experts of gpt-oss-120b evenly; allowed: 1"):
+        gpt_oss(architecture=nine, tp=2, expert_parallel=True)
+    assert gpt_oss(architecture=nine, tp=2).tp == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"expert_parallel": True}, "parallelism.expert_parallel: qwen3-8b has no experts; allowed: false"),
+        ({"expert_dtype": "mxfp4"}, "model.expert_dtype: qwen3-8b has no experts; allowed: null"),
+        ({"attention": OWN}, "model.attention.window_every: the layers of qwen3-8b are alike; allowed: 1"),
+    ],
+)
+def test_a_dense_model_of_equal_layers_takes_none_of_it(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ScenarioError, match=re.escape(message)):
+        replace(deployment("qwen3-8b"), **changes)  # type: ignore[arg-type]  # any field
+
+
+@pytest.mark.parametrize(
+    "attention",
+    [
+        DENSE,
+        TopKAttention(kv_budget_tokens=128),
+        SlidingWindowAttention(window_tokens=128),
+        OWN.model_copy(update={"window_tokens": 64}),
+    ],
+)
+def test_windows_of_a_model_are_never_taken_for_another_attention(attention: Attention) -> None:
+    message = "one layer in 2 of gpt-oss-120b attends to the last 128 tokens only"
+    with pytest.raises(ScenarioError, match=message):
+        gpt_oss(attention=attention)
+
+
+def test_a_model_attends_by_itself_as_it_was_trained() -> None:
+    assert own_attention(architecture("gpt-oss-120b")) == OWN
+    assert own_attention(architecture("qwen3-8b")) == DENSE
+
+
+def test_costs_of_a_count_are_those_of_the_layers_that_repeat() -> None:
+    both, alone = AttentionCosts.of(gpt_oss()), gpt_oss()
+    assert both.read_bytes == alone.kv_token_bytes / 2
+    assert both.attended_flops == 4 * 64 * 64 * 36 / 2

@@ -59,7 +59,7 @@ def test_a_profile_whose_figure_lacks_a_source_is_refused() -> None:
 
 
 def test_an_unknown_precision_is_refused() -> None:
-    with pytest.raises(ValidationError, match="'bf16', 'fp8', 'int8' or 'fp4'"):
+    with pytest.raises(ValidationError, match="'bf16', 'fp8', 'int8', 'fp4' or 'mxfp4'"):
         Gpu.model_validate(gpu_fields(peak_flops_per_s={"bf17": figure(1e15)}))
 
 
@@ -116,6 +116,6 @@ def test_every_field_says_its_unit() -> None:
 
 
 def test_widths_of_the_number_formats_cannot_be_changed() -> None:
-    assert dict(DTYPE_BYTES) == {"bf16": 2.0, "fp8": 1.0, "int8": 1.0, "fp4": 0.5}
+    assert dict(DTYPE_BYTES) == {"bf16": 2.0, "fp8": 1.0, "int8": 1.0, "fp4": 0.5, "mxfp4": 17 / 32}
     with pytest.raises(TypeError, match="does not support item assignment"):
         DTYPE_BYTES["bf16"] = 4.0  # type: ignore[index]  # the type checker refuses it too

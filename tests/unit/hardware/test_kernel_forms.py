@@ -76,18 +76,19 @@ def test_prefill_attention_by_hand() -> None:
 
 
 def test_experts_by_hand() -> None:
-    # 40 rows over 4 experts: ten each, one tile of 16.
+    # 40 rows over 4 experts, each padded by 6 rows; 100 columns padded by 20. Additive norm.
     seconds = experts_seconds(
         20,
-        4.0,
-        40.0,
-        1e6,
-        numbers=(1e-5, 0.5, 0.5, 1.0, 1e-8),
+        (4.0, 40.0),
+        (1000.0, 100.0),
+        numbers=(1e-5, 0.5, 0.5, 1.0, 6.0, 20.0, 1e-12, 1e-8),
         element_bytes=2.0,
         peak_flops_per_s=1e12,
         peak_bytes_per_s=1e9,
     )
-    assert float(seconds) == pytest.approx(1e-5 + 2 * 4 * 16 * 1e6 / 0.5e12 + 8e6 / 0.5e9 + 2e-7, rel=1e-12)
+    weights = 3 * 1000 * 120
+    compute, traffic = 2 * (40 + 24) * weights / 0.5e12, 4 * weights * 2 / 0.5e9
+    assert float(seconds) == pytest.approx(1e-5 + compute + traffic + 40 * 1000 * 1e-12 + 2e-7, rel=1e-12)
 
 
 def test_points_are_met_and_joined_in_logarithms() -> None:

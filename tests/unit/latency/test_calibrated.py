@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from deployments import (
 )
 
 from simulator.attention import Attention, AttentionWork, BlockTopKAttention
+from simulator.deployment import Deployment
 from simulator.errors import UnknownNameError
 from simulator.hardware import Calibration, Gpu
 from simulator.hardware.calibration import (
@@ -38,6 +40,7 @@ from simulator.hardware.calibration import (
     SplitFit,
 )
 from simulator.latency import AutoLatency, CalibratedLatency, RooflineLatency, StepLoad
+from simulator.latency.breakdown import StepRows
 from simulator.latency.calibrated import BoundCalibrated
 from simulator.scenario.catalog import find, names_in
 from simulator.scenario.loader import load_part
@@ -238,6 +241,42 @@ def test_a_step_alone_and_in_a_window_takes_the_same_to_the_bit() -> None:
             assert one == np.asarray(many)[step]
 
 
+def gpt_oss(**changes: object) -> Deployment:
+    return replace(deployment("gpt-oss-120b"), **({"expert_dtype": "mxfp4"} | changes))  # type: ignore[arg-type]  # any field
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_experts_that_were_served_take_their_own_ratio_and_host_time(*, whole: bool) -> None:
+    plan = gpt_oss(tp=4, expert_parallel=whole)
+    bound = CalibratedLatency().bind(plan)
+    fit, dense = bound.calibration.experts["mxfp4"], bound.calibration.serving
+    experts = plan.architecture.experts
+    assert fit.serving is not None
+    assert dense is not None
+    assert experts is not None
+    alone = fit.seconds(
+        8,
+        experts.busiest_rank(8, 4 if whole else 1),
+        (2880, 2880 if whole else 720),
+        flops_per_s=plan.gpu.peak("bf16"),
+        bytes_per_s=plan.gpu.hbm_bandwidth_bytes_per_s.value,
+    )
+    one = np.ones(1, dtype=np.int64)
+    columns = dict.fromkeys((field.name for field in fields(StepRows)), 0 * one)
+    columns |= {"steps": one, "decode_sequences": 8 * one, "read_tokens": 8000 * one}
+    parts = bound.parts(StepRows(**columns | {"attended_tokens": 8000 * one}))
+    ratio = fit.serving.experts_ratio * dense.kernel_ratio
+    assert float(parts["experts"].seconds[0]) == pytest.approx(36 * ratio * float(alone))
+    host = fit.serving.step_s + 8 * fit.serving.sequence_s
+    assert float(parts["overhead"].seconds[0]) == pytest.approx(36 * dense.layer_s + host)
+
+
+def test_experts_in_a_format_that_was_not_measured_take_their_bound() -> None:
+    assert "experts" in " ".join(CalibratedLatency().bind(gpt_oss(expert_dtype="int8")).caveats)
+    assert AutoLatency().bind(gpt_oss(expert_dtype="int8")).kind == "roofline"
+    assert AutoLatency().bind(gpt_oss()).kind == "calibrated"
+
+
 def test_auto_takes_measurements_where_they_cover_the_plan() -> None:
     assert AutoLatency().bind(deployment()).kind == "calibrated"
     assert AutoLatency().bind(deployment(on=load_part(find("gpu", "mi300x"), Gpu))).kind == "roofline"
@@ -261,7 +300,9 @@ def test_what_was_not_measured_is_said() -> None:
     assert "No serving runs" in text
     assert "optimistic bound: prefill attention" in text
     mixed = " ".join(CalibratedLatency().bind(deployment("qwen3-30b-a3b")).caveats)
-    assert "No serving run of a mixture of experts was fitted" in mixed
+    assert "No serving run of such a mixture of experts was fitted" in mixed
+    served = " ".join(CalibratedLatency().bind(gpt_oss()).caveats)
+    assert "measured runs of vllm with experts in this format" in served
     assert "mixture" not in " ".join(CalibratedLatency().bind(deployment()).caveats)
 
 

@@ -4,6 +4,7 @@ from itertools import combinations, product
 from math import prod
 from statistics import mean
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -138,3 +139,47 @@ def test_every_field_says_its_unit() -> None:
     for model in (Architecture, Experts):
         for name, field in model.model_fields.items():
             assert (field.description or "").startswith("["), f"{model.__name__}.{name}"
+
+
+@pytest.mark.parametrize("ranks", [2, 4, 8])
+@pytest.mark.parametrize("tokens", [1, 3, 16, 200])
+def test_the_busiest_rank_is_that_of_drawn_routings_within_a_sixth(ranks: int, tokens: int) -> None:
+    experts = Experts(count=64, active=4, ffn_size=8)
+    random = np.random.default_rng(7)
+    most, reached = [], []
+    for _ in range(400):
+        chosen = random.random((tokens, 64)).argsort(axis=1)[:, :4]
+        rows = np.bincount(chosen.ravel(), minlength=64).reshape(ranks, -1)
+        busiest = rows[rows.sum(axis=1).argmax()]
+        most.append(busiest.sum())
+        reached.append((busiest > 0).sum())
+    distinct, rows_expected = experts.busiest_rank(tokens, ranks)
+    assert rows_expected == pytest.approx(np.mean(most), rel=1 / 6)
+    assert distinct == pytest.approx(np.mean(reached), rel=1 / 6)
+
+
+def test_one_rank_has_every_row_and_none_without_tokens() -> None:
+    experts = Experts(count=64, active=4, ffn_size=8)
+    assert experts.busiest_rank(9, 1) == (experts.expected_distinct_experts(9), 36.0)
+    assert experts.busiest_rank(0, 8) == (0.0, 0.0)
+    # No rank can have more rows than its experts take, one per token each.
+    assert experts.busiest_rank(1, 64) == (1.0, 1.0)
+
+
+def test_biases_and_sinks_count() -> None:
+    plain = Architecture(
+        name="toy", layers=3, hidden_size=8, ffn_size=16, query_heads=4, kv_heads=2, head_dim=4,
+        vocab_size=10, tied_embeddings=False, qk_norm=False, qkv_bias=True, max_context_tokens=64,
+        experts=Experts(count=6, active=2, ffn_size=5), source="a test",
+    )  # fmt: skip
+    assert plain.experts is not None
+    full = plain.model_copy(
+        update={
+            "output_bias": True,
+            "attention_sinks": True,
+            "experts": plain.experts.model_copy(update={"bias": True}),
+        }
+    )
+    # The output's 8, a logit for each of 4 heads; the router's 6; 5, 5 and 8 of each expert's matrices.
+    assert full.parameters - plain.parameters == 3 * (8 + 4 + 6 + 6 * (2 * 5 + 8))
+    assert full.active_parameters - plain.active_parameters == 3 * (8 + 4 + 6 + 2 * (2 * 5 + 8))

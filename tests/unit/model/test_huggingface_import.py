@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+import simulator.model
 from simulator.errors import ScenarioError
 from simulator.model import Architecture, Experts, architecture_from_config, architecture_to_yaml
 
@@ -119,9 +121,9 @@ def test_tied_embeddings_are_read() -> None:
     assert architecture_from_config(QWEN3_8B | {"tie_word_embeddings": True}, name="m").tied_embeddings
 
 
-@pytest.mark.parametrize("family", ["deepseek_v3", "qwen3_next", "qwen2_moe", "gpt_oss", 7])
+@pytest.mark.parametrize("family", ["deepseek_v3", "qwen3_next", "qwen2_moe", 7])
 def test_an_unsupported_family_is_refused_with_what_is_supported(family: object) -> None:
-    supported = "llama, mistral, mixtral, qwen2, qwen3, qwen3_moe"
+    supported = "gpt_oss, llama, mistral, mixtral, qwen2, qwen3, qwen3_moe"
     with pytest.raises(
         ScenarioError, match=rf"^m: model_type: {family!r} is not supported; supported: {supported}$"
     ):
@@ -129,7 +131,7 @@ def test_an_unsupported_family_is_refused_with_what_is_supported(family: object)
 
 
 def test_a_config_without_a_family_is_refused() -> None:
-    with pytest.raises(ScenarioError, match="m: model_type: missing; supported: llama"):
+    with pytest.raises(ScenarioError, match="m: model_type: missing; supported: gpt_oss, llama"):
         architecture_from_config({}, name="m")
 
 
@@ -198,6 +200,37 @@ def test_what_would_make_the_counts_wrong_is_refused(
 ) -> None:
     with pytest.raises(ScenarioError, match=message):
         architecture_from_config(config | change, name="m")
+
+
+GPT_OSS_20B: dict[str, Any] = {
+    "model_type": "gpt_oss", "attention_bias": True, "head_dim": 64, "hidden_size": 2880,
+    "intermediate_size": 2880, "layer_types": ["sliding_attention", "full_attention"] * 12,
+    "max_position_embeddings": 131072, "num_attention_heads": 64, "num_experts_per_tok": 4,
+    "num_hidden_layers": 24, "num_key_value_heads": 8, "num_local_experts": 32, "sliding_window": 128,
+    "tie_word_embeddings": False, "vocab_size": 201088,
+}  # fmt: skip
+
+
+def test_gpt_oss_is_read_as_its_preset_has_it() -> None:
+    text = (Path(simulator.model.__file__).parent / "presets" / "gpt-oss-20b.yaml").read_text(
+        encoding="utf-8"
+    )
+    preset = Architecture.model_validate(YAML(typ="safe", pure=True).load(text))
+    assert architecture_from_config(GPT_OSS_20B, name="gpt-oss-20b", source=preset.source) == preset
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"layer_types": ["full_attention"] * 24}, "layer_types: only sliding_attention and full_attention"),
+        ({"layer_types": None}, "layer_types: only sliding_attention and full_attention"),
+        ({"attention_bias": False}, "attention_bias: only true"),
+        ({"sliding_window": None}, "sliding_window: missing"),
+    ],
+)
+def test_a_gpt_oss_of_other_layers_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ScenarioError, match=message):
+        architecture_from_config(GPT_OSS_20B | change, name="m")
 
 
 def test_layers_of_full_attention_throughout_are_accepted() -> None:

@@ -46,12 +46,17 @@ CHECKPOINT_BYTES = {
 }
 
 
+# The model card of gpt-oss (arXiv 2508.10925, table 1): parameters in 1e9 in all, and those of a token
+# without the input embedding.
+GPT_OSS = {"gpt-oss-120b": (116.83, 5.13), "gpt-oss-20b": (20.91, 3.61)}
+
+
 def preset(name: str) -> Architecture:
     return Architecture.model_validate(YAML(typ="safe", pure=True).load(FILES[name]))
 
 
-def test_the_catalog_holds_the_models_of_the_paper_and_two_llamas() -> None:
-    assert set(FILES) == {*KINETICS, "llama-3.1-8b", "llama-3.1-70b"}
+def test_the_catalog_holds_the_models_of_the_paper_two_llamas_and_the_gpt_oss_models() -> None:
+    assert set(FILES) == {*KINETICS, "llama-3.1-8b", "llama-3.1-70b", *GPT_OSS}
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -95,6 +100,15 @@ def test_kv_bytes_match_the_paper_exactly(name: str) -> None:
     assert model.kv_bytes_per_token(2.0) * 32_768 / 2**30 == gib_at_32k
 
 
+@pytest.mark.parametrize("name", GPT_OSS)
+def test_the_gpt_oss_models_have_the_published_parameters_and_windows(name: str) -> None:
+    model, (total, active) = preset(name), GPT_OSS[name]
+    assert round(model.parameters / 1e9, 2) == total
+    assert round((model.active_parameters - model.output_head_parameters) / 1e9, 2) == active
+    assert model.sliding is not None
+    assert (model.sliding.window_tokens, model.sliding.every) == (128, 2)
+
+
 @pytest.mark.parametrize(("name", "billions"), [("qwen3-30b-a3b", 3.3), ("qwen3-235b-a22b", 22.0)])
 def test_active_parameters_match_the_models_names(name: str, billions: float) -> None:
     assert preset(name).active_parameters / 1e9 == pytest.approx(billions, rel=0.02)
@@ -109,5 +123,10 @@ def test_a_dense_model_uses_every_parameter(name: str) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_a_family_has_its_own_norms_and_biases(name: str) -> None:
     model = preset(name)
-    expected = {"qwen3": (True, False), "r1": (False, True), "llama": (False, False)}
+    expected = {
+        "qwen3": (True, False),
+        "r1": (False, True),
+        "llama": (False, False),
+        "gpt": (False, True),
+    }
     assert (model.qk_norm, model.qkv_bias) == expected[name.split("-", maxsplit=1)[0]]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from simulator.attention import BlockTopKAttention, DenseAttention
+from simulator.attention import BlockTopKAttention, DenseAttention, SlidingWindowAttention
 from simulator.errors import InfeasiblePlanError, ScenarioError, UnknownNameError
 from simulator.latency import AutoLatency
 from simulator.scenario.loader import load_scenario, resolve
@@ -222,6 +222,7 @@ def test_an_override_with_another_kind_replaces_the_table() -> None:
         "kind": "sliding_window",
         "window_tokens": 8,
         "sink_tokens": 0,
+        "window_every": 1,
     }
 
 
@@ -378,6 +379,25 @@ def test_a_prompt_that_is_not_shared_is_refused_beside_every_other_mistake() -> 
         "model.attention.prefix_reads",
         "model.weight_dtype",
     ]
+
+
+def test_a_model_attends_as_it_was_trained_unless_it_is_told_to_do_otherwise_which_is_refused() -> None:
+    own = {"preset": "gpt-oss-20b", "expert_dtype": "mxfp4"}
+    scenario = load_scenario(with_parts(model=own))
+    assert scenario.model.attention == SlidingWindowAttention(window_tokens=128, window_every=2)
+    assert load_scenario(scenario.model_dump(mode="json", by_alias=True)) == scenario
+    with pytest.raises(
+        ScenarioError, match=r"model\.attention: one layer in 2 of gpt-oss-20b attends to the last 128"
+    ):
+        load_scenario(with_parts(model=own | {"attention": "dense"}))
+    assert load_scenario(with_parts(model={"preset": "qwen3-8b"})).model.attention == DenseAttention()
+
+
+def test_whole_experts_need_experts() -> None:
+    mixed = with_parts(model={"preset": "qwen3-30b-a3b"}, parallelism={"tp": 2, "expert_parallel": True})
+    assert load_scenario(mixed).deployment().expert_parallel
+    with pytest.raises(ScenarioError, match=r"parallelism\.expert_parallel: qwen3-8b has no experts"):
+        load_scenario(with_parts(parallelism={"tp": 2, "expert_parallel": True}))
 
 
 # Round trips

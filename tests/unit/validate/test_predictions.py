@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
 from simulator import load_scenario, simulate
 from simulator.calibrate.runs import ServingRun
-from simulator.errors import SimulatorError, UnknownNameError
-from simulator.validate import COLUMNS, Predictor, validate
-from simulator.validate.peer import read_peer
+from simulator.errors import UnknownNameError
+from simulator.hardware import Calibration
+from simulator.scenario.catalog import find
+from simulator.scenario.loader import load_part
+from simulator.validate import COLUMNS, validate, without_models
+from simulator.validate.peer import peer_seconds
+from simulator.validate.predictions import ANOTHER_MODEL
 from simulator.validate.silicon import (
     LONGEST_RATIO,
     SHORTEST_RATIO,
@@ -48,18 +52,22 @@ def test_as_many_requests_are_in_flight_as_were_measured(make_run: MakeRun) -> N
 
 
 def test_both_columns_are_simulated_and_the_bound_is_the_faster_one(make_run: MakeRun) -> None:
-    times = Predictor()(make_run())
-    assert list(times) == list(COLUMNS)
-    assert 0 < times["roofline"] < times["calibrated"]
+    (one,) = validate([make_run()]).predictions
+    assert tuple(one.tpot_s) == COLUMNS
+    assert 0 < one.tpot_s["roofline"] < one.tpot_s["calibrated"]
 
 
-def test_a_run_that_differs_only_in_what_is_not_known_is_simulated_once(
-    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    predict = Predictor()
-    first = predict(make_run())
-    monkeypatch.setattr("simulator.validate.silicon.simulate", lambda _: pytest.fail("it was run again"))
-    assert predict(make_run(row="other", version="0.20.0", tpot_s=1.0)) == first
+def test_a_run_that_differs_only_in_what_is_not_known_is_simulated_once(make_run: MakeRun) -> None:
+    told: list[tuple[int, int]] = []
+    runs = [make_run(), make_run(row="other", version="0.20.0", tpot_s=1.0)]
+    one, two = validate(runs, progress=lambda done, total: told.append((done, total))).predictions
+    assert one.tpot_s == two.tpot_s
+    assert told == [(1, 2), (2, 2)]
+
+
+def test_the_number_of_processes_does_not_change_the_predictions(make_run: MakeRun) -> None:
+    runs = [make_run(), make_run(row="two", concurrency=3)]
+    assert validate(runs, workers=2) == validate(runs)
 
 
 def test_a_plan_that_does_not_fit_is_set_aside_and_not_predicted(make_run: MakeRun) -> None:
@@ -72,24 +80,58 @@ def test_a_plan_that_does_not_fit_is_set_aside_and_not_predicted(make_run: MakeR
 def test_a_run_that_cannot_be_as_described_is_not_simulated(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simulator.validate.silicon.simulate", lambda _: pytest.fail("it was run"))
+    monkeypatch.setattr("simulator.validate.predictions.simulate", lambda _: pytest.fail("it was run"))
     validation = validate([make_run(ttft_s=60.0)])
     assert len(validation.not_believable) == 1
     assert validation.predictions == ()
 
 
 def test_a_peer_is_a_third_column_and_runs_without_it_count_for_none(make_run: MakeRun) -> None:
-    validation = validate([make_run(), make_run(row="two")], peer_s={"one": 0.012})
+    validation = validate([make_run(), make_run(row="two")], peer=lambda run: {"one": 0.012}.get(run.row))
     (only,) = validation.predictions
     assert validation.columns == (*COLUMNS, "peer")
     assert only.error_ratio("peer") == pytest.approx(1.0)
-    assert [run.row for run in validation.without_peer] == ["two"]
+    assert [one.run.row for one in validation.without_peer] == ["two"]
+    assert set(validation.without_peer[0].tpot_s) == set(COLUMNS)
 
 
-def test_progress_is_told_after_each_run(make_run: MakeRun) -> None:
-    told: list[tuple[int, int]] = []
-    validate([make_run(), make_run()], progress=lambda done, total: told.append((done, total)))
-    assert told == [(1, 2), (2, 2)]
+def test_a_calibration_without_the_model_is_a_column_of_its_runs(make_run: MakeRun) -> None:
+    slow = load_part(find("calibration", "h100-sxm.vllm"), Calibration)
+    assert slow.serving is not None
+    slow = slow.model_copy(update={"serving": slow.serving.model_copy(update={"step_s": 0.5})})
+    runs = [make_run(), make_run(row="two", gpu="h200-sxm")]
+    key = ("h100-sxm", "vllm", "llama-3.1-8b")
+    one, two = validate(runs, without_model={key: slow}).predictions
+    assert one.tpot_s[ANOTHER_MODEL] > 0.5
+    assert ANOTHER_MODEL not in two.tpot_s
+
+
+def test_a_fit_without_a_model_has_not_seen_its_runs(make_run: MakeRun) -> None:
+    # Of the two models one alone has enough runs to be fitted to.
+    many = [make_run(row=f"{n}", concurrency=n, tpot_s=0.01 + 1e-4 * n) for n in range(1, 40)]
+    few = [make_run(model="llama-3.1-70b", tp=4, concurrency=n, tpot_s=0.03) for n in (1, 2)]
+    (key,) = without_models([*many, *few])
+    assert key == ("h100-sxm", "vllm", "llama-3.1-70b")
+    found = without_models([*many, *few])[key].serving
+    assert found is not None
+    assert found.fitted.rows == len(many)
+    slower = without_models([*many, *(replace(run, tpot_s=0.3) for run in few)])[key].serving
+    assert slower == found
+
+
+def test_the_predictor_of_the_tables_is_asked_and_keeps_silent(
+    make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("aiconfigurator_core", reason="the peer comes with the extra calibrate")
+    run = make_run(weight_dtype="bf16", kv_dtype="bf16")
+    time_s = peer_seconds(run)
+    assert time_s is not None
+    assert 0.001 < time_s < 0.1
+    slower = peer_seconds(replace(run, concurrency=64))
+    assert slower is not None
+    assert slower > time_s
+    assert peer_seconds(replace(run, model="qwen3-0.6b")) is None
+    assert capsys.readouterr() == ("", "")
 
 
 def test_runs_are_selected_by_what_they_are(make_run: MakeRun) -> None:
@@ -110,30 +152,3 @@ def test_names_that_no_run_has_together_are_refused(make_run: MakeRun) -> None:
         UnknownNameError, match="gpu 'h200-sxm', engine 'vllm' together; measured: h100-sxm vllm"
     ):
         select(runs, gpu="h200-sxm", engine="vllm")
-
-
-def test_a_peers_file_is_read_in_seconds_and_gaps_are_left_out(tmp_path: Path) -> None:
-    path = tmp_path / "peer.csv"
-    path.write_text("other,id,peer_tpot_ms\n1,a,12.5\n2,b,\n", encoding="utf-8")
-    assert read_peer(path) == {"a": 0.0125}
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("id,tpot\na,1\n", "no column 'peer_tpot_ms'; needed: id, peer_tpot_ms"),
-        ("", "no column 'id'"),
-        ("id,peer_tpot_ms\na,1\na,2\n", ":3: the row 'a' stands twice"),
-        (
-            "id,peer_tpot_ms\na,fast\n",
-            ":2: peer_tpot_ms: expected a positive number of milliseconds, got 'fast'",
-        ),
-        ("id,peer_tpot_ms\na,-1\n", "expected a positive number"),
-        ("id,peer_tpot_ms\na,inf\n", "expected a positive number"),
-    ],
-)
-def test_a_peers_file_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "peer.csv"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(SimulatorError, match=message):
-        read_peer(path)
