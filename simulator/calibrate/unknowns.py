@@ -14,10 +14,10 @@ from simulator.hardware.calibration import Fitted, ServingFit
 from simulator.latency.calibrated import BoundCalibrated
 
 BOUNDS: Final[dict[str, tuple[float, float]]] = {
-    "kernel_ratio": (0.5, 1.5),
+    "kernel_ratio": (0.75, 1.5),
     "attention_ratio": (0.5, 2.5),
     "allreduce_ratio": (0.0, 3.0),
-    "prompt_ratio": (0.5, 3.0),
+    "prompt_ratio": (0.75, 3.0),
     "layer_s": (0.0, 1e-4),
     "step_s": (0.0, 2e-2),
     "sequence_s": (0.0, 2e-4),
