@@ -41,7 +41,7 @@ EXPERTS_SERVING_BOUNDS: Final[dict[str, Any]] = {
 }
 """What the serving numbers of experts are called, in the order of the fit, and their bounds; which of them
 are fitted was chosen by cross-validation on the runs that fits may see. Below the least ratios products
-would move more bytes than the memory can."""
+would move a fifth more bytes than the memory can, and more."""
 
 
 def with_serving(calibration: Calibration, gpu: Gpu) -> Calibration:

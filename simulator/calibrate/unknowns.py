@@ -33,6 +33,22 @@ NOTHING: Final = 1e-9
 UNIT: Final = Fitted(table="unit", rows=1, held_out_rows=0)
 
 
+def folded(calibration: Calibration, deployment: Deployment) -> Calibration:
+    """Return a calibration that predicts the same of `deployment` with one set of serving numbers.
+
+    What measured runs told of its experts moves into the numbers of their kernel and into `ServingFit`.
+    """
+    bound = BoundCalibrated(calibration, deployment)
+    if bound.experts is None or bound.experts.serving is None:
+        return calibration
+    ratio, fit = bound.experts_ratio, bound.experts
+    longer = {name: ratio * getattr(fit, name) for name in ("launch_s", "row_element_s", "token_s")}
+    slower = {name: getattr(fit, name) / ratio for name in ("compute_ratio", "memory_ratio")}
+    alone = fit.model_copy(update=longer | slower | {"serving": None})
+    experts = calibration.experts | {deployment.expert_format: alone}
+    return calibration.model_copy(update={"experts": experts, "serving": bound.serving})
+
+
 def terms(
     calibration: Calibration, deployment: Deployment, seconds: Callable[[BoundCalibrated], Vector]
 ) -> Vector:

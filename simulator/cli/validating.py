@@ -56,7 +56,8 @@ def silicon(
     if out is not None:
         from simulator.validate.files import write_validation  # noqa: PLC0415 - only asked for here
 
-        say(f"wrote {write_validation(out, validation, overwrite=overwrite)}")
+        whole = gpu is None and engine is None and model is None
+        say(f"wrote {write_validation(out, validation, overwrite=overwrite, whole=whole)}")
 
 
 def _validated(

@@ -142,16 +142,16 @@ class BoundCalibrated:
         same = d.weight_dtype == d.compute_dtype
         self._gemm = calibration.gemm.get(d.compute_dtype) if same else None
         mixed = d.architecture.experts is not None
-        self._experts = _experts_fit(calibration, d) if mixed else None
+        self.experts = _experts_fit(calibration, d) if mixed else None
         self._decode = calibration.decode_attention.get(d.kv_dtype)
         self._prefill = calibration.prefill_attention.get(d.kv_dtype)
         self._selection = calibration.selection
         self._attention = BoundDecodeAttention(calibration, d, self.costs, self.bytes_per_s)
         self._allreduce = {fit.gpus: fit for fit in calibration.allreduce}.get(d.tp)
-        self._serving = _with_experts(calibration.serving or KERNELS_ALONE, self._experts)
-        running = self._experts.serving if self._experts else None
-        self._experts_ratio = running.experts_ratio / running.kernel_ratio if running else 1.0
-        self._attention_times = d.architecture.layers * self._serving.attention_ratio
+        self.serving = _with_experts(calibration.serving or KERNELS_ALONE, self.experts)
+        running = self.experts.serving if self.experts else None
+        self.experts_ratio = running.experts_ratio / running.kernel_ratio if running else 1.0
+        self._attention_times = d.architecture.layers * self.serving.attention_ratio
         self._graph_batches = calibration.graph_batches
         self._by_batch: dict[int, float] = {}
         self._by_tokens: dict[tuple[int, int], float] = {}
@@ -162,11 +162,13 @@ class BoundCalibrated:
         """What a reader of the results must know, a sentence each."""
         c, d = self.calibration, self.deployment
         found = [f"Steps take what was measured of {c.engine} on {c.gpu} ({c.source})."]
+        if c.gpu != d.gpu.name:
+            found.append(f"They were measured on {c.gpu} and are taken for {d.gpu.name}.")
         found.append(self._of_serving())
         found += self._of_experts()
         missing = {
             "matrix products": self._gemm is None,
-            "experts": d.architecture.experts is not None and self._experts is None,
+            "experts": d.architecture.experts is not None and self.experts is None,
             "decode attention": self._decode is None,
             "prefill attention": self._prefill is None,
             "all-reduces": d.tp > 1 and self._allreduce is None,
@@ -196,7 +198,7 @@ class BoundCalibrated:
 
     def _of_experts(self) -> list[str]:
         """Return what a reader must know of the experts' time."""
-        fit, engine = self._experts, self.calibration.engine
+        fit, engine = self.experts, self.calibration.engine
         if fit is None or fit.fitted.median_error_ratio is None:
             return []
         alone = (
@@ -251,13 +253,13 @@ class BoundCalibrated:
         else:
             seconds = float(self._prefill.seconds(flops, tokens * d.query_heads, flops_per_s=peak))
         reading = read * self._attention.read_s
-        return self._serving.prompt_ratio * layers * max(seconds, reading)
+        return self.serving.prompt_ratio * layers * max(seconds, reading)
 
     # -- what depends on counts alone
 
     def _batch_seconds(self, batch: int) -> float:
         """Return the time of all layers of a decode step, attention itself excepted, s."""
-        serving, operations = self._serving, layer_operations(self.deployment, batch)
+        serving, operations = self.serving, layer_operations(self.deployment, batch)
         products = sum(self._kernel_seconds(op, batch) for op in operations)
         alone = serving.kernel_ratio * products + serving.allreduce_ratio * self._allreduce_s(batch)
         entry = self._by_batch[batch] = alone + self._norms_s(batch) + self._launches_s()
@@ -269,7 +271,7 @@ class BoundCalibrated:
         products = sum(self._more(self._layer_operation(place), batch, tokens) for place in positions)
         alone = products + self._more(self._allreduce_s, batch, tokens)
         norms = self._more(self._norms_s, batch, tokens)
-        entry = self._by_tokens[batch, tokens] = self._serving.prompt_ratio * alone + norms
+        entry = self._by_tokens[batch, tokens] = self.serving.prompt_ratio * alone + norms
         return entry
 
     @staticmethod
@@ -283,14 +285,14 @@ class BoundCalibrated:
         return entry
 
     def _head_seconds(self, sequences: int) -> float:
-        return self._serving.kernel_ratio * self._alone_seconds(
+        return self.serving.kernel_ratio * self._alone_seconds(
             head_operation(self.deployment, sequences), sequences
         )
 
     def _kernel_seconds(self, op: Operation, tokens: int) -> float:
         """Return the time of an operation before the ratios of a running engine, s."""
         alone = self._alone_seconds(op, tokens)
-        return self._experts_ratio * alone if op.name == "experts" else alone
+        return self.experts_ratio * alone if op.name == "experts" else alone
 
     def _alone_seconds(self, op: Operation, tokens: int) -> float:
         """Return the time of a product timed alone, s."""
@@ -303,10 +305,10 @@ class BoundCalibrated:
             )
             return op.repeats * float(fitted)
         experts = self.deployment.architecture.experts
-        if op.shape is None and self._experts is not None and experts is not None:
+        if op.shape is None and self.experts is not None and experts is not None:
             d = self.deployment
             ranks, parts = (d.tp, 1) if d.expert_parallel else (1, d.tp)
-            fitted = self._experts.seconds(
+            fitted = self.experts.seconds(
                 tokens,
                 experts.busiest_rank(tokens, ranks),
                 (d.architecture.hidden_size, experts.ffn_size / parts),
@@ -330,10 +332,10 @@ class BoundCalibrated:
         return norms_operation(self.deployment, tokens).hbm_bytes / self.bytes_per_s
 
     def _launches_s(self) -> float:
-        return self.deployment.architecture.layers * self._serving.layer_s
+        return self.deployment.architecture.layers * self.serving.layer_s
 
     def _host_s(self, sequences: int) -> float:
-        return self._serving.step_s + self._serving.sequence_s * sequences
+        return self.serving.step_s + self.serving.sequence_s * sequences
 
     # -- afterwards
 
@@ -353,7 +355,7 @@ class BoundCalibrated:
             more: FloatVector = np.maximum(by_value(tokens, alone) - base, 0.0)
             return steps * (decode_ratio * base + prompt_ratio * more)
 
-        serving = self._serving
+        serving = self.serving
         seconds: dict[str, FloatVector] = {}
         for position, op in enumerate(layer_operations(self.deployment, 1)):
             alone = self._layer_operation(position)

@@ -93,7 +93,7 @@ def test_unequal_contexts_explain_what_sums_cannot() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("left_out", "median_reach", "p90_reach"), [(1, 0.035, 0.08), (2, 0.02, 0.04)])
 def test_another_number_of_gpus_is_predicted(left_out: int, median_reach: float, p90_reach: float) -> None:
-    # Eight GPUs are not predicted from one and two: see docs/validation.md.
+    # Eight GPUs are not predicted from one and two: see docs/measured-servers.md.
     others = tuple(tp for tp in TPS if tp != left_out)
     rows = steps()
     rows = rows[(rows["tp"] == left_out) & (rows["prefill_tokens"] == 0)]
