@@ -171,7 +171,7 @@ def unseen_error(
 
 @pytest.mark.slow
 def test_few_runs_carry_one_factor_and_more_carry_more_numbers(shared_data: Path) -> None:
-    """The counts of `LADDER`: below them the next rung gains next to nothing on unseen runs, from them on it does."""
+    """The counts of `LADDER`: below them the next rung gains next to nothing on unseen runs."""
     draw = np.random.default_rng(1)
     found: dict[int, list[list[float]]] = {3: [], 6: [], 12: []}
     for plan, calibration, runs in sweeps(shared_data):
