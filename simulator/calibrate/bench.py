@@ -20,7 +20,7 @@ import numpy as np
 from simulator.calibrate.fitting import Errors, Mask, Vector, fit, fitted
 from simulator.calibrate.points import BenchError, Point, terms_of, unusable
 from simulator.calibrate.steps import HOLD_OUT_ONE_IN
-from simulator.calibrate.unknowns import BOUNDS, NUMBERS, UNIT, serving_of, solve
+from simulator.calibrate.unknowns import BOUNDS, NUMBERS, UNIT, folded, serving_of, solve
 from simulator.deployment import Deployment
 from simulator.hardware import Calibration
 from simulator.latency.calibrated import KERNELS_ALONE
@@ -116,6 +116,7 @@ def calibrate_bench(
     BenchError
         If no run is left, or the server is far from what the shipped numbers describe.
     """
+    calibration = folded(calibration, deployment)
     left = [(point, why) for point in points if (why := unusable(point, deployment))]
     points = [point for point in points if not unusable(point, deployment)]
     if not points:

@@ -21,7 +21,9 @@ GRAPH_BATCHES: Final[dict[str, tuple[int, ...]]] = {
     "sglang": (1, 2, 4, *range(8, 257, 8)),
     "trtllm": (1, 2, 4, *range(8, 129, 8), 256, 512, 1024, 2048),
 }
-"""Batches that an engine captures by default; see ``docs/validation.md`` for where they were read."""
+"""Batches that an engine captures by default.  vLLM: its default sizes; steps logged on B300 show their
+stairs at 8, 16, 24 and 32 (``docs/measured-servers.md``).  The others are assumed from the defaults of
+their options."""
 
 DTYPES: Final[tuple[Dtype, ...]] = ("bf16", "fp8", "fp4")
 

@@ -36,12 +36,12 @@ FEWEST_EXPERT_RUNS: Final = 15
 EXPERTS_SERVING_NUMBERS: Final = ("experts_ratio", "kernel_ratio", "step_s", "sequence_s")
 EXPERTS_SERVING_BOUNDS: Final[dict[str, Any]] = {
     "starts": ((0.8, 1.0, 1e-3, 1e-5),),
-    "lower": (0.3, 0.8, 1e-9, 1e-9),
+    "lower": (0.6, 0.8, 1e-9, 1e-9),
     "upper": (4.0, 1.5, 2e-2, 2e-4),
 }
 """What the serving numbers of experts are called, in the order of the fit, and their bounds; which of them
 are fitted was chosen by cross-validation on the runs that fits may see. Below the least ratios products
-would move more bytes than the memory can."""
+would move a fifth more bytes than the memory can, and more."""
 
 
 def with_serving(calibration: Calibration, gpu: Gpu) -> Calibration:

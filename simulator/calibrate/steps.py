@@ -8,6 +8,7 @@ those of the shipped calibration. Whole batch sizes are held out to judge the fi
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -41,6 +42,9 @@ LEAST_SPREAD: Final = 2.0
 FASTEST_RATIO: Final = 0.5
 SLOWEST_RATIO: Final = 200.0
 """Median step over its roofline time: outside of this the unit is not seconds."""
+
+MOST: Final = 1e9
+"""Larger counts, and steps longer than this in seconds, are no measurements."""
 
 MOST_FAULTS: Final = 10
 """Faulty lines that are told of a column."""
@@ -76,10 +80,11 @@ def read_steps(path: Path, *, tp: int = 1) -> pd.DataFrame:
         If the file is no table, a column is missing, or a value is no positive number: all faults at once.
     """
     try:
-        rows = pd.read_csv(path)
+        rows = pd.read_csv(path, skip_blank_lines=False).dropna(how="all")
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         message = f"{path}: no table of steps: {error}"
         raise MeasuredStepsError(message) from error
+    _check_heads(path)
     needed = COLUMNS + (PROMPTS if any(name in rows for name in PROMPTS) else ())
     missing = [name for name in needed if name not in rows]
     if missing:
@@ -89,7 +94,7 @@ def read_steps(path: Path, *, tp: int = 1) -> pd.DataFrame:
     names = [*needed, *(name for name in (TP, LONGEST) if name in rows)]
     numbers = pd.DataFrame({name: pd.to_numeric(rows[name], errors="coerce") for name in names})
     faults = [
-        f"{path}:{line + 2}: {name}: {rows[name].iloc[line]} {what}"
+        f"{path}:{rows.index[line] + 2}: {name}: {rows[name].iloc[line]} {what}"
         for name in names
         for what, bad in _wrong(numbers, name)
         for line in np.flatnonzero(bad)[:MOST_FAULTS]
@@ -98,6 +103,15 @@ def read_steps(path: Path, *, tp: int = 1) -> pd.DataFrame:
         raise MeasuredStepsError("\n".join(faults))
     absent: dict[str, float] = {TP: tp, **dict.fromkeys((LONGEST, *PROMPTS), 0)}
     return numbers.assign(**{name: value for name, value in absent.items() if name not in numbers})
+
+
+def _check_heads(path: Path) -> None:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        heads = next(csv.reader(file))
+    twice = sorted({name for name in heads if heads.count(name) > 1})
+    if twice:
+        message = f"{path}:1: column {twice[0]!r} stands twice"
+        raise MeasuredStepsError(message)
 
 
 def _wrong(numbers: pd.DataFrame, name: str) -> list[tuple[str, pd.Series[bool]]]:
@@ -112,12 +126,16 @@ def _wrong(numbers: pd.DataFrame, name: str) -> list[tuple[str, pd.Series[bool]]
     else:
         # A step of prompts alone decodes nothing.
         least, text = np.where(prompts & (name != TP), 0.0, 1.0), "is no number from 1 on"
-    found = [(text, ~(finite & (column >= least)))]
+    found = [(text, ~(finite & (column >= least) & (column <= MOST)))]
     if name != "step_s":
         found.append(("is no whole number", finite & (column != np.floor(column))))
     if name == LONGEST:
         total = numbers["context_tokens"]
         found.append(("tokens are more than context_tokens, those of all contexts together", column > total))
+        mean = total / numbers["sequences"].clip(lower=1)
+        found.append(("tokens are fewer than the contexts have on average", (column > 0) & (column < mean)))
+    if name == "context_tokens":
+        found.append(("tokens are fewer than the sequences", column < numbers["sequences"]))
     if name == MANY:
         found.append(("prompts cannot hold the prefill_tokens", prompts & (column < 1)))
     return found

@@ -14,10 +14,10 @@ from simulator.hardware.calibration import Fitted, ServingFit
 from simulator.latency.calibrated import BoundCalibrated
 
 BOUNDS: Final[dict[str, tuple[float, float]]] = {
-    "kernel_ratio": (0.5, 1.5),
+    "kernel_ratio": (0.75, 1.5),
     "attention_ratio": (0.5, 2.5),
     "allreduce_ratio": (0.0, 3.0),
-    "prompt_ratio": (0.5, 3.0),
+    "prompt_ratio": (0.75, 3.0),
     "layer_s": (0.0, 1e-4),
     "step_s": (0.0, 2e-2),
     "sequence_s": (0.0, 2e-4),
@@ -31,6 +31,22 @@ NOTHING: Final = 1e-9
 """Numbers below this are at their bound of 0."""
 
 UNIT: Final = Fitted(table="unit", rows=1, held_out_rows=0)
+
+
+def folded(calibration: Calibration, deployment: Deployment) -> Calibration:
+    """Return a calibration that predicts the same of `deployment` with one set of serving numbers.
+
+    What measured runs told of its experts moves into the numbers of their kernel and into `ServingFit`.
+    """
+    bound = BoundCalibrated(calibration, deployment)
+    if bound.experts is None or bound.experts.serving is None:
+        return calibration
+    ratio, fit = bound.experts_ratio, bound.experts
+    longer = {name: ratio * getattr(fit, name) for name in ("launch_s", "row_element_s", "token_s")}
+    slower = {name: getattr(fit, name) / ratio for name in ("compute_ratio", "memory_ratio")}
+    alone = fit.model_copy(update=longer | slower | {"serving": None})
+    experts = calibration.experts | {deployment.expert_format: alone}
+    return calibration.model_copy(update={"experts": experts, "serving": bound.serving})
 
 
 def terms(

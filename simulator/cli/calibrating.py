@@ -77,7 +77,12 @@ def calibrate(
     typer.echo(aligned(table(calibration), columns=COLUMNS))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, to_json(calibration))
-    say(f"wrote {path}; use it as --set hardware.gpu.calibrations.{engine}=./{path.name}")
+    say(f"wrote {path}; use it as --set hardware.gpu.calibrations.{engine}={_as_given(path)}")
+
+
+def _as_given(path: Path) -> str:
+    """Return the path as `--set` takes it: from here, or from the root."""
+    return str(path) if path.is_absolute() else f"./{path.as_posix()}"
 
 
 def _from_tables(profile: Gpu, engine: str, *, serving: bool) -> Calibration:
@@ -90,7 +95,12 @@ def _from_tables(profile: Gpu, engine: str, *, serving: bool) -> Calibration:
     )
 
     calibration = calibrate_kernels(KernelTables(profile, engine), on=datetime.now(UTC).date())
-    return with_serving(calibration, profile) if serving else calibration
+    found = with_serving(calibration, profile) if serving else calibration
+    shipped = profile.calibrations.get(engine)
+    if serving and found.serving is None and shipped is not None and shipped.serving is not None:
+        say(f"note: the shipped numbers of a running engine come from {shipped.serving.fitted.table};")
+        say("note: the installed tables have none, and neither does this file")
+    return found
 
 
 def _check_sources(steps: Path | None, bench: list[Path] | None, model: str | None) -> None:

@@ -46,9 +46,26 @@ def silicon(
     """Simulate public measured serving runs and report the errors."""
     if out is not None:
         check_folder(out, overwrite=overwrite)
+    validation = _validated(gpu, engine, model, peer=peer, workers=workers or cores())
+    if as_json:
+        from simulator.validate.errors import to_json  # noqa: PLC0415 - help loads no simulator
+
+        typer.echo(json.dumps(to_json(validation), indent=2, allow_nan=False))
+    else:
+        typer.echo(_tables(validation, by_tp=by_tp))
+    if out is not None:
+        from simulator.validate.files import write_validation  # noqa: PLC0415 - only asked for here
+
+        whole = gpu is None and engine is None and model is None
+        say(f"wrote {write_validation(out, validation, overwrite=overwrite, whole=whole)}")
+
+
+def _validated(
+    gpu: str | None, engine: str | None, model: str | None, *, peer: bool, workers: int
+) -> Validation:
+    """Return the predictions of the runs that were asked for."""
     from simulator.calibrate.runs import measured_runs  # noqa: PLC0415 - help loads no simulator
     from simulator.validate import validate, without_models  # noqa: PLC0415 - as above
-    from simulator.validate.errors import to_json  # noqa: PLC0415 - as above
     from simulator.validate.peer import peer_seconds  # noqa: PLC0415 - as above
     from simulator.validate.silicon import select  # noqa: PLC0415 - as above
 
@@ -56,21 +73,13 @@ def silicon(
     runs = select(measured, gpu=gpu, engine=engine, model=model)
     alike = [run for run in measured if (run.gpu, run.engine) in {(one.gpu, one.engine) for one in runs}]
     with ProgressBar(quiet=False) as progress:
-        validation = validate(
+        return validate(
             runs,
             peer=peer_seconds if peer else None,
             without_model=without_models(alike),
-            workers=workers or cores(),
+            workers=workers,
             progress=progress,
         )
-    if as_json:
-        typer.echo(json.dumps(to_json(validation), indent=2, allow_nan=False))
-    else:
-        typer.echo(_tables(validation, by_tp=by_tp))
-    if out is not None:
-        from simulator.validate.files import write_validation  # noqa: PLC0415 - only asked for here
-
-        say(f"wrote {write_validation(out, validation, overwrite=overwrite)}")
 
 
 def _tables(validation: Validation, *, by_tp: bool) -> str:

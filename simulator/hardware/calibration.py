@@ -221,16 +221,14 @@ class ServingFit(FrozenModel):
     """What kernels timed alone do not show: overlap, launches between them, host and scheduler time.
 
     A step takes ``kernel_ratio * kernels + attention_ratio * decode attention + allreduce_ratio *
-    all-reduces + layers * layer_s + step_s + sequence_s * sequences``. With prompts in it, kernels and
-    all-reduces take `prompt_ratio` instead: no captured graph, large messages, GPUs that are fully busy.
+    all-reduces + layers * layer_s + step_s + sequence_s * sequences``. What prompts add to its kernels and
+    all-reduces takes `prompt_ratio`: no captured graph, large messages, GPUs that are fully busy.
     """
 
     kernel_ratio: Efficiency = Field(description="[-] kernels in a running engine over kernels timed alone")
     attention_ratio: Efficiency = Field(description="[-] the same of decode attention and block selection")
     allreduce_ratio: float = Field(ge=0.0, le=20.0, description="[-] the same of all-reduces")
-    prompt_ratio: Efficiency = Field(
-        description="[-] the same of all kernels but decode attention in steps with prompts"
-    )
+    prompt_ratio: Efficiency = Field(description="[-] the same of what prompts add to a step")
     layer_s: float = Field(ge=0.0, le=1e-2, description="[s] launches of one decoder layer")
     step_s: float = Field(ge=0.0, le=1.0, description="[s] host and scheduler time of a step")
     sequence_s: float = Field(ge=0.0, le=1e-2, description="[s] host time per running sequence")

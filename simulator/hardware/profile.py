@@ -69,7 +69,8 @@ class Gpu(FrozenModel):
     Raises
     ------
     ValueError
-        If more memory is usable than fitted, or idle power is not below the board limit.
+        If more memory is usable than fitted, idle power is not below the board limit, or a calibration is
+        one of another engine than it stands for.
     """
 
     kind: Literal["gpu"] = Field(default="gpu", description="[-] what this file describes")
@@ -116,6 +117,10 @@ class Gpu(FrozenModel):
                 "a busy GPU draws more than an idle one"
             )
             raise ValueError(message)
+        for engine, calibration in self.calibrations.items():
+            if calibration.engine != engine:
+                message = f"calibrations.{engine} holds numbers of {calibration.engine}, not of {engine}"
+                raise ValueError(message)
         return self
 
     def peak(self, dtype: Dtype) -> float:

@@ -142,19 +142,19 @@ class BoundCalibrated:
         same = d.weight_dtype == d.compute_dtype
         self._gemm = calibration.gemm.get(d.compute_dtype) if same else None
         mixed = d.architecture.experts is not None
-        self._experts = _experts_fit(calibration, d) if mixed else None
+        self.experts = _experts_fit(calibration, d) if mixed else None
         self._decode = calibration.decode_attention.get(d.kv_dtype)
         self._prefill = calibration.prefill_attention.get(d.kv_dtype)
         self._selection = calibration.selection
         self._attention = BoundDecodeAttention(calibration, d, self.costs, self.bytes_per_s)
         self._allreduce = {fit.gpus: fit for fit in calibration.allreduce}.get(d.tp)
-        self._serving = _with_experts(calibration.serving or KERNELS_ALONE, self._experts)
-        running = self._experts.serving if self._experts else None
-        self._experts_ratio = running.experts_ratio / running.kernel_ratio if running else 1.0
-        self._attention_times = d.architecture.layers * self._serving.attention_ratio
+        self.serving = _with_experts(calibration.serving or KERNELS_ALONE, self.experts)
+        running = self.experts.serving if self.experts else None
+        self.experts_ratio = running.experts_ratio / running.kernel_ratio if running else 1.0
+        self._attention_times = d.architecture.layers * self.serving.attention_ratio
         self._graph_batches = calibration.graph_batches
         self._by_batch: dict[int, float] = {}
-        self._by_tokens: dict[int, float] = {}
+        self._by_tokens: dict[tuple[int, int], float] = {}
         self._by_sampled: dict[int, float] = {}
 
     @property
@@ -162,11 +162,13 @@ class BoundCalibrated:
         """What a reader of the results must know, a sentence each."""
         c, d = self.calibration, self.deployment
         found = [f"Steps take what was measured of {c.engine} on {c.gpu} ({c.source})."]
+        if c.gpu != d.gpu.name:
+            found.append(f"They were measured on {c.gpu} and are taken for {d.gpu.name}.")
         found.append(self._of_serving())
         found += self._of_experts()
         missing = {
             "matrix products": self._gemm is None,
-            "experts": d.architecture.experts is not None and self._experts is None,
+            "experts": d.architecture.experts is not None and self.experts is None,
             "decode attention": self._decode is None,
             "prefill attention": self._prefill is None,
             "all-reduces": d.tp > 1 and self._allreduce is None,
@@ -196,7 +198,7 @@ class BoundCalibrated:
 
     def _of_experts(self) -> list[str]:
         """Return what a reader must know of the experts' time."""
-        fit, engine = self._experts, self.calibration.engine
+        fit, engine = self.experts, self.calibration.engine
         if fit is None or fit.fitted.median_error_ratio is None:
             return []
         alone = (
@@ -217,30 +219,32 @@ class BoundCalibrated:
 
     def step_seconds(self, load: StepLoad) -> Seconds:
         """Return the latency of each step of `load`, s: shape (steps,), a plain float for one step."""
-        steps, decoding, work, prefilling, prefill_attended, _, prefill_ends = load
+        steps, decoding, work, prefilling, prefill_attended, prefill_read, prefill_ends = load
         sampled = decoding + prefill_ends
-        if prefilling:
-            batch, tokens = decoding, decoding + prefilling
-            fixed = self._by_tokens.get(tokens) or self._layer_seconds(tokens, self._by_tokens)
-            fixed += self._prefill_seconds(prefilling, prefill_attended)
-        else:  # runs as a captured graph
-            batch = self._padded(decoding)
-            fixed = self._by_batch.get(batch) or self._layer_seconds(batch, self._by_batch)
+        batch = self._padded(decoding)
+        fixed = self._by_batch.get(batch) or self._batch_seconds(batch)
         fixed += self._by_sampled.get(sampled) or self._sampling_seconds(sampled)
+        if prefilling:
+            tokens = prefilling + (batch if decoding else 0)
+            fixed += self._by_tokens.get((batch, tokens)) or self._prompt_seconds(batch, tokens)
+            fixed += self._prefill_seconds(prefilling, prefill_attended, prefill_read)
         if not decoding:
             return fixed
         seconds = self._attention.seconds(work, decoding, batch) * self._attention_times + fixed
         return float(seconds) if steps == 1 else seconds
 
     def _padded(self, sequences: int) -> int:
-        """Return the batch whose graph runs `sequences`; beyond the largest nothing is padded."""
+        """Return the batch whose graph runs `sequences`; beyond the largest nothing is padded.
+
+        A step of prompts alone is taken as one of a single sequence and prompts beside it.
+        """
         batches = self._graph_batches
         if not batches or sequences > batches[-1]:
-            return sequences
+            return max(sequences, 1)
         return batches[bisect_left(batches, sequences)]
 
-    def _prefill_seconds(self, tokens: int, attended: int) -> float:
-        """Return what prompt tokens add to a step beyond the matrix products, s."""
+    def _prefill_seconds(self, tokens: int, attended: int, read: int) -> float:
+        """Return the time of the attention of prompt tokens, s: at least that of reading what is cached."""
         d, layers = self.deployment, self.deployment.architecture.layers
         flops = attended * self.costs.attended_flops / layers
         peak = self.attention_flops_per_s
@@ -248,30 +252,32 @@ class BoundCalibrated:
             seconds = flops / peak
         else:
             seconds = float(self._prefill.seconds(flops, tokens * d.query_heads, flops_per_s=peak))
-        return self._serving.prompt_ratio * layers * seconds
+        reading = read * self._attention.read_s
+        return self.serving.prompt_ratio * layers * max(seconds, reading)
 
     # -- what depends on counts alone
 
-    def _layer_seconds(self, tokens: int, entries: dict[int, float]) -> float:
-        """Return the time of all layers, attention itself excepted, for `tokens` tokens, s.
-
-        Parameters
-        ----------
-        tokens : of the step.
-        entries : where the time is kept: of steps with prompts, or of those without.
-        """
-        kernels, reduces = self._ratios(prompts=entries is self._by_tokens)
-        products = sum(self._kernel_seconds(op, tokens) for op in layer_operations(self.deployment, tokens))
-        alone = kernels * products + reduces * self._allreduce_s(tokens)
-        entry = entries[tokens] = alone + self._norms_s(tokens) + self._launches_s()
+    def _batch_seconds(self, batch: int) -> float:
+        """Return the time of all layers of a decode step, attention itself excepted, s."""
+        serving, operations = self.serving, layer_operations(self.deployment, batch)
+        products = sum(self._kernel_seconds(op, batch) for op in operations)
+        alone = serving.kernel_ratio * products + serving.allreduce_ratio * self._allreduce_s(batch)
+        entry = self._by_batch[batch] = alone + self._norms_s(batch) + self._launches_s()
         return entry
 
-    def _ratios(self, *, prompts: bool) -> tuple[float, float]:
-        """Return the ratios of kernels and of all-reduces in steps with prompts, or without."""
-        serving = self._serving
-        if prompts:
-            return serving.prompt_ratio, serving.prompt_ratio
-        return serving.kernel_ratio, serving.allreduce_ratio
+    def _prompt_seconds(self, batch: int, tokens: int) -> float:
+        """Return what prompts add to `_batch_seconds` where `tokens` tokens are computed in all, s."""
+        positions = range(len(layer_operations(self.deployment, 1)))
+        products = sum(self._more(self._layer_operation(place), batch, tokens) for place in positions)
+        alone = products + self._more(self._allreduce_s, batch, tokens)
+        norms = self._more(self._norms_s, batch, tokens)
+        entry = self._by_tokens[batch, tokens] = self.serving.prompt_ratio * alone + norms
+        return entry
+
+    @staticmethod
+    def _more(seconds: Callable[[int], float], batch: int, tokens: int) -> float:
+        """Return how much longer `tokens` tokens take than a batch; all-reduces may take less."""
+        return max(0.0, seconds(tokens) - seconds(batch))
 
     def _sampling_seconds(self, sequences: int) -> float:
         """Return the time of the output head and of the host for `sequences` that sample, s."""
@@ -279,14 +285,14 @@ class BoundCalibrated:
         return entry
 
     def _head_seconds(self, sequences: int) -> float:
-        return self._serving.kernel_ratio * self._alone_seconds(
+        return self.serving.kernel_ratio * self._alone_seconds(
             head_operation(self.deployment, sequences), sequences
         )
 
     def _kernel_seconds(self, op: Operation, tokens: int) -> float:
         """Return the time of an operation before the ratios of a running engine, s."""
         alone = self._alone_seconds(op, tokens)
-        return self._experts_ratio * alone if op.name == "experts" else alone
+        return self.experts_ratio * alone if op.name == "experts" else alone
 
     def _alone_seconds(self, op: Operation, tokens: int) -> float:
         """Return the time of a product timed alone, s."""
@@ -299,10 +305,10 @@ class BoundCalibrated:
             )
             return op.repeats * float(fitted)
         experts = self.deployment.architecture.experts
-        if op.shape is None and self._experts is not None and experts is not None:
+        if op.shape is None and self.experts is not None and experts is not None:
             d = self.deployment
             ranks, parts = (d.tp, 1) if d.expert_parallel else (1, d.tp)
-            fitted = self._experts.seconds(
+            fitted = self.experts.seconds(
                 tokens,
                 experts.busiest_rank(tokens, ranks),
                 (d.architecture.hidden_size, experts.ffn_size / parts),
@@ -326,10 +332,10 @@ class BoundCalibrated:
         return norms_operation(self.deployment, tokens).hbm_bytes / self.bytes_per_s
 
     def _launches_s(self) -> float:
-        return self.deployment.architecture.layers * self._serving.layer_s
+        return self.deployment.architecture.layers * self.serving.layer_s
 
     def _host_s(self, sequences: int) -> float:
-        return self._serving.step_s + self._serving.sequence_s * sequences
+        return self.serving.step_s + self.serving.sequence_s * sequences
 
     # -- afterwards
 
@@ -339,25 +345,31 @@ class BoundCalibrated:
         Attention of a row of several steps is worked out at the mean of its steps.
         """
         steps = rows.steps.astype(np.float64)
-        graphs = rows.prefill_tokens == 0
-        captured = by_value(rows.decode_sequences, self._padded)
-        batches = np.where(graphs, captured, rows.decode_sequences).astype(np.int64)
-        padded = batches + rows.prefill_tokens
+        batches = by_value(rows.decode_sequences, self._padded).astype(np.int64)
+        with_batch = rows.prefill_tokens + batches * (rows.decode_sequences > 0)
+        tokens = np.where(rows.prefill_tokens > 0, with_batch, batches)
         sampled = rows.decode_sequences + rows.prefill_ends
-        decodes, prompts = self._ratios(prompts=False), self._ratios(prompts=True)
-        kernels, reduces = (np.where(graphs, *pair) for pair in zip(decodes, prompts, strict=True))
+
+        def running(alone: Callable[[int], float], decode_ratio: float, prompt_ratio: float) -> FloatVector:
+            base = by_value(batches, alone)
+            more: FloatVector = np.maximum(by_value(tokens, alone) - base, 0.0)
+            return steps * (decode_ratio * base + prompt_ratio * more)
+
+        serving = self.serving
         seconds: dict[str, FloatVector] = {}
         for position, op in enumerate(layer_operations(self.deployment, 1)):
-            seconds[op.name] = steps * kernels * by_value(padded, self._layer_operation(position))
+            alone = self._layer_operation(position)
+            seconds[op.name] = running(alone, serving.kernel_ratio, serving.prompt_ratio)
         seconds["lm_head"] = steps * by_value(sampled, self._head_seconds)
-        seconds["allreduce"] = steps * reduces * by_value(padded, self._allreduce_s)
-        seconds["norms"] = steps * by_value(padded, self._norms_s)
+        seconds["allreduce"] = running(self._allreduce_s, serving.allreduce_ratio, serving.prompt_ratio)
+        seconds["norms"] = running(self._norms_s, 1.0, 1.0)
         seconds["overhead"] = steps * self._launches_s() + steps * by_value(sampled, self._host_s)
-        for name, alone in self._attention.parts(rows, batches).items():
-            seconds[name] = self._attention_times * alone
+        for name, alone_s in self._attention.parts(rows, batches).items():
+            seconds[name] = self._attention_times * alone_s
+        prompts = (rows.prefill_tokens, rows.prefill_attended_tokens, rows.prefill_read_tokens)
         prefills = [
-            self._prefill_seconds(int(tokens), int(attended)) if tokens else 0.0
-            for tokens, attended in zip(rows.prefill_tokens, rows.prefill_attended_tokens, strict=True)
+            self._prefill_seconds(int(new), int(attended), int(read)) if new else 0.0
+            for new, attended, read in zip(*prompts, strict=True)
         ]
         seconds["prefill_attention"] = np.array(prefills)
         return self._bounded(rows, seconds)

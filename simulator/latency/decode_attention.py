@@ -30,6 +30,10 @@ class BoundDecodeAttention:
     deployment : the model and its plan.
     costs : bytes and FLOPs of its attention.
     bytes_per_s : the data sheet's bandwidth.
+
+    Attributes
+    ----------
+    read_s : time of reading a token's keys and values in one layer, s.
     """
 
     def __init__(
@@ -45,10 +49,10 @@ class BoundDecodeAttention:
         token_bytes = costs.read_bytes / layers
         self._squarings = fit.squarings if fit else 4
         self._sequence_s = deployment.kv_heads * fit.sequence_head_s if fit else 0.0
-        self._read_s = token_bytes / (ratio * bytes_per_s)
+        self.read_s = token_bytes / (ratio * bytes_per_s)
         # Reading begins slowly: what the first bytes take beyond the rate of the others, by token.
         self._slow_tokens = fit.small_bytes / token_bytes if fit else 0.0
-        self._slow_s = token_bytes / (fit.small_ratio * bytes_per_s) - self._read_s if fit else 0.0
+        self._slow_s = token_bytes / (fit.small_ratio * bytes_per_s) - self.read_s if fit else 0.0
         self._index_s = costs.index_bytes / layers / (scan_ratio * bytes_per_s)
         self._launch_s = fit.launch_s if fit else 0.0
         self._selection_launch_s = selection.launch_s if selection else self._launch_s
@@ -84,7 +88,7 @@ class BoundDecodeAttention:
         self, tokens: IntTotals | FloatVector, begun: FloatVector | float, sequences: int | IntVector
     ) -> Seconds:
         """Return the time of reading with all blocks busy to the end, s; `begun` tokens are read slowly."""
-        traffic = tokens * self._read_s + begun * self._slow_s
+        traffic = tokens * self.read_s + begun * self._slow_s
         return square_norm(traffic, self._sequence_s * sequences, self._squarings)
 
     def _block_numbers(self, sequences: int, batch: int) -> tuple[float, float]:

@@ -43,13 +43,14 @@ CONCURRENCY_EDGES: Final = (1, 9, 17, 33, 65, inf)
 PROMPT_EDGES: Final = (0.0, 0.5, 2.0, 8.0, inf)
 
 
-def document(validation: Validation, pictures: Sequence[str]) -> str:
+def document(validation: Validation, pictures: Sequence[str], *, whole: bool = True) -> str:
     """Return the page.
 
     Parameters
     ----------
     validation : predictions of measured runs.
     pictures : names of the pictures that were drawn, without their folder.
+    whole : whether all measured runs were asked for; the remarks are of all of them.
     """
     found = groups(validation)
     parts = [
@@ -68,8 +69,7 @@ def document(validation: Validation, pictures: Sequence[str]) -> str:
         *_without_peer(validation),
         *_other_models(validation),
         *_against_peer(validation, found),
-        "## Remarks",
-        _prose("remarks.md"),
+        *(["## Remarks", _prose("remarks.md")] if whole else []),
         "## Errors by GPUs per replica",
         _by_tp(validation),
         "## Do it again",
@@ -92,6 +92,21 @@ def _summary(validation: Validation, everything: Group) -> str:
     )
     if PEER in told:
         text += f", the peer predictor {told[PEER][0]} ({told[PEER][1]} at the 90th percentile)"
+    return f"{text}.{_summary_of_others(validation)}"
+
+
+def _summary_of_others(validation: Validation) -> str:
+    """Return what is told of models that the fit has not seen."""
+    found = other_model_groups(validation)
+    if not found:
+        return ""
+    told = {name: cells(errors) for name, errors in found[-1].errors.items()}
+    text = (
+        f" Predicted from other models alone, {found[-1].judged_rows} runs are {told[ANOTHER_MODEL][0]} off "
+        f"in the median and {told[ANOTHER_MODEL][1]} at the 90th percentile"
+    )
+    if PEER in told:
+        text += f"; the peer, which may have seen them, {told[PEER][0]} and {told[PEER][1]}"
     return f"{text}."
 
 

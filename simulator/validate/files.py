@@ -37,10 +37,13 @@ RUN_COLUMNS: Final = (
 )
 
 
-def write_validation(destination: Path, validation: Validation, *, overwrite: bool) -> Path:
+def write_validation(
+    destination: Path, validation: Validation, *, overwrite: bool, whole: bool = True
+) -> Path:
     """Write ``silicon.csv``, ``summary.csv`` and ``validation.md``; return the folder.
 
-    With plotly ``silicon.html`` is written too, with matplotlib the pictures of the document.
+    With plotly ``silicon.html`` is written too, with matplotlib the pictures of the document, which has its
+    remarks where `whole` says that all runs were asked for.
 
     Raises
     ------
@@ -57,7 +60,7 @@ def write_validation(destination: Path, validation: Validation, *, overwrite: bo
 
             (folder / PICTURES).mkdir()
             pictures = draw(validation, folder / PICTURES)
-        text = document(validation, pictures)
+        text = document(validation, pictures, whole=whole)
         (folder / "validation.md").write_text(text, encoding="utf-8", newline="\n")
         if find_spec("plotly") is not None:
             from simulator.validate.page import page  # noqa: PLC0415 - loads an optional package

@@ -11,7 +11,7 @@ from typing import Final
 
 from simulator.api import simulate
 from simulator.calibrate.runs import ServingRun
-from simulator.errors import InfeasiblePlanError
+from simulator.errors import InfeasiblePlanError, SimulatorError
 from simulator.hardware import Calibration
 from simulator.scenario.loader import load_scenario
 from simulator.validate.silicon import Trust, scenario_of
@@ -22,6 +22,9 @@ PEER: Final = "peer"
 ANOTHER_MODEL: Final = "other models"
 COLUMNS: Final = (CALIBRATED, ROOFLINE)
 """What predicts every run: step times as the run's engine was measured, and the bare bound."""
+
+MANY_RUNS: Final = 20
+"""Runs of which a working peer must have predicted one."""
 
 Progress = Callable[[int, int], None]
 """Called with (predictions made, predictions in all)."""
@@ -105,6 +108,9 @@ def validate(
             without.append(Prediction(run, found))
         else:
             predictions.append(Prediction(run, found))
+    if len(without) >= MANY_RUNS and not predictions:
+        message = f"the peer has no prediction of any of {len(without)} runs; has the package changed?"
+        raise SimulatorError(message)
     return Validation(
         predictions=tuple(predictions),
         columns=COLUMNS if peer is None else (*COLUMNS, PEER),

@@ -91,9 +91,10 @@ def test_unequal_contexts_explain_what_sums_cannot() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("left_out", "median_reach", "p90_reach"), [(1, 0.035, 0.08), (2, 0.02, 0.04)])
+@pytest.mark.parametrize(
+    ("left_out", "median_reach", "p90_reach"), [(1, 0.05, 0.09), (2, 0.02, 0.04), (8, 0.055, 0.075)]
+)
 def test_another_number_of_gpus_is_predicted(left_out: int, median_reach: float, p90_reach: float) -> None:
-    # Eight GPUs are not predicted from one and two: see docs/validation.md.
     others = tuple(tp for tp in TPS if tp != left_out)
     rows = steps()
     rows = rows[(rows["tp"] == left_out) & (rows["prefill_tokens"] == 0)]
@@ -111,13 +112,13 @@ def test_the_shipped_numbers_are_those_of_the_measured_steps() -> None:
 def test_whole_runs_are_replayed(tp: int) -> None:
     result = simulate(load_scenario(replay(tp, requests(tp))))
     # The failed request of the run on eight GPUs is not in the list: it held a place for part of the time.
-    reach = 0.015 if tp < max(TPS) else 0.04
+    reach = 0.015 if tp < max(TPS) else 0.045
     measured_s = logged(tp, "real")["latency_ms"].sum() / 1e3
     assert result.records.end_ns / 1e9 == pytest.approx(measured_s, rel=reach)
     simulated_s = (result.trials["ended_s"] - result.trials["submitted_s"]).to_numpy()
     told_s = end_to_end_s(tp)
     assert simulated_s.mean() == pytest.approx(told_s.mean(), rel=0.02 + reach)
-    assert np.median(np.abs(simulated_s / told_s - 1.0)) < 0.03
+    assert np.median(np.abs(simulated_s / told_s - 1.0)) < 0.04
 
 
 def replay(tp: int, asked: list[tuple[int, int]]) -> dict[str, object]:

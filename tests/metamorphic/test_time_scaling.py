@@ -28,7 +28,8 @@ def on_hardware_twice_as_fast(document: Document) -> Document:
     for figure in (*gpu["peak_flops_per_s"].values(), *(gpu[name] for name in PEAKS)):
         figure["value"] *= 2
     for name in FLOORS:
-        gpu[name]["value"] /= 2
+        if gpu.get(name) is not None:  # not measured on every GPU
+            gpu[name]["value"] /= 2
     latency = faster["engine"]["latency"]
     latency.update({name: latency[name] / 2 for name in OVERHEADS if name in latency})
     return faster

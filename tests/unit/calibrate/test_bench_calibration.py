@@ -21,10 +21,12 @@ from deployments import deployment, gpu
 from simulator.calibrate.bench import LADDER, NUMBERS, BenchFit, calibrate_bench, held_out
 from simulator.calibrate.points import BenchError, check_points, points_of
 from simulator.calibrate.runs import ServingRun
-from simulator.calibrate.serving import estimate_terms
+from simulator.calibrate.serving import estimate, estimate_terms
 from simulator.calibrate.unknowns import BOUNDS
 from simulator.deployment import Deployment
+from simulator.hardware import Calibration
 from simulator.hardware.calibration import ServingFit
+from simulator.latency.calibrated import BoundCalibrated
 from simulator.measured import BenchRun
 
 ONE, TWO = deployment("qwen3-8b"), deployment("qwen3-8b", tp=2)
@@ -213,3 +215,22 @@ def test_the_fit_is_repeatable_and_blind_to_the_order_of_runs() -> None:
     one, two, turned = fit_of(TWO, noisy), fit_of(TWO, noisy), fit_of(TWO, noisy[::-1])
     assert one == two
     assert found(one) == pytest.approx(found(turned), rel=1e-2, abs=1e-9)
+
+
+def test_experts_with_numbers_of_their_own_are_fitted_like_all_others() -> None:
+    on = gpu("h200-sxm")
+    plan = deployment("qwen3-235b-a22b", tp=8, weight_dtype="fp8", kv_dtype="fp8", on=on)
+    shipped_numbers = on.calibrations["sglang"]
+    assert shipped_numbers.experts["fp8"].serving is not None
+    run = ServingRun("", "", "", "", "qwen3-235b-a22b", "fp8", "fp8", 8, 500, 200, 8, 0.0, 0.0)
+
+    def told(calibration: Calibration) -> float:
+        return estimate(BoundCalibrated(calibration, plan), run)
+
+    measured = 1.5 * told(shipped_numbers)
+    points = points_of([summary(concurrency=8, tpot_s=measured, prompt=500, output=200)])
+    fit = calibrate_bench(shipped_numbers, plan, points, "made up")
+    # The traffic of the norms counts as kernels in a fit.
+    assert fit.before_s[0] == pytest.approx(measured / 1.5, rel=5e-3)
+    assert fit.after_s[0] == pytest.approx(measured, rel=1e-3)
+    assert told(fit.calibration) == pytest.approx(measured, rel=5e-3)

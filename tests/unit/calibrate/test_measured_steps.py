@@ -235,6 +235,8 @@ def test_what_unequal_contexts_and_prompts_cost_comes_out_of_steps_that_tell_the
             "steps.csv:2: prefill_sequences: 0 prompts cannot hold the prefill_tokens",
         ),
         ("tp", "0", "steps.csv:2: tp: 0 is no number from 1 on"),
+        ("longest_tokens", "60", "steps.csv:2: longest_tokens: 60 tokens are fewer than the contexts have"),
+        ("step_s", "0.01", "steps.csv:1: column 'step_s' stands twice"),
         ("tp", "1.5", "steps.csv:2: tp: 1.5 is no whole number"),
     ],
 )
@@ -254,3 +256,20 @@ def test_a_step_of_prompts_alone_decodes_nothing(tmp_path: Path) -> None:
     path.write_text(f"{heads}\n0,0,0.1,512,1,0\n", encoding="utf-8")
     (load,) = loads(read_steps(path))
     assert (load.decode_sequences, load.prefill_tokens, load.prefill_attended_tokens) == (0, 512, 131_328)
+
+
+@pytest.mark.parametrize(
+    ("context", "told"),
+    [
+        ("1e300", "context_tokens: 1e+300 is no number from 1 on"),
+        ("1", "context_tokens: 1.0 tokens are fewer than the sequences"),
+    ],
+)
+def test_contexts_that_cannot_be_are_answered_with_their_line(
+    context: str, told: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "steps.csv"
+    path.write_text(f"sequences,context_tokens,step_s\n2,200,0.01\n\n2,{context},0.01\n", encoding="utf-8")
+    with pytest.raises(MeasuredStepsError) as found:
+        read_steps(path)
+    assert f"steps.csv:4: {told}" in str(found.value)

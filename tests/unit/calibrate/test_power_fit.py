@@ -64,8 +64,6 @@ def write(root: Path, version: str, table: str, rows: pd.DataFrame, *, power: bo
 
 
 def test_the_numbers_behind_the_power_are_found_in_the_newest_table_that_has_any(tmp_path: Path) -> None:
-    pytest.importorskip("pyarrow")
-    pytest.importorskip("scipy")
     for table, name in (("generation_attention_perf", "step"), ("context_attention_perf", "isl")):
         write(tmp_path, "0.22.0", table, shapes(name))
         write(tmp_path, "0.24.0", table, shapes(name), power=False)
@@ -82,14 +80,12 @@ def test_the_numbers_behind_the_power_are_found_in_the_newest_table_that_has_any
 
 
 def test_without_power_in_the_tables_nothing_is_fitted(tmp_path: Path) -> None:
-    pytest.importorskip("pyarrow")
     write(tmp_path, "0.24.0", "generation_attention_perf", shapes("step"), power=False)
     assert fit_power(KernelTables(gpu(), "vllm", root=tmp_path)) is None
 
 
 @pytest.mark.skipif(find_spec("aiconfigurator_core") is None, reason="needs the kernel tables")
 def test_the_profile_holds_what_the_installed_tables_give() -> None:
-    pytest.importorskip("scipy")
     shipped = gpu().power
     assert shipped is not None
     assert fit_power(KernelTables(gpu(), "vllm")) == shipped.model_copy(update={"checked": None})

@@ -7,6 +7,8 @@ from pydantic import ValidationError
 
 from simulator.errors import UnknownNameError
 from simulator.hardware import DTYPE_BYTES, Figure, Gpu, Node
+from simulator.scenario.catalog import find
+from simulator.scenario.loader import load_part
 
 
 def figure(value: float) -> dict[str, Any]:
@@ -119,3 +121,11 @@ def test_widths_of_the_number_formats_cannot_be_changed() -> None:
     assert dict(DTYPE_BYTES) == {"bf16": 2.0, "fp8": 1.0, "int8": 1.0, "fp4": 0.5, "mxfp4": 17 / 32}
     with pytest.raises(TypeError, match="does not support item assignment"):
         DTYPE_BYTES["bf16"] = 4.0  # type: ignore[index]  # the type checker refuses it too
+
+
+def test_a_calibration_of_another_engine_is_refused() -> None:
+    profile = load_part(find("gpu", "b200-sxm"), Gpu)
+    swapped = profile.model_dump(mode="json")
+    swapped["calibrations"]["sglang"] = swapped["calibrations"]["vllm"]
+    with pytest.raises(ValidationError, match=r"calibrations.sglang holds numbers of vllm, not of sglang"):
+        Gpu.model_validate(swapped)

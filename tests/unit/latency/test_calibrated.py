@@ -165,13 +165,49 @@ def test_equal_contexts_cost_what_they_cost_in_balance() -> None:
     assert attention_seconds(made(split=SPLIT), contexts) == attention_seconds(made(), contexts)
 
 
-def test_a_step_with_prompts_has_a_ratio_of_its_own() -> None:
+def test_what_prompts_add_has_a_ratio_of_its_own() -> None:
     with_prompt = StepLoad(1, 0, AttentionWork(0, 0), 512, 131_328, 512, 1)
     attention = 36 * (2e-5 + 4 * 32 * 128 * 131_328 / (0.5 * 2.25e15))
-    layers = products(512) - head_alone(512)
+    one, all_tokens = (products(rows) - head_alone(rows) for rows in (1, 512))
     norms = 512 * 36 * 8 * 4096 * 2 / 8e12
-    expected = 0.6 * (layers + attention) + 0.5 * head_alone(1) + norms + 36e-6 + 1e-3 + 1e-5
+    kernels = 0.5 * one + 0.6 * (all_tokens - one + attention)
+    expected = kernels + 0.5 * head_alone(1) + norms + 36e-6 + 1e-3 + 1e-5
     assert made().step_seconds(with_prompt) == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_cached_past_is_read_by_the_prompt_that_continues_it() -> None:
+    short, long = (
+        StepLoad(1, 0, AttentionWork(0, 0), 1, 1 + past, 1 + past, 1) for past in (1_000_000, 2_000_000)
+    )
+    million = 36 * 0.6 * 1_000_000 * 2 * 8 * 128 * 2 / (0.8 * 8e12)
+    bound = made()
+    difference = float(bound.step_seconds(long)) - float(bound.step_seconds(short))
+    assert difference == pytest.approx(million, rel=1e-6)
+
+
+ALL_CALIBRATIONS = [
+    (name, engine)
+    for name in names_in("gpu")
+    for engine in load_part(find("gpu", name), Gpu).calibrations
+    if "bf16" in load_part(find("gpu", name), Gpu).calibrations[engine].gemm
+]
+
+
+@pytest.mark.parametrize(("name", "engine"), ALL_CALIBRATIONS)
+@pytest.mark.parametrize("tp", [1, 8])
+def test_prompts_never_make_a_step_shorter(name: str, engine: str, tp: int) -> None:
+    plan = deployment("qwen3-32b", tp=tp, on=load_part(find("gpu", name), Gpu))
+    bound = CalibratedLatency(engine=engine).bind(plan)
+    for sequences in (1, 9, 64, 300, 1025):
+        work = AttentionWork(sequences * 2000, sequences * 2000, None, 2000)
+        times = [float(bound.step_seconds(StepLoad(1, sequences, work)))]
+        times += [
+            float(bound.step_seconds(StepLoad(1, sequences, work, new, new * (new + 1) // 2, new, 0)))
+            for new in (1, 16, 512, 8192)
+        ]
+        assert times == sorted(times)
+        # One prompt token more is no jump beyond that of a tile of products and the launch of attention.
+        assert times[1] < 1.25 * times[0] + 4e-3
 
 
 def head_alone(rows: int) -> float:

@@ -47,8 +47,9 @@ def test_what_holds_for_every_summary(scenario: Scenario) -> None:
     if s["energy"]["joules"] is not None:
         assert s["energy"]["joules"] >= idle_watts * s["plan"]["gpus"] * s["window"]["seconds"]
         assert s["energy"]["mean_watts_per_gpu"] <= scenario.hardware.gpu.tdp_watts.value * (1 + 1e-9)
+    # The steps of a tiny model take a microsecond or two, rounded to whole nanoseconds.
     for name in ("mfu_busy_ratio", "mbu_busy_ratio", "mfu_window_ratio", "mbu_window_ratio"):
-        assert (s["hardware"][name] or 0.0) <= 1.0 + 1e-4
+        assert (s["hardware"][name] or 0.0) <= 1.0 + 1e-3
     for part in s["hardware"]["parts"].values():
         assert part["bound_ratio"] is None or part["bound_ratio"] <= 1.0 + 1e-9
     occupancy = s["load"]["kv_occupancy_max_ratio"]

@@ -9,7 +9,7 @@ import pytest
 
 from simulator import load_scenario, simulate
 from simulator.calibrate.runs import ServingRun
-from simulator.errors import UnknownNameError
+from simulator.errors import SimulatorError, UnknownNameError
 from simulator.hardware import Calibration
 from simulator.scenario.catalog import find
 from simulator.scenario.loader import load_part
@@ -93,6 +93,12 @@ def test_a_peer_is_a_third_column_and_runs_without_it_count_for_none(make_run: M
     assert only.error_ratio("peer") == pytest.approx(1.0)
     assert [one.run.row for one in validation.without_peer] == ["two"]
     assert set(validation.without_peer[0].tpot_s) == set(COLUMNS)
+
+
+def test_a_peer_that_fails_everywhere_is_not_passed_over(make_run: MakeRun) -> None:
+    runs = [make_run(row=f"{n}") for n in range(20)]
+    with pytest.raises(SimulatorError, match="the peer has no prediction of any of 20 runs"):
+        validate(runs, peer=lambda _: None)
 
 
 def test_a_calibration_without_the_model_is_a_column_of_its_runs(make_run: MakeRun) -> None:
