@@ -122,15 +122,50 @@ class GranuleCounts:
         return np.cumsum(growth, out=growth)
 
 
+class StruckHeap:
+    """Numbers in order, of which some are struck off before their turn and dropped when they come up."""
+
+    __slots__ = ("_gone", "_heap")
+
+    def __init__(self) -> None:
+        self._heap: list[int] = []
+        self._gone: dict[int, int] = {}
+
+    def push(self, number: int) -> None:
+        """Put a number in."""
+        heappush(self._heap, number)
+
+    def strike(self, number: int) -> None:
+        """Take one such number out, wherever it stands."""
+        if self._heap[0] == number:
+            heappop(self._heap)
+        else:
+            self._gone[number] = self._gone.get(number, 0) + 1
+
+    def first(self) -> int | None:
+        """Return the smallest number, or None where there is none."""
+        heap, gone = self._heap, self._gone
+        while gone and heap and (struck := gone.get(heap[0])):
+            if struck == 1:
+                del gone[heap[0]]
+            else:
+                gone[heap[0]] = struck - 1
+            heappop(heap)
+        return heap[0] if heap else None
+
+    def pop(self) -> None:
+        """Take out what `first` has just returned."""
+        heappop(self._heap)
+
+
 class CapCounts:
     """Sequences below a cap on the context, and when each reaches it."""
 
-    __slots__ = ("_cap", "_gone", "_heap", "_members", "_offsets", "_step", "below")
+    __slots__ = ("_cap", "_members", "_offsets", "_reaching", "_step", "below")
 
     def __init__(self, cap_tokens: int) -> None:
         self._cap = cap_tokens
-        self._heap: list[int] = []
-        self._gone: dict[int, int] = {}
+        self._reaching = StruckHeap()
         self._members = 0
         self._offsets = 0
         self._step = 0
@@ -143,7 +178,7 @@ class CapCounts:
         if reaches > self._step:
             self.below += 1
             self._offsets += offset
-            heappush(self._heap, reaches)
+            self._reaching.push(reaches)
 
     def leave(self, offset: int) -> None:
         """Count a sequence out."""
@@ -152,72 +187,26 @@ class CapCounts:
         if reaches > self._step:
             self.below -= 1
             self._offsets -= offset
-            self._gone[reaches] = self._gone.get(reaches, 0) + 1
+            self._reaching.strike(reaches)
 
     def advance(self, steps: int) -> None:
         """Let `steps` steps pass; those that reach the cap leave the sum of offsets."""
         self._step += steps
-        heap = self._heap
-        while heap and heap[0] <= self._step:
-            reaches = heappop(heap)
-            if not self._forgets(reaches):
-                self.below -= 1
-                self._offsets -= self._cap - reaches
-
-    def _forgets(self, reaches: int) -> bool:
-        """Say whether one of those that would reach the cap at step `reaches` has left, and strike it off."""
-        gone = self._gone.get(reaches)
-        if gone is None:
-            return False
-        if gone == 1:
-            del self._gone[reaches]
-        else:
-            self._gone[reaches] = gone - 1
-        return True
+        reaching = self._reaching
+        while (reaches := reaching.first()) is not None and reaches <= self._step:
+            reaching.pop()
+            self.below -= 1
+            self._offsets -= self._cap - reaches
 
     def linear_steps(self) -> int:
         """Return for how many coming steps no member passes the cap (totals stay linear)."""
-        while self._heap and self._forgets(self._heap[0]):
-            heappop(self._heap)
-        if not self._heap:
-            return MAX_WINDOW_STEPS
-        return self._heap[0] - self._step + 1
+        reaches = self._reaching.first()
+        return MAX_WINDOW_STEPS if reaches is None else reaches - self._step + 1
 
     def total(self, steps: int) -> IntTotals:
         """Return the sum of min(context, cap); `steps` must not exceed `linear_steps`."""
         base = self.below * self._step + self._offsets + (self._members - self.below) * self._cap
         return base if steps == 1 else _RAMP[:steps] * self.below + base
-
-
-class LargestOffset:
-    """The largest offset of the members."""
-
-    __slots__ = ("_gone", "_heap")
-
-    def __init__(self) -> None:
-        self._heap: list[int] = []
-        self._gone: dict[int, int] = {}
-
-    def join(self, offset: int) -> None:
-        """Count a sequence in."""
-        heappush(self._heap, -offset)
-
-    def leave(self, offset: int) -> None:
-        """Count a sequence out."""
-        if self._heap[0] == -offset:
-            heappop(self._heap)
-        else:
-            self._gone[-offset] = self._gone.get(-offset, 0) + 1
-
-    def largest(self) -> int | None:
-        """Return the largest offset, or None without members."""
-        heap, gone = self._heap, self._gone
-        while heap and gone and gone.get(heap[0]):
-            gone[heap[0]] -= 1
-            if not gone[heap[0]]:
-                del gone[heap[0]]
-            heappop(heap)
-        return -heap[0] if heap else None
 
 
 class ContextAggregate:
@@ -243,7 +232,8 @@ class ContextAggregate:
         self._granules = {g: GranuleCounts(g) for g in granules}
         self._caps = {cap: CapCounts(cap) for cap in caps}
         self._all: list[GranuleCounts | CapCounts] = [*self._granules.values(), *self._caps.values()]
-        self._largest = LargestOffset()
+        # Negated, so that the largest offset comes first.
+        self._negated = StruckHeap()
         self._holders: dict[Hashable, int] = {}
         self._repeated = 0
 
@@ -252,7 +242,7 @@ class ContextAggregate:
         offset = context - self.step
         self._members += 1
         self._offsets += offset
-        self._largest.join(offset)
+        self._negated.push(-offset)
         for counts in self._all:
             counts.join(offset)
         for key, tokens in prefix:
@@ -266,7 +256,7 @@ class ContextAggregate:
         """Let the sequence that joined with `offset` leave."""
         self._members -= 1
         self._offsets -= offset
-        self._largest.leave(offset)
+        self._negated.strike(-offset)
         for counts in self._all:
             counts.leave(offset)
         for key, tokens in prefix:
@@ -312,10 +302,10 @@ class ContextAggregate:
 
     def longest(self, steps: int) -> IntTotals:
         """Return the longest context; 0 without sequences."""
-        offset = self._largest.largest()
-        if offset is None:
+        negated = self._negated.first()
+        if negated is None:
             return 0 if steps == 1 else _RAMP[:steps] * 0
-        base = self.step + offset
+        base = self.step - negated
         return base if steps == 1 else _RAMP[:steps] + base
 
     def repeated_prefix_tokens(self) -> int:

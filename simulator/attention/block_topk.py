@@ -13,7 +13,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from simulator.attention.contexts import Contexts
-from simulator.attention.work import AttentionWork, at_most
+from simulator.attention.work import AttentionWork, at_most, causal_pairs
 from simulator.frozen import FrozenModel, Tokens
 
 
@@ -75,7 +75,7 @@ class BlockTopKAttention(FrozenModel):
 
     def prefill_attended_tokens(self, past: int, new: int) -> int:
         """Return the query-key pairs of a causal chunk of `new` tokens after `past` cached ones."""
-        return new * past + new * (new + 1) // 2
+        return causal_pairs(past, new)
 
     def prefill_read_tokens(self, past: int, new: int) -> int:
         """Return the tokens whose keys and values a prefill chunk reads, each once."""

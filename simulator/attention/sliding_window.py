@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from simulator.attention.contexts import Contexts
-from simulator.attention.work import AttentionWork, at_most
+from simulator.attention.work import AttentionWork, at_most, causal_pairs
 from simulator.frozen import Count, FrozenModel, Tokens, TokensOrZero
 
 
@@ -74,8 +74,8 @@ class SlidingWindowAttention(FrozenModel):
         """
         cap = self.window_tokens + self.sink_tokens
         growing = min(new, max(0, cap - past))
-        windowed = growing * past + growing * (growing + 1) // 2 + (new - growing) * cap
-        return windowed + (self.window_every - 1) * (new * past + new * (new + 1) // 2)
+        windowed = causal_pairs(past, growing) + (new - growing) * cap
+        return windowed + (self.window_every - 1) * causal_pairs(past, new)
 
     def prefill_read_tokens(self, past: int, new: int) -> int:
         """Return the tokens whose keys and values a prefill chunk reads, each once."""

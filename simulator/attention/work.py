@@ -44,6 +44,17 @@ class AttentionWork(NamedTuple):
     longest_tokens: IntTotals = 0
 
 
+def causal_pairs(past: int, new: int) -> int:
+    """Return the query-key pairs of `new` tokens after `past` cached ones, each attending to all before it.
+
+    Examples
+    --------
+    >>> causal_pairs(10, 3)
+    36
+    """
+    return new * past + new * (new + 1) // 2
+
+
 def at_most(totals: IntTotals, cap: int) -> IntTotals:
     """Return the smaller of each number and `cap`.
 

@@ -117,8 +117,9 @@ def calibrate_bench(
         If no run is left, or the server is far from what the shipped numbers describe.
     """
     calibration = folded(calibration, deployment)
-    left = [(point, why) for point in points if (why := unusable(point, deployment))]
-    points = [point for point in points if not unusable(point, deployment)]
+    judged = [(point, unusable(point, deployment)) for point in points]
+    left = [(point, why) for point, why in judged if why]
+    points = [point for point, why in judged if not why]
     if not points:
         raise BenchError("\n".join(f"{point.run.where}: {why}" for point, why in left))
     out = held_out(points)

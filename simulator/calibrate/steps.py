@@ -9,7 +9,7 @@ those of the shipped calibration. Whole batch sizes are held out to judge the fi
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,11 +18,11 @@ import pandas as pd
 
 from simulator.attention import AttentionWork
 from simulator.calibrate.fitting import CORNER, Errors, Vector, fitted, rounded
-from simulator.calibrate.unknowns import UNIT, known_numbers, serving_of, solve, terms
+from simulator.calibrate.unknowns import NUMBERS, UNIT, known_numbers, serving_of, solve, terms
 from simulator.deployment import Deployment
 from simulator.errors import SimulatorError, suggest
 from simulator.hardware import Calibration, Gpu
-from simulator.hardware.calibration import SplitFit
+from simulator.hardware.calibration import ServingFit, SplitFit
 from simulator.latency import RooflineLatency, StepLoad
 from simulator.latency.calibrated import BoundCalibrated
 
@@ -33,6 +33,7 @@ PROMPTS: Final = ("prefill_tokens", "prefill_sequences", "prefill_past_tokens")
 """Prompt tokens computed in the step, of how many prompts, and how many of theirs were cached before."""
 
 NEW, MANY, PAST = PROMPTS
+ATTENTION: Final = "attention_ratio"
 FEWEST_STEPS: Final = 50
 FEWEST_BATCHES: Final = 5
 HOLD_OUT_ONE_IN: Final = 3
@@ -240,11 +241,14 @@ def calibrate_steps(
     known = known_numbers([int(tp) for tp in seen[TP].unique()], models, calibration.serving)
     if not seen[NEW].any():
         known["prompt_ratio"] = calibration.serving.prompt_ratio if calibration.serving else 1.0
-    tried = [
-        (split, *_fit(_with_split(base, split), deployments, seen, known)) for split in _splits(gpu, seen)
-    ]
-    split, numbers, _ = min(tried, key=lambda one: one[2])
-    best = _with_split(base, split)
+    rows, measured = _rows(base, deployments, seen)
+    tried = []
+    for candidate in (base.model_copy(update={"split": split}) for split in _splits(gpu, seen)):
+        # A way of dividing contexts changes what attention takes and nothing else.
+        attention, _ = _rows(candidate, deployments, seen, names=(ATTENTION,))
+        rows[:, NUMBERS.index(ATTENTION)] = attention[:, 0]
+        tried.append((candidate, *_fit(rows, measured, seen, known, calibration.serving)))
+    best, numbers, _ = min(tried, key=lambda one: one[2])
     rows, measured = _rows(best, deployments, unseen)
     by = fitted(source, len(seen), Errors.of(rows @ numbers, measured))
     return best.model_copy(
@@ -264,27 +268,26 @@ def _splits(gpu: Gpu, steps: pd.DataFrame) -> list[SplitFit | None]:
     return [None, *(SplitFit(blocks=blocks, block_bytes_per_s=rate, fitted=UNIT) for rate in rates)]
 
 
-def _with_split(calibration: Calibration, split: SplitFit | None) -> Calibration:
-    return calibration.model_copy(update={"split": split})
-
-
 def _fit(
-    calibration: Calibration,
-    deployments: Mapping[int, Deployment],
+    rows: Vector,
+    measured: Vector,
     steps: pd.DataFrame,
     known: dict[str, float],
+    before: ServingFit | None,
 ) -> tuple[Vector, float]:
     """Return the serving numbers and the cost that they leave."""
-    rows, measured = _rows(calibration, deployments, steps)
     counts = steps.sort_values(TP, kind="stable").groupby(TP)[TP].transform("size").to_numpy()
     weights = len(steps) / (steps[TP].nunique() * counts)
-    numbers = solve(rows, measured, weights=weights, known=known, before=calibration.serving, prior=PRIOR)
+    numbers = solve(rows, measured, weights=weights, known=known, before=before, prior=PRIOR)
     scaled = np.log(rows @ numbers / measured) / CORNER
     return numbers, float(weights @ (np.sqrt(1.0 + scaled * scaled) - 1.0))
 
 
 def _rows(
-    calibration: Calibration, deployments: Mapping[int, Deployment], steps: pd.DataFrame
+    calibration: Calibration,
+    deployments: Mapping[int, Deployment],
+    steps: pd.DataFrame,
+    names: Sequence[str] = NUMBERS,
 ) -> tuple[Vector, Vector]:
     """Return the terms of the steps and their durations, s, ordered by the number of GPUs."""
     found, measured = [], []
@@ -294,7 +297,7 @@ def _rows(
         def seconds(bound: BoundCalibrated, asked: list[StepLoad] = asked) -> Vector:
             return np.array([float(bound.step_seconds(load)) for load in asked])
 
-        found.append(terms(calibration, deployments[int(str(tp))], seconds))
+        found.append(terms(calibration, deployments[int(str(tp))], seconds, names))
         measured.append(chosen["step_s"].to_numpy(dtype=np.float64))
     return np.concatenate(found), np.concatenate(measured)
 

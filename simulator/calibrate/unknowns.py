@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -50,15 +50,19 @@ def folded(calibration: Calibration, deployment: Deployment) -> Calibration:
 
 
 def terms(
-    calibration: Calibration, deployment: Deployment, seconds: Callable[[BoundCalibrated], Vector]
+    calibration: Calibration,
+    deployment: Deployment,
+    seconds: Callable[[BoundCalibrated], Vector],
+    names: Sequence[str] = NUMBERS,
 ) -> Vector:
-    """Return what each number is multiplied with in some durations, shape (durations, numbers).
+    """Return what each number is multiplied with in some durations, shape (durations, names).
 
     Parameters
     ----------
     calibration : kernel numbers.
     deployment : what ran.
     seconds : works out the durations, s, shape (durations,), linear in the serving numbers.
+    names : the numbers in question.
     """
 
     def of(*numbers: float) -> Vector:
@@ -72,9 +76,11 @@ def terms(
     columns = [
         (of(*(s if n == at else 0.0 for n in NUMBERS)) - nothing) / s
         for at, s in zip(NUMBERS, SCALE, strict=True)
+        if at in names
     ]
-    # The traffic of the norms is no number of the fit; it counts as kernels.
-    columns[0] = columns[0] + nothing
+    # The traffic of the norms is no number of the fit; it counts as kernels, the first of the numbers.
+    if NUMBERS[0] in names:
+        columns[0] = columns[0] + nothing
     return np.stack(columns, axis=1)
 
 

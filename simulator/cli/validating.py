@@ -71,7 +71,8 @@ def _validated(
 
     measured = measured_runs()
     runs = select(measured, gpu=gpu, engine=engine, model=model)
-    alike = [run for run in measured if (run.gpu, run.engine) in {(one.gpu, one.engine) for one in runs}]
+    pairs = {(run.gpu, run.engine) for run in runs}
+    alike = [run for run in measured if (run.gpu, run.engine) in pairs]
     with ProgressBar(quiet=False) as progress:
         return validate(
             runs,

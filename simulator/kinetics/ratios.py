@@ -55,11 +55,18 @@ def phi(
     check_positive("ridge_flops_per_byte", ridge_flops_per_byte)
     check_word("variant", variant, Variant)
     _check_context(model, prompt_tokens + output_tokens)
-    d, r = model.kv_elements_per_token, model.query_heads_per_kv_head
-    attention = 2.0 * r * prompt_tokens * d + (r + ridge_flops_per_byte) * d * output_tokens
-    if variant == "corrected":
-        attention += ELEMENT_BYTES * ridge_flops_per_byte * prompt_tokens * d / trials
+    per_prompt, per_output = _attention_per_token(model, ridge_flops_per_byte, trials, variant)
+    attention = per_prompt * prompt_tokens + per_output * output_tokens
     return attention / (2.0 * model.active_parameters)
+
+
+def _attention_per_token(
+    model: KineticsModel, ridge_flops_per_byte: float, trials: int, variant: Variant
+) -> tuple[float, float]:
+    """Return the eFLOPs of attention that a prompt token and an output token add, by output token."""
+    d, r = model.kv_elements_per_token, model.query_heads_per_kv_head
+    reads = ELEMENT_BYTES * ridge_flops_per_byte * d / trials if variant == "corrected" else 0.0
+    return 2.0 * r * d + reads, (r + ridge_flops_per_byte) * d
 
 
 def phi_one_length(
@@ -92,8 +99,7 @@ def phi_one_length(
     check_whole("trials", trials, least=1)
     check_positive("ridge_flops_per_byte", ridge_flops_per_byte)
     check_word("variant", variant, Variant)
-    d, r, i = model.kv_elements_per_token, model.query_heads_per_kv_head, ridge_flops_per_byte
-    per_prompt_token = 2.0 * r * d + (ELEMENT_BYTES * i * d / trials if variant == "corrected" else 0.0)
+    per_prompt_token, per_output = _attention_per_token(model, ridge_flops_per_byte, trials, variant)
     left = 2.0 * model.active_parameters - per_prompt_token * prompt_tokens
     if left <= 0.0:
         most = int(2.0 * model.active_parameters / per_prompt_token)
@@ -102,7 +108,7 @@ def phi_one_length(
             f"parameters from the first token on; allowed: prompts up to {most} tokens"
         )
         raise SimulatorError(message)
-    length = left / ((r + i) * d)
+    length = left / per_output
     _check_context(model, prompt_tokens + length)
     return length
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, Literal
+from functools import partial
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -125,6 +126,18 @@ def _with_experts(serving: ServingFit, experts: ExpertsFit | None) -> ServingFit
     return serving.model_copy(update=ratios | {"step_s": told.step_s, "sequence_s": told.sequence_s})
 
 
+class _TimedAlone(NamedTuple):
+    """Times of all layers, s, attention aside: each product, all-reduces, and the traffic of the norms."""
+
+    products_s: tuple[float, ...]
+    allreduce_s: float
+    norms_s: float
+
+
+def _more(base_s: float, whole_s: float) -> float:
+    return max(0.0, whole_s - base_s)
+
+
 class BoundCalibrated:
     """`CalibratedLatency` of one deployment, with its per-token-count costs worked out once."""
 
@@ -152,7 +165,9 @@ class BoundCalibrated:
         running = self.experts.serving if self.experts else None
         self.experts_ratio = running.experts_ratio / running.kernel_ratio if running else 1.0
         self._attention_times = d.architecture.layers * self.serving.attention_ratio
+        self._launches_s = d.architecture.layers * self.serving.layer_s
         self._graph_batches = calibration.graph_batches
+        self._alone: dict[int, _TimedAlone] = {}
         self._by_batch: dict[int, float] = {}
         self._by_tokens: dict[tuple[int, int], float] = {}
         self._by_sampled: dict[int, float] = {}
@@ -259,25 +274,30 @@ class BoundCalibrated:
 
     def _batch_seconds(self, batch: int) -> float:
         """Return the time of all layers of a decode step, attention itself excepted, s."""
-        serving, operations = self.serving, layer_operations(self.deployment, batch)
-        products = sum(self._kernel_seconds(op, batch) for op in operations)
-        alone = serving.kernel_ratio * products + serving.allreduce_ratio * self._allreduce_s(batch)
-        entry = self._by_batch[batch] = alone + self._norms_s(batch) + self._launches_s()
+        serving, alone = self.serving, self._timed_alone(batch)
+        kernels = serving.kernel_ratio * sum(alone.products_s) + serving.allreduce_ratio * alone.allreduce_s
+        entry = self._by_batch[batch] = kernels + alone.norms_s + self._launches_s
         return entry
 
     def _prompt_seconds(self, batch: int, tokens: int) -> float:
         """Return what prompts add to `_batch_seconds` where `tokens` tokens are computed in all, s."""
-        positions = range(len(layer_operations(self.deployment, 1)))
-        products = sum(self._more(self._layer_operation(place), batch, tokens) for place in positions)
-        alone = products + self._more(self._allreduce_s, batch, tokens)
-        norms = self._more(self._norms_s, batch, tokens)
+        base, whole = self._timed_alone(batch), self._timed_alone(tokens)
+        # All-reduces of more tokens may take less.
+        products = sum(map(_more, base.products_s, whole.products_s))
+        alone = products + _more(base.allreduce_s, whole.allreduce_s)
+        norms = _more(base.norms_s, whole.norms_s)
         entry = self._by_tokens[batch, tokens] = self.serving.prompt_ratio * alone + norms
         return entry
 
-    @staticmethod
-    def _more(seconds: Callable[[int], float], batch: int, tokens: int) -> float:
-        """Return how much longer `tokens` tokens take than a batch; all-reduces may take less."""
-        return max(0.0, seconds(tokens) - seconds(batch))
+    def _timed_alone(self, tokens: int) -> _TimedAlone:
+        """Return what `tokens` tokens take before the ratios of a running engine; worked out once."""
+        found = self._alone.get(tokens)
+        if found is None:
+            operations = layer_operations(self.deployment, tokens)
+            products = tuple(self._kernel_seconds(op, tokens) for op in operations)
+            found = _TimedAlone(products, self._allreduce_s(tokens), self._norms_s(tokens))
+            self._alone[tokens] = found
+        return found
 
     def _sampling_seconds(self, sequences: int) -> float:
         """Return the time of the output head and of the host for `sequences` that sample, s."""
@@ -331,9 +351,6 @@ class BoundCalibrated:
     def _norms_s(self, tokens: int) -> float:
         return norms_operation(self.deployment, tokens).hbm_bytes / self.bytes_per_s
 
-    def _launches_s(self) -> float:
-        return self.deployment.architecture.layers * self.serving.layer_s
-
     def _host_s(self, sequences: int) -> float:
         return self.serving.step_s + self.serving.sequence_s * sequences
 
@@ -358,12 +375,12 @@ class BoundCalibrated:
         serving = self.serving
         seconds: dict[str, FloatVector] = {}
         for position, op in enumerate(layer_operations(self.deployment, 1)):
-            alone = self._layer_operation(position)
-            seconds[op.name] = running(alone, serving.kernel_ratio, serving.prompt_ratio)
+            product = partial(self._product_s, position)
+            seconds[op.name] = running(product, serving.kernel_ratio, serving.prompt_ratio)
         seconds["lm_head"] = steps * by_value(sampled, self._head_seconds)
         seconds["allreduce"] = running(self._allreduce_s, serving.allreduce_ratio, serving.prompt_ratio)
         seconds["norms"] = running(self._norms_s, 1.0, 1.0)
-        seconds["overhead"] = steps * self._launches_s() + steps * by_value(sampled, self._host_s)
+        seconds["overhead"] = steps * self._launches_s + steps * by_value(sampled, self._host_s)
         for name, alone_s in self._attention.parts(rows, batches).items():
             seconds[name] = self._attention_times * alone_s
         prompts = (rows.prefill_tokens, rows.prefill_attended_tokens, rows.prefill_read_tokens)
@@ -374,10 +391,8 @@ class BoundCalibrated:
         seconds["prefill_attention"] = np.array(prefills)
         return self._bounded(rows, seconds)
 
-    def _layer_operation(self, position: int) -> Callable[[int], float]:
-        return lambda tokens: self._kernel_seconds(
-            layer_operations(self.deployment, tokens)[position], tokens
-        )
+    def _product_s(self, position: int, tokens: int) -> float:
+        return self._timed_alone(tokens).products_s[position]
 
     def _bounded(self, rows: StepRows, seconds: dict[str, FloatVector]) -> dict[str, Part]:
         """Return the parts with the work and the peaks of the roofline beside their `seconds`."""

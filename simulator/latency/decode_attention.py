@@ -57,6 +57,7 @@ class BoundDecodeAttention:
         self._launch_s = fit.launch_s if fit else 0.0
         self._selection_launch_s = selection.launch_s if selection else self._launch_s
         self._split = calibration.split
+        self._thread_blocks = self._split.blocks if self._split else 1
         self._block_token_s = (
             token_bytes / deployment.kv_heads / self._split.block_bytes_per_s if self._split else 0.0
         )
@@ -93,15 +94,14 @@ class BoundDecodeAttention:
 
     def _block_numbers(self, sequences: int, batch: int) -> tuple[float, float]:
         """Return the time per token of the longest context, s, and the part of it that begins late."""
-        if self._split is None:
-            return 0.0, 0.0
-        blocks, heads = self._split.blocks, self._kv_heads
-        numbers = (
-            self._block_token_s / splits(blocks, batch * heads),
-            late_ratio(blocks, sequences * heads),
-        )
-        self._blocks[sequences, batch] = numbers
+        numbers = self._blocks[sequences, batch] = (self._longest_token_s(batch), self._late(sequences))
         return numbers
+
+    def _longest_token_s(self, batch: int) -> float:
+        return self._block_token_s / splits(self._thread_blocks, batch * self._kv_heads)
+
+    def _late(self, sequences: int) -> float:
+        return late_ratio(self._thread_blocks, sequences * self._kv_heads)
 
     def parts(self, rows: StepRows, batches: IntVector) -> dict[str, FloatVector]:
         """Return the time in one layer of recorded rows, s: ``attention`` and, with an index, ``selection``.
@@ -117,9 +117,8 @@ class BoundDecodeAttention:
         mean = rows.read_tokens / steps
         reading = self._balanced(mean, np.minimum(mean, self._slow_tokens), rows.decode_sequences)
         if self._split is not None:
-            blocks, heads = self._split.blocks, self._kv_heads
-            token_s = by_value(batches, lambda batch: self._block_token_s / splits(blocks, batch * heads))
-            late = by_value(rows.decode_sequences, lambda count: late_ratio(blocks, count * heads))
+            token_s = by_value(batches, self._longest_token_s)
+            late = by_value(rows.decode_sequences, self._late)
             reading = outlasting(reading, rows.longest_tokens / steps * token_s, late)
         found = {"attention": steps * decodes * (self._launch_s + reading)}
         if self._index_s:

@@ -93,7 +93,8 @@ def validate(
     progress : called with (predictions made, predictions in all).
     """
     trusts = Trust()
-    believed = [run for run in runs if trusts(run)]
+    judged = [(run, trusts(run)) for run in runs]
+    believed = [run for run, trusted in judged if trusted]
     asked = [_documents(run, without_model or {}) for run in believed]
     times = _simulated([text for texts in asked for text in texts.values()], workers, progress)
     predictions, infeasible, without = [], [], []
@@ -114,7 +115,7 @@ def validate(
     return Validation(
         predictions=tuple(predictions),
         columns=COLUMNS if peer is None else (*COLUMNS, PEER),
-        not_believable=tuple(run for run in runs if not trusts(run)),
+        not_believable=tuple(run for run, trusted in judged if not trusted),
         infeasible=tuple(infeasible),
         without_peer=tuple(without),
     )

@@ -13,12 +13,14 @@ import pandas as pd
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "property"))
+sys.path.insert(0, str(Path(__file__).parent))
 
 from deployments import architecture, gpu
+from plain_run import PLAIN
 
 from simulator.calibrate.operations import fit_experts
 from simulator.calibrate.routing import power_law_load
-from simulator.calibrate.runs import ServingRun, measured_runs
+from simulator.calibrate.runs import measured_runs
 from simulator.calibrate.serving import calibrate_experts, deployment_of, estimate
 from simulator.calibrate.steps import MeasuredStepsError, calibrate_steps, check_steps, read_steps
 from simulator.calibrate.tables import KernelTables, Timings
@@ -178,22 +180,7 @@ def test_runs_of_mixtures_are_read_by_their_rules(tmp_path: Path) -> None:
     assert [r.expert_parallel for r in found.values()] == [False, False, True]
 
 
-GPT_OSS = ServingRun(
-    row="a",
-    gpu="b200-sxm",
-    engine="vllm",
-    version="1",
-    model="gpt-oss-120b",
-    weight_dtype="bf16",
-    kv_dtype="bf16",
-    tp=1,
-    prompt_tokens=1024,
-    output_tokens=1024,
-    concurrency=16,
-    tpot_s=0.01,
-    ttft_s=0.1,
-    expert_dtype="mxfp4",
-)
+GPT_OSS = replace(PLAIN, model="gpt-oss-120b", expert_dtype="mxfp4")
 
 
 def test_serving_numbers_of_experts_are_found_and_those_of_dense_models_stay() -> None:

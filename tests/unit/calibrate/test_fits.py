@@ -12,8 +12,10 @@ import pandas as pd
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "property"))
+sys.path.insert(0, str(Path(__file__).parent))
 
 from deployments import architecture, gpu
+from plain_run import PLAIN
 
 from simulator.calibrate.fitting import Errors, rounded
 from simulator.calibrate.operations import (
@@ -144,23 +146,6 @@ def test_errors_are_told_by_size_and_by_sign() -> None:
     assert found is not None
     assert (found.rows, rounded(found.median_ratio), rounded(found.bias_ratio)) == (3, 0.1, 0.0)
     assert Errors.of(np.array([]), np.array([])) is None
-
-
-PLAIN = ServingRun(
-    row="a",
-    gpu="b200-sxm",
-    engine="vllm",
-    version="1",
-    model="qwen3-8b",
-    weight_dtype="bf16",
-    kv_dtype="bf16",
-    tp=1,
-    prompt_tokens=1024,
-    output_tokens=1024,
-    concurrency=16,
-    tpot_s=0.01,
-    ttft_s=0.1,
-)
 
 
 def test_serving_numbers_are_found_from_made_up_runs() -> None:
