@@ -23,6 +23,8 @@ class Operation:
     flops, hbm_bytes : over all repeats.
     shape : rows, inner and outer size of one matrix product; None for what is no plain product.
     repeats : how often it runs in a step (once per layer).
+    mean_work : FLOPs and bytes of the mean GPU, where the GPUs of a replica differ and `flops` and
+        `hbm_bytes` are those of the busiest, for which the others wait; None where all do the same.
     """
 
     name: str
@@ -30,6 +32,11 @@ class Operation:
     hbm_bytes: float
     shape: tuple[int, int, int] | None = None
     repeats: int = 1
+    mean_work: tuple[float, float] | None = None
+
+    def work(self, *, mean: bool) -> tuple[float, float]:
+        """Return (FLOPs, bytes) of the busiest GPU, or of the mean GPU."""
+        return self.mean_work if mean and self.mean_work is not None else (self.flops, self.hbm_bytes)
 
 
 def _linear(name: str, d: Deployment, *, tokens: int, size_in: int, size_out: int, repeats: int) -> Operation:
@@ -55,14 +62,15 @@ def _feed_forward(d: Deployment, tokens: int) -> list[Operation]:
     # Ranks hold a part of every expert, or whole experts: then the busiest one decides.
     ranks, parts = (d.tp, 1) if d.expert_parallel else (1, d.tp)
     expert_weights = 3 * a.hidden_size * e.ffn_size / parts
-    touched, routed = e.busiest_rank(tokens, ranks)
-    activations = routed * (2 * a.hidden_size + 3 * e.ffn_size / parts) * ACTIVATION_BYTES
-    experts = Operation(
-        "experts",
-        a.layers * 2.0 * routed * expert_weights,
-        a.layers * (touched * expert_weights * DTYPE_BYTES[d.expert_format] + activations),
-    )
-    return [router, experts]
+
+    def work(touched: float, routed: float) -> tuple[float, float]:
+        activations = routed * (2 * a.hidden_size + 3 * e.ffn_size / parts) * ACTIVATION_BYTES
+        weights = touched * expert_weights * DTYPE_BYTES[d.expert_format]
+        return a.layers * 2.0 * routed * expert_weights, a.layers * (weights + activations)
+
+    flops, hbm_bytes = work(*e.busiest_rank(tokens, ranks))
+    mean = work(e.expected_distinct_experts(tokens) / ranks, tokens * e.active / ranks)
+    return [router, Operation("experts", flops, hbm_bytes, mean_work=mean)]
 
 
 def layer_operations(d: Deployment, tokens: int) -> list[Operation]:

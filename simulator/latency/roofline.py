@@ -179,9 +179,11 @@ class BoundRoofline:
         """Return where the time of recorded steps went, by operation; the seconds sum to the steps'.
 
         Under ``max_of_sum`` a row's time is shared out by the resource that bounds it.  Rows of several
-        steps are treated as if one side of each maximum bounded all of them.
+        steps are treated as if one side of each maximum bounded all of them.  Time is that of the busiest
+        GPU; FLOPs and bytes are those of the mean GPU, so that all GPUs together do tp times as much.
         """
         work = self._work(rows)
+        mean_work = self._work(rows, mean=True) if self.deployment.expert_parallel else work
         combine = self.config.combine
         all_memory_s = sum(hbm_bytes / self.bytes_per_s for _, hbm_bytes, _ in work.values())
         memory_bound = all_memory_s > sum(flops / peak for flops, _, peak in work.values())
@@ -194,7 +196,7 @@ class BoundRoofline:
                 seconds = np.where(memory_bound, memory, compute)
             else:
                 seconds = compute + memory
-            parts[name] = Part(seconds, flops, hbm_bytes, peak, self.bytes_per_s)
+            parts[name] = Part(seconds, *mean_work[name], self.bytes_per_s)
         return parts | self._parts_apart(rows)
 
     def _parts_apart(self, rows: StepRows) -> dict[str, Part]:
@@ -214,8 +216,13 @@ class BoundRoofline:
             )
         }
 
-    def _work(self, rows: StepRows) -> dict[str, tuple[FloatVector, FloatVector, float]]:
-        """Return (FLOPs, bytes, peak) of every roofline operation, columns of shape (rows,)."""
+    def _work(
+        self, rows: StepRows, *, mean: bool = False
+    ) -> dict[str, tuple[FloatVector, FloatVector, float]]:
+        """Return (FLOPs, bytes, peak) of every roofline operation, columns of shape (rows,).
+
+        They are those of the busiest GPU of a replica, or of the `mean` one.
+        """
         tokens = rows.decode_sequences + rows.prefill_tokens
         sampled = rows.decode_sequences + rows.prefill_ends
         d, c = self.deployment, self.costs
@@ -227,9 +234,8 @@ class BoundRoofline:
             values, rows_of = np.unique(keys, return_inverse=True)
             tables = [operations(int(value)) for value in values]
             for same in zip(*tables, strict=True):
-                flops = np.array([operation.flops for operation in same])[rows_of] * steps
-                hbm_bytes = np.array([operation.hbm_bytes for operation in same])[rows_of] * steps
-                work[same[0].name] = (flops, hbm_bytes, self.peak_flops_per_s)
+                done = np.array([operation.work(mean=mean) for operation in same])[rows_of]
+                work[same[0].name] = (done[:, 0] * steps, done[:, 1] * steps, self.peak_flops_per_s)
         peak = self.attention_flops_per_s
         work["attention"] = (rows.attended_tokens * c.attended_flops, rows.read_tokens * c.read_bytes, peak)
         if c.index_bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from simulator.attention import (
     DenseAttention,
     SlidingWindowAttention,
 )
-from simulator.latency import Part, RooflineLatency, StepLoad
+from simulator.latency import CalibratedLatency, Part, RooflineLatency, StepLoad
 from simulator.latency.roofline import Combine
 
 ATTENTIONS = (DENSE, BlockTopKAttention(kv_budget_tokens=512), SlidingWindowAttention(window_tokens=300))
@@ -122,3 +123,20 @@ def test_under_perfect_overlap_every_part_is_charged_for_the_side_that_bounds_th
     parts = RooflineLatency(combine="max_of_sum").bind(deployment()).parts(rows_of([load]))
     output = parts["o"]
     assert output.seconds[0] == output.flops[0] / output.peak_flops_per_s
+
+
+@pytest.mark.parametrize("latency", [RooflineLatency(), CalibratedLatency()], ids=lambda kind: kind.kind)
+def test_whole_experts_count_what_all_gpus_do_and_wait_for_the_busiest(
+    latency: RooflineLatency | CalibratedLatency,
+) -> None:
+    load = decode_load(DENSE, [1000] * 7)
+    experts = {}
+    for whole in (False, True):
+        plan = replace(deployment("qwen3-30b-a3b", tp=4), expert_parallel=whole)
+        experts[whole] = latency.bind(plan).parts(rows_of([load]))["experts"]
+    assert experts[True].flops == pytest.approx(experts[False].flops)
+    assert experts[True].seconds > experts[False].seconds
+    weights = 48 * 3 * 2048 * 768 * 2
+    for part in experts.values():
+        assert part.hbm_bytes > weights * 128 * (1 - (1 - 8 / 128) ** 7) / 4
+        assert part.hbm_bytes < weights * 7 * 8
