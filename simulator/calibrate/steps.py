@@ -8,7 +8,6 @@ those of the shipped calibration. Whole batch sizes are held out to judge the fi
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -18,21 +17,14 @@ import pandas as pd
 
 from simulator.attention import AttentionWork
 from simulator.calibrate.fitting import CORNER, Errors, Vector, fitted, rounded
+from simulator.calibrate.step_files import COLUMNS, LONGEST, NEW, PROMPTS, TP, MeasuredStepsError
 from simulator.calibrate.unknowns import NUMBERS, UNIT, known_numbers, serving_of, solve, terms
 from simulator.deployment import Deployment
-from simulator.errors import SimulatorError, suggest
 from simulator.hardware import Calibration, Gpu
 from simulator.hardware.calibration import ServingFit, SplitFit
 from simulator.latency import RooflineLatency, StepLoad
 from simulator.latency.calibrated import BoundCalibrated
 
-COLUMNS: Final = ("sequences", "context_tokens", "step_s")
-TP: Final = "tp"
-LONGEST: Final = "longest_tokens"
-PROMPTS: Final = ("prefill_tokens", "prefill_sequences", "prefill_past_tokens")
-"""Prompt tokens computed in the step, of how many prompts, and how many of theirs were cached before."""
-
-NEW, MANY, PAST = PROMPTS
 ATTENTION: Final = "attention_ratio"
 FEWEST_STEPS: Final = 50
 FEWEST_BATCHES: Final = 5
@@ -44,12 +36,6 @@ FASTEST_RATIO: Final = 0.5
 SLOWEST_RATIO: Final = 200.0
 """Median step over its roofline time: outside of this the unit is not seconds."""
 
-MOST: Final = 1e9
-"""Larger counts, and steps longer than this in seconds, are no measurements."""
-
-MOST_FAULTS: Final = 10
-"""Faulty lines that are told of a column."""
-
 BLOCK_RATES: Final = np.geomspace(20e9, 1e12, 40)
 """Rates of one thread block that are tried, bytes/s."""
 
@@ -58,88 +44,6 @@ PRIOR: Final = 0.1
 
 MOST_FITTED: Final = 3000
 """Steps that a fit looks at, evenly spread over those it may see: neighbours tell nothing new."""
-
-
-class MeasuredStepsError(SimulatorError):
-    """A file of steps that cannot be used; says which lines or what is missing."""
-
-
-def read_steps(path: Path, *, tp: int = 1) -> pd.DataFrame:
-    """Return the steps in a CSV file with the columns `COLUMNS`; others are ignored but for these.
-
-    ``tp``: GPUs of the replica. ``longest_tokens``: tokens of the longest context; without it nothing is
-    learnt of unequal contexts. `PROMPTS`: all three or none; without them all steps are decode steps.
-
-    Parameters
-    ----------
-    path : the file.
-    tp : tensor-parallel GPUs, where the file has no column of them.
-
-    Raises
-    ------
-    MeasuredStepsError
-        If the file is no table, a column is missing, or a value is no positive number: all faults at once.
-    """
-    try:
-        rows = pd.read_csv(path, skip_blank_lines=False).dropna(how="all")
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        message = f"{path}: no table of steps: {error}"
-        raise MeasuredStepsError(message) from error
-    _check_heads(path)
-    needed = COLUMNS + (PROMPTS if any(name in rows for name in PROMPTS) else ())
-    missing = [name for name in needed if name not in rows]
-    if missing:
-        told = "; ".join(f"column {name!r} is missing, {suggest(name, rows.columns)}" for name in missing)
-        message = f"{path}:1: {told}"
-        raise MeasuredStepsError(message)
-    names = [*needed, *(name for name in (TP, LONGEST) if name in rows)]
-    numbers = pd.DataFrame({name: pd.to_numeric(rows[name], errors="coerce") for name in names})
-    faults = [
-        f"{path}:{rows.index[line] + 2}: {name}: {rows[name].iloc[line]} {what}"
-        for name in names
-        for what, bad in _wrong(numbers, name)
-        for line in np.flatnonzero(bad)[:MOST_FAULTS]
-    ]
-    if faults:
-        raise MeasuredStepsError("\n".join(faults))
-    absent: dict[str, float] = {TP: tp, **dict.fromkeys((LONGEST, *PROMPTS), 0)}
-    return numbers.assign(**{name: value for name, value in absent.items() if name not in numbers})
-
-
-def _check_heads(path: Path) -> None:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        heads = next(csv.reader(file))
-    twice = sorted({name for name in heads if heads.count(name) > 1})
-    if twice:
-        message = f"{path}:1: column {twice[0]!r} stands twice"
-        raise MeasuredStepsError(message)
-
-
-def _wrong(numbers: pd.DataFrame, name: str) -> list[tuple[str, pd.Series[bool]]]:
-    """Return what can be wrong with a column, and where it is."""
-    column, finite = numbers[name], np.isfinite(numbers[name])
-    prompts = numbers[NEW] > 0 if NEW in numbers else pd.Series(data=False, index=numbers.index)
-    least: Vector | float
-    if name in PROMPTS or name == LONGEST:
-        least, text = 0.0, "is no number from 0 on"
-    elif name == "step_s":
-        least, text = np.finfo(float).tiny, "is no positive number"
-    else:
-        # A step of prompts alone decodes nothing.
-        least, text = np.where(prompts & (name != TP), 0.0, 1.0), "is no number from 1 on"
-    found = [(text, ~(finite & (column >= least) & (column <= MOST)))]
-    if name != "step_s":
-        found.append(("is no whole number", finite & (column != np.floor(column))))
-    if name == LONGEST:
-        total = numbers["context_tokens"]
-        found.append(("tokens are more than context_tokens, those of all contexts together", column > total))
-        mean = total / numbers["sequences"].clip(lower=1)
-        found.append(("tokens are fewer than the contexts have on average", (column > 0) & (column < mean)))
-    if name == "context_tokens":
-        found.append(("tokens are fewer than the sequences", column < numbers["sequences"]))
-    if name == MANY:
-        found.append(("prompts cannot hold the prefill_tokens", prompts & (column < 1)))
-    return found
 
 
 def check_steps(steps: pd.DataFrame, deployments: Mapping[int, Deployment], path: Path) -> None:

@@ -22,7 +22,8 @@ from simulator.calibrate.operations import fit_experts
 from simulator.calibrate.routing import power_law_load
 from simulator.calibrate.runs import measured_runs
 from simulator.calibrate.serving import calibrate_experts, deployment_of, estimate
-from simulator.calibrate.steps import MeasuredStepsError, calibrate_steps, check_steps, read_steps
+from simulator.calibrate.step_files import MeasuredStepsError, read_steps
+from simulator.calibrate.steps import calibrate_steps, check_steps
 from simulator.calibrate.tables import KernelTables, Timings
 from simulator.hardware import Calibration
 from simulator.hardware.calibration import ExpertsServing, Fitted

@@ -14,16 +14,8 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "property"))
 from deployments import deployment
 
 from simulator.attention import AttentionWork
-from simulator.calibrate.steps import (
-    COLUMNS,
-    LONGEST,
-    PROMPTS,
-    MeasuredStepsError,
-    calibrate_steps,
-    check_steps,
-    loads,
-    read_steps,
-)
+from simulator.calibrate.step_files import COLUMNS, LONGEST, PROMPTS, MeasuredStepsError, read_steps
+from simulator.calibrate.steps import calibrate_steps, check_steps, loads
 from simulator.cli import main
 from simulator.hardware import Calibration, Gpu
 from simulator.latency import StepLoad
