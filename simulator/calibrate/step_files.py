@@ -87,7 +87,8 @@ def _text(path: Path) -> str:
     try:
         return text_in(path.read_bytes(), "A table of steps is a CSV")
     except (OSError, ValueError) as error:
-        message = f"{path}: no table of steps: {error}"
+        told = (isinstance(error, OSError) and error.strerror) or error
+        message = f"{path}: no table of steps: {told}"
         raise MeasuredStepsError(message) from error
 
 
