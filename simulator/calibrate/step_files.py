@@ -39,7 +39,7 @@ class MeasuredStepsError(SimulatorError):
     """A file of steps that cannot be used; says which lines or what is missing."""
 
 
-def read_steps(path: Path, *, tp: int = 1) -> pd.DataFrame:
+def read_steps(path: Path, *, tp: int | None = None) -> pd.DataFrame:
     """Return the steps in a CSV file with the columns `COLUMNS`; others are ignored but for these.
 
     ``tp``: GPUs of the replica. ``longest_tokens``: tokens of the longest context; without it nothing is
@@ -48,7 +48,7 @@ def read_steps(path: Path, *, tp: int = 1) -> pd.DataFrame:
     Parameters
     ----------
     path : the file.
-    tp : tensor-parallel GPUs, where the file has no column of them.
+    tp : tensor-parallel GPUs, where the file has no column of them; None: 1.
 
     Raises
     ------
@@ -68,6 +68,9 @@ def read_steps(path: Path, *, tp: int = 1) -> pd.DataFrame:
         told = "; ".join(f"column {name!r} is missing, {suggest(name, rows.columns)}" for name in missing)
         message = f"{path}:1: {told}"
         raise MeasuredStepsError(message)
+    if tp is not None and TP in rows:
+        message = f"{path}:1: column {TP!r} says the GPUs of each step; --tp {tp} is for files without it"
+        raise MeasuredStepsError(message)
     names = [*needed, *(name for name in (TP, LONGEST) if name in rows)]
     numbers = pd.DataFrame({name: pd.to_numeric(rows[name], errors="coerce") for name in names})
     faults = [
@@ -78,7 +81,7 @@ def read_steps(path: Path, *, tp: int = 1) -> pd.DataFrame:
     ]
     if faults:
         raise MeasuredStepsError("\n".join(faults))
-    absent: dict[str, float] = {TP: tp, **dict.fromkeys((LONGEST, *PROMPTS), 0)}
+    absent: dict[str, float] = {TP: tp or 1, **dict.fromkeys((LONGEST, *PROMPTS), 0)}
     return numbers.assign(**{name: value for name, value in absent.items() if name not in numbers})
 
 

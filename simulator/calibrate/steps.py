@@ -15,9 +15,10 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from simulator.attention import AttentionWork
+from simulator.attention import Attention, DenseAttention
 from simulator.calibrate.fitting import CORNER, Errors, Vector, fitted, rounded
 from simulator.calibrate.step_files import COLUMNS, LONGEST, NEW, PROMPTS, TP, MeasuredStepsError
+from simulator.calibrate.told_contexts import ToldContexts
 from simulator.calibrate.unknowns import NUMBERS, UNIT, known_numbers, serving_of, solve, terms
 from simulator.deployment import Deployment
 from simulator.hardware import Calibration, Gpu
@@ -61,13 +62,7 @@ def check_steps(steps: pd.DataFrame, deployments: Mapping[int, Deployment], path
         With what is missing, or with the factor by which the steps miss what the hardware can do.
     """
     faults = []
-    models = {deployment.architecture for deployment in deployments.values()}
-    faults += [
-        f"{a.name} has windows in some layers, of which sums of contexts do not tell what is read"
-        for a in models
-        if a.sliding is not None
-    ]
-    decodes = steps[(steps[NEW] == 0)]
+    decodes = steps[steps[NEW] == 0]
     batches = decodes["sequences"].nunique()
     mean = decodes["context_tokens"] / decodes["sequences"]
     if len(decodes) < FEWEST_STEPS:
@@ -94,26 +89,48 @@ def _over_bound(steps: pd.DataFrame, deployments: Mapping[int, Deployment]) -> l
     """Return measured over least durations, an array for each number of GPUs."""
     ratios = []
     for tp, rows in _thinned(steps).groupby(TP):
-        bound = RooflineLatency(layer_overhead_s=0.0).bind(deployments[int(str(tp))])
-        least = np.array([float(bound.step_seconds(load)) for load in loads(rows)])
+        deployment = deployments[int(str(tp))]
+        bound = RooflineLatency(layer_overhead_s=0.0).bind(deployment)
+        least = np.array([float(bound.step_seconds(load)) for load in loads(rows, deployment.attention)])
         ratios.append(rows["step_s"].to_numpy(dtype=np.float64) / least)
     return ratios
 
 
-def loads(steps: pd.DataFrame) -> list[StepLoad]:
+def loads(steps: pd.DataFrame, attention: Attention | None = None) -> list[StepLoad]:
     """Return what each step was asked for, as a latency model sees it.
 
-    Prompts that share a step are taken as equally long, and all of them as ending with it.
+    Contexts that share a step are taken as equally long but for the longest, where it is told; prompts that
+    share one too, and all of them as ending with it.
+
+    Parameters
+    ----------
+    steps : as `read_steps` returns.
+    attention : how the model attends; None: to all tokens.
     """
+    kind = attention or DenseAttention()
     columns = (steps[name].to_numpy(dtype=np.int64) for name in (*COLUMNS[:2], LONGEST, *PROMPTS))
     found = []
-    for count, context, longest, new, prompts, past in zip(*columns, strict=True):
-        work = AttentionWork(int(context), int(context), None, int(longest))
-        each = new / max(prompts, 1)
-        pairs = past * each + new * (each + 1) / 2
-        read = int(past + new) if new else 0
-        found.append(StepLoad(1, int(count), work, int(new), int(pairs), read, int(prompts)))
+    for numbers in zip(*columns, strict=True):
+        count, context, longest, new, prompts, past = map(int, numbers)
+        work = kind.step_work(ToldContexts(count, context, longest), 1)
+        told = work if longest else work._replace(longest_tokens=0)
+        pairs, read = _prompt_tokens(kind, new, prompts, past)
+        found.append(StepLoad(1, count, told, new, pairs, read, prompts))
     return found
+
+
+def _prompt_tokens(attention: Attention, new: int, prompts: int, past: int) -> tuple[int, int]:
+    """Return the query-key pairs of the prompts of a step, and the tokens that they read."""
+    if not new:
+        return 0, 0
+    many = max(prompts, 1)
+    # Parts of a token do not matter; sums of all prompts stay as they are told.
+    pairs = read = 0
+    for place in range(many):
+        held, computed = (total * (place + 1) // many - total * place // many for total in (past, new))
+        pairs += attention.prefill_attended_tokens(held, computed)
+        read += attention.prefill_read_tokens(held, computed)
+    return pairs, read
 
 
 def calibrate_steps(
@@ -196,12 +213,13 @@ def _rows(
     """Return the terms of the steps and their durations, s, ordered by the number of GPUs."""
     found, measured = [], []
     for tp, chosen in steps.sort_values(TP, kind="stable").groupby(TP):
-        asked = loads(chosen)
+        deployment = deployments[int(str(tp))]
+        asked = loads(chosen, deployment.attention)
 
         def seconds(bound: BoundCalibrated, asked: list[StepLoad] = asked) -> Vector:
             return np.array([float(bound.step_seconds(load)) for load in asked])
 
-        found.append(terms(calibration, deployments[int(str(tp))], seconds, names))
+        found.append(terms(calibration, deployment, seconds, names))
         measured.append(chosen["step_s"].to_numpy(dtype=np.float64))
     return np.concatenate(found), np.concatenate(measured)
 

@@ -68,7 +68,7 @@ def test_other_separators_than_commas_are_named(mark: str, word: str, tmp_path: 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (gzip.compress(HEAD.encode()), "is compressed by gzip; unpack it first"),
+        (gzip.compress(HEAD.encode(), mtime=0), "is compressed by gzip; unpack it first"),
         (
             b"PK\x03\x04\x00\xff",
             "is a ZIP archive or a spreadsheet (xlsx); unpack it, or save the sheet as CSV",
