@@ -16,13 +16,13 @@ import numpy as np
 import pandas as pd
 
 from simulator.attention import Attention, DenseAttention
-from simulator.calibrate.fitting import CORNER, Errors, Vector, fitted, rounded
+from simulator.calibrate.fitting import CORNER, Errors, Vector, at_bound, fitted, rounded
 from simulator.calibrate.step_files import COLUMNS, LONGEST, NEW, PROMPTS, TP, MeasuredStepsError
 from simulator.calibrate.told_contexts import ToldContexts
-from simulator.calibrate.unknowns import NUMBERS, UNIT, known_numbers, serving_of, solve, terms
+from simulator.calibrate.unknowns import NUMBERS, UNIT, ends, known_numbers, serving_of, solve, terms
 from simulator.deployment import Deployment
 from simulator.hardware import Calibration, Gpu
-from simulator.hardware.calibration import ServingFit, SplitFit
+from simulator.hardware.calibration import Fitted, ServingFit, SplitFit
 from simulator.latency import RooflineLatency, StepLoad
 from simulator.latency.calibrated import BoundCalibrated
 
@@ -172,12 +172,20 @@ def calibrate_steps(
     best, numbers, _ = min(tried, key=lambda one: one[2])
     rows, measured = _rows(best, deployments, unseen)
     by = fitted(source, len(seen), Errors.of(rows @ numbers, measured))
+    ended = by.model_copy(update={"at_bound": ends(numbers, known)})
     return best.model_copy(
         update={
-            "serving": serving_of(numbers, by),
-            "split": best.split.model_copy(update={"fitted": by}) if best.split else None,
+            "serving": serving_of(numbers, ended),
+            "split": _judged(best.split, by) if best.split else None,
         }
     )
+
+
+def _judged(split: SplitFit, by: Fitted) -> SplitFit:
+    """Return `split` with its provenance; the first and last rate that is tried are its bounds."""
+    rate, least, most = split.block_bytes_per_s, float(BLOCK_RATES[0]), float(BLOCK_RATES[-1])
+    ended = at_bound({"block_bytes_per_s": (rate, least, most)})
+    return split.model_copy(update={"fitted": by.model_copy(update={"at_bound": ended})})
 
 
 def _splits(gpu: Gpu, steps: pd.DataFrame) -> list[SplitFit | None]:

@@ -82,7 +82,8 @@ def calibrate(
     )
     for read in [*(bench or []), steps]:
         check_file(path, overwrite=overwrite, reads=read)
-    from simulator.calibrate.files import COLUMNS, table, to_json  # noqa: PLC0415 - help loads no simulator
+    from simulator.calibrate.bounds import own_bounds, table_bounds  # noqa: PLC0415 - help loads no simulator
+    from simulator.calibrate.files import COLUMNS, fits, table, to_json  # noqa: PLC0415 - as above
     from simulator.hardware import Gpu  # noqa: PLC0415 - as above
     from simulator.scenario.catalog import find  # noqa: PLC0415 - as above
     from simulator.scenario.loader import load_part  # noqa: PLC0415 - as above
@@ -95,6 +96,8 @@ def calibrate(
     else:
         calibration = _from_tables(profile, engine, serving=_plain(levels) != "kernel")
     typer.echo(aligned(table(calibration), columns=COLUMNS))
+    for line in own_bounds(calibration) if bench or steps else table_bounds(fits(calibration)):
+        say(f"warning: {line}")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, to_json(calibration))
     say(f"wrote {path}; use it as --set hardware.gpu.calibrations.{engine}={_as_given(path)}")

@@ -203,12 +203,14 @@ class BoundCalibrated:
                 "and the host takes no time."
             )
         by = c.serving.fitted
+        ends = f" At a bound of that fit, so not measured: {by.bounds_told()}." if by.at_bound else ""
         if by.median_error_ratio is None or by.p90_error_ratio is None:
-            return f"What a running engine adds was fitted to {by.table}; nothing was held out to judge it."
+            told = f"What a running engine adds was fitted to {by.table}; nothing was held out to judge it."
+            return told + ends
         return (
             f"On {by.held_out_rows} measurements of dense models that the fit has not seen ({by.table}), its "
             f"estimate was {by.median_error_ratio:.0%} off in the median and {by.p90_error_ratio:.0%} at the "
-            "90th percentile."
+            f"90th percentile.{ends}"
         )
 
     def _of_experts(self) -> list[str]:

@@ -70,7 +70,12 @@ def test_numbers_that_end_at_a_bound_are_told(kinesim: Kinesim) -> None:
     ]
     write(Path("a.json"), *map(vllm, runs))
     assert kinesim(*SERVER, "--from-bench", "a.json") == 0
-    assert "at the bound of what is allowed: sequence_s. Is it this GPU" in kinesim.out
+    assert (
+        "warning: sequence_s is 0.0002 s, the most that the fit allows (0 to 0.0002 s): not measured. "
+        "Measure many sequences with short contexts; or is it another GPU, engine, model or format?"
+    ) in kinesim.err
+    written = json.loads(Path("h100-sxm.vllm.json").read_text(encoding="utf-8"))
+    assert written["serving"]["fitted"]["at_bound"]["sequence_s"] == "most"
 
 
 def test_a_run_left_out_is_told_with_its_reason(kinesim: Kinesim) -> None:
