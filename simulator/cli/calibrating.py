@@ -98,8 +98,13 @@ def calibrate(
     typer.echo(aligned(table(calibration), columns=COLUMNS))
     for line in own_bounds(calibration) if bench or steps else table_bounds(fits(calibration)):
         say(f"warning: {line}")
+    _write(path, to_json(calibration), engine)
+
+
+def _write(path: Path, text: str, engine: str) -> None:
+    """Write a calibration and say how to use it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, to_json(calibration))
+    write_whole(path, text)
     say(f"wrote {path}; use it as --set hardware.gpu.calibrations.{engine}={_as_given(path)}")
 
 

@@ -57,6 +57,10 @@ class Fitted(FrozenModel):
         """
         return ", ".join(f"{name} ({end})" for name, end in self.at_bound.items())
 
+    def caveat(self) -> str:
+        """Return a sentence on numbers at a bound, to follow another one; empty where there are none."""
+        return f" At a bound of that fit, so not measured: {self.bounds_told()}." if self.at_bound else ""
+
 
 class GemmFit(FrozenModel):
     """A matrix product in one number format; see `simulator.hardware.forms.gemm_seconds`."""

@@ -179,7 +179,7 @@ class BoundCalibrated:
         found = [f"Steps take what was measured of {c.engine} on {c.gpu} ({c.source})."]
         if c.gpu != d.gpu.name:
             found.append(f"They were measured on {c.gpu} and are taken for {d.gpu.name}.")
-        found.append(self._of_serving())
+        found.append(self._of_serving() + self.serving.fitted.caveat())
         found += self._of_experts()
         missing = {
             "matrix products": self._gemm is None,
@@ -203,14 +203,12 @@ class BoundCalibrated:
                 "and the host takes no time."
             )
         by = c.serving.fitted
-        ends = f" At a bound of that fit, so not measured: {by.bounds_told()}." if by.at_bound else ""
         if by.median_error_ratio is None or by.p90_error_ratio is None:
-            told = f"What a running engine adds was fitted to {by.table}; nothing was held out to judge it."
-            return told + ends
+            return f"What a running engine adds was fitted to {by.table}; nothing was held out to judge it."
         return (
             f"On {by.held_out_rows} measurements of dense models that the fit has not seen ({by.table}), its "
             f"estimate was {by.median_error_ratio:.0%} off in the median and {by.p90_error_ratio:.0%} at the "
-            f"90th percentile.{ends}"
+            "90th percentile."
         )
 
     def _of_experts(self) -> list[str]:
