@@ -20,9 +20,10 @@ import numpy as np
 from simulator.calibrate.fitting import Errors, Mask, Vector, fit, fitted
 from simulator.calibrate.points import BenchError, Point, terms_of, unusable
 from simulator.calibrate.steps import HOLD_OUT_ONE_IN
-from simulator.calibrate.unknowns import BOUNDS, NUMBERS, UNIT, folded, serving_of, solve
+from simulator.calibrate.unknowns import NUMBERS, UNIT, ends, folded, serving_of, solve
 from simulator.deployment import Deployment
 from simulator.hardware import Calibration
+from simulator.hardware.calibration import Bound
 from simulator.latency.calibrated import KERNELS_ALONE
 
 PRIOR: Final = 0.1
@@ -81,7 +82,7 @@ class BenchFit:
     calibration : with the fitted serving numbers.
     rung : what was fitted.
     missing : what the next rung would have needed; empty on the last one.
-    bounded : numbers that, fitted on their own, end at a bound of what is allowed.
+    bounded : numbers that, fitted on their own, end at a bound, where that met the runs worse than `rung`.
     points : the runs.
     before_s, after_s : estimates of their time per token, by the shipped and by the fitted numbers.
     held_out : which of them the fit has not seen.
@@ -135,12 +136,13 @@ def calibrate_bench(
     misses = [_miss(terms[~out] @ numbers, measured[~out]) for numbers in solutions]
     chosen = max(place for place, miss in enumerate(misses) if miss <= misses[0])
     rung, numbers = ladder[chosen], solutions[chosen]
-    by = fitted(f"{source}; {rung.what}", len(seen), Errors.of(terms[out] @ numbers, measured[out]))
+    errors = Errors.of(terms[out] @ numbers, measured[out])
+    by = fitted(f"{source}; {rung.what}", len(seen), errors, _ends(rung, numbers))
     return BenchFit(
         calibration=calibration.model_copy(update={"serving": serving_of(numbers, by)}),
         rung=rung,
         missing=tuple(lacks(ladder[reached + 1], seen)) if reached + 1 < len(ladder) else (),
-        bounded=_bounded(ladder[reached], solutions[reached]),
+        bounded=tuple(_ends(ladder[reached], solutions[reached])) if chosen < reached else (),
         points=tuple(points),
         before_s=tuple((terms @ before).tolist()),
         after_s=tuple((terms @ numbers).tolist()),
@@ -203,13 +205,9 @@ def _miss(estimate: Vector, measured: Vector) -> float:
     return float(np.abs(np.log(estimate / measured)).mean())
 
 
-def _bounded(rung: Rung, numbers: Vector) -> tuple[str, ...]:
-    """Return which numbers of a rung end at a bound; a time of 0 is none, and a step may take any."""
-    return tuple(
-        name
-        for (name, (least, most)), number in zip(BOUNDS.items(), numbers, strict=True)
-        if name in rung.free - {"step_s"} and (number < 1.001 * least or number > 0.999 * most)
-    )
+def _ends(rung: Rung, numbers: Vector) -> dict[str, Bound]:
+    """Return which numbers that a rung fits on their own ended at a bound."""
+    return ends(numbers, set(NUMBERS) - rung.free)
 
 
 def _factor(estimate: Vector, measured: Vector, source: str) -> float:

@@ -13,13 +13,22 @@ COLUMNS = ("operation", "of", "rows", "held out", "median error", "90th percenti
 
 def to_json(calibration: Calibration) -> str:
     """Return the text of a calibration's file; equal calibrations give equal bytes."""
-    return json.dumps(calibration.model_dump(mode="json"), indent=1, allow_nan=False) + "\n"
+    values = _without_empty_bounds(calibration.model_dump(mode="json"))
+    return json.dumps(values, indent=1, allow_nan=False) + "\n"
+
+
+def _without_empty_bounds(value: object) -> object:
+    """Return the values of a file without the bounds that no number ended at, which most fits have."""
+    if isinstance(value, dict):
+        kept = {name: part for name, part in value.items() if part or name != "at_bound"}
+        return {name: _without_empty_bounds(part) for name, part in kept.items()}
+    return [_without_empty_bounds(part) for part in value] if isinstance(value, list) else value
 
 
 def table(calibration: Calibration) -> list[tuple[str, ...]]:
     """Return a row of `COLUMNS` for every operation that was fitted."""
     rows: list[tuple[str, ...]] = [
-        (name, of, *_fitted(fit), numbers) for name, of, fit, numbers in _fits(calibration)
+        (name, of, *_fitted(fit), _with_bounds(numbers, fit)) for name, of, fit, numbers in _fits(calibration)
     ]
     if calibration.serving is not None:
         s = calibration.serving
@@ -28,8 +37,18 @@ def table(calibration: Calibration) -> list[tuple[str, ...]]:
             f"{s.allreduce_ratio:.3g}, with prompts x {s.prompt_ratio:.3g}, layer {s.layer_s:.3g} s, "
             f"step {s.step_s:.3g} s, sequence {s.sequence_s:.3g} s"
         )
-        rows.append(("serving", "", *_fitted(s.fitted), numbers))
+        rows.append(("serving", "", *_fitted(s.fitted), _with_bounds(numbers, s.fitted)))
     return rows
+
+
+def fits(calibration: Calibration) -> list[tuple[str, str, Fitted]]:
+    """Return the provenance of every fit: operation, what of it, and where it comes from."""
+    found = [(name, of, fit) for name, of, fit, _ in _fits(calibration)]
+    return [*found, ("serving", "", calibration.serving.fitted)] if calibration.serving else found
+
+
+def _with_bounds(numbers: str, fit: Fitted) -> str:
+    return f"{numbers}; at a bound: {fit.bounds_told()}" if fit.at_bound else numbers
 
 
 def _fitted(fit: Fitted | None) -> tuple[str, str, str, str]:
@@ -63,7 +82,10 @@ def _fits(c: Calibration) -> Iterator[tuple[str, str, Fitted, str]]:
         )
         yield "prefill attention", dtype, prefill.fitted, numbers
     for reduce in c.allreduce:
-        yield "all-reduce", f"{reduce.gpus} GPUs", reduce.fitted, f"{len(reduce.knots)} points"
+        numbers = (
+            f"{len(reduce.knots)} points, all in use: the error is of every second, between its neighbours"
+        )
+        yield "all-reduce", f"{reduce.gpus} GPUs", reduce.fitted, numbers
     if c.selection is not None:
         numbers = f"gather {c.selection.gather_ratio:.3g}, scan {c.selection.scan_ratio:.3g}"
         yield "block top-k", "bf16", c.selection.fitted, numbers

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.hardware.calibration import Fitted
+from simulator.hardware.calibration import Bound, Fitted
 
 Vector = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
 
 CORNER: Final = 0.05
 """Relative error up to which a row counts by its square; beyond, outliers count by their size."""
+
+NEAR: Final = 1e-3
+"""Part of a bound within which a number is at it: solvers stop a little before."""
 
 DIGITS: Final = 4
 """Significant digits that are kept: more would be noise, and would differ between machines."""
@@ -92,6 +95,7 @@ def fit_and_judge(
     starts: Sequence[Sequence[float]],
     lower: Sequence[float],
     upper: Sequence[float],
+    names: Sequence[str],
 ) -> tuple[tuple[float, ...], float, Fitted]:
     """Return the numbers fitted to the rows not held `out`, the cost, and the error on those that are.
 
@@ -102,10 +106,12 @@ def fit_and_judge(
     out : which rows the fit must not see.
     source : table behind the rows.
     starts, lower, upper : as in `fit`.
+    names : what the numbers are called; more than there are numbers are ignored.
     """
     numbers, cost = fit(lambda x: predict(x, ~out), measured[~out], starts=starts, lower=lower, upper=upper)
     errors = Errors.of(predict(np.array(numbers), out), measured[out])
-    return numbers, cost, fitted(source, int((~out).sum()), errors)
+    ended = at_bound(dict(zip(names, zip(numbers, lower, upper, strict=True), strict=False)))
+    return numbers, cost, fitted(source, int((~out).sum()), errors, ended)
 
 
 def rounded(number: float) -> float:
@@ -119,12 +125,36 @@ def rounded(number: float) -> float:
     return float(f"{number:.{DIGITS - 1}e}")
 
 
-def fitted(source: str, train_rows: int, errors: Errors | None) -> Fitted:
-    """Return the provenance of a fit."""
+def at_bound(found: Mapping[str, tuple[float, float, float]]) -> dict[str, Bound]:
+    """Return which numbers ended at a bound, and at which.
+
+    Parameters
+    ----------
+    found : number, least and most by name; of positive numbers.
+
+    Examples
+    --------
+    >>> at_bound({"a": (0.75, 0.75, 3.0), "b": (1.0, 0.75, 3.0), "c": (2.999, 0.75, 3.0)})
+    {'a': 'least', 'c': 'most'}
+    """
+    ends: dict[str, Bound] = {}
+    for name, (number, least, most) in found.items():
+        if number <= least * (1.0 + NEAR):
+            ends[name] = "least"
+        elif number >= most * (1.0 - NEAR):
+            ends[name] = "most"
+    return ends
+
+
+def fitted(
+    source: str, train_rows: int, errors: Errors | None, ended: Mapping[str, Bound] | None = None
+) -> Fitted:
+    """Return the provenance of a fit; `ended`: numbers at a bound."""
     return Fitted(
         table=source,
         rows=train_rows,
         held_out_rows=errors.rows if errors else 0,
         median_error_ratio=rounded(errors.median_ratio) if errors else None,
         p90_error_ratio=rounded(errors.p90_ratio) if errors else None,
+        at_bound=dict(ended or {}),
     )

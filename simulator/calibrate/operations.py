@@ -58,8 +58,9 @@ DECODE_BOUNDS: Final[dict[str, Any]] = {
     "starts": ((1e-5, 0.85, 0.8, 1e-8),),
     "lower": (1e-7, 0.05, 0.05, 1e-12),
     "upper": (1e-4, 1.2, 10.0, 1e-6),
+    "names": ("launch_s", "memory_ratio", "small_ratio", "sequence_head_s"),
 }
-DECODE_NUMBERS: Final = ("launch_s", "memory_ratio", "small_ratio", "sequence_head_s")
+DECODE_NUMBERS: Final = DECODE_BOUNDS["names"]
 PREFILL_NUMBERS: Final = ("launch_s", "compute_ratio", "token_head_s")
 EXPERTS_NUMBERS: Final = (
     "launch_s",
@@ -75,8 +76,13 @@ EXPERTS_BOUNDS: Final[dict[str, Any]] = {
     "starts": ((2e-5, 0.5, 0.8, 2.0, 16.0, 32.0, 1e-12, 1e-8),),
     "lower": (1e-7, 0.01, 0.05, 1.0, 0.1, 0.1, 1e-16, 1e-13),
     "upper": (1e-3, 2.0, 1.2, 20.0, 500.0, 2000.0, 1e-9, 5e-6),
+    "names": EXPERTS_NUMBERS,
 }
 """What the fitted numbers are called, in the order of the fits."""
+
+SMALLEST_JUDGED_BYTES: Final = 8 * 1024
+LARGEST_JUDGED_BYTES: Final = 16 * 1024**2
+"""Messages by which the lines between the points of all-reduces are judged: those of decode steps."""
 
 FEWEST_EXPERTS: Final = 16
 MOST_RANKS: Final = 8
@@ -126,6 +132,7 @@ def fit_gemm(timings: Timings, dtype: Dtype, gpu: Gpu) -> GemmFit | None:
         starts=starts,
         lower=[1e-7, 0.02, 0.02, 1.0, 1e-14, *([0.01] if converts else [])],
         upper=[1e-4, 2.0, 2.0, 20.0, 1e-8, *([20.0] if converts else [])],
+        names=GEMM_NUMBERS,
     )
     named = dict(zip(GEMM_NUMBERS, numbers, strict=False))
     return GemmFit.model_validate(named | {"element_bytes": ELEMENT_BYTES[dtype], "fitted": fitted_by})
@@ -199,6 +206,7 @@ def fit_prefill_attention(timings: Timings, dtype: Dtype, gpu: Gpu) -> PrefillAt
         starts=[[1e-5, 0.5, 1e-10]],
         lower=[1e-7, 0.01, 1e-14],
         upper=[1e-3, 2.0, 1e-7],
+        names=PREFILL_NUMBERS,
     )
     named = dict(zip(PREFILL_NUMBERS, numbers, strict=False))
     return PrefillAttentionFit.model_validate(named | {"fitted": fitted_by})
@@ -209,19 +217,47 @@ def fit_allreduce(timings: Timings, gpus: int) -> AllreduceFit | None:
 
     Notes
     -----
-    Held out: every second size between 8 KiB and 16 MiB, predicted from its neighbours; all points ship.
+    All points ship but lone peaks (`lone_peaks`), so none is held out. The error is that of reading every
+    second size between 8 KiB and 16 MiB off its neighbours: it judges what lies between points.
     """
     rows = timings.rows[timings.rows["gpus"] == gpus].sort_values("message_bytes")
     if len(rows) < 4:  # noqa: PLR2004 - two points to join and two to judge
         return None
     size, seconds = _columns(rows, "message_bytes", "seconds")
-    knots = tuple((float(x), rounded(float(y))) for x, y in zip(size, seconds, strict=True))
-    judged = np.arange(1, len(size) - 1, 2)
-    judged = judged[(size[judged] >= 8 * 1024) & (size[judged] <= 16 * 1024**2)]
-    others = tuple(knot for place, knot in enumerate(knots) if place not in set(judged.tolist()))
-    predicted = np.asarray(interpolate_log(size[judged], others))
+    kept = ~lone_peaks(size, seconds)
+    judged = np.zeros(len(size), dtype=np.bool_)
+    judged[1:-1:2] = True
+    judged &= (size >= SMALLEST_JUDGED_BYTES) & (size <= LARGEST_JUDGED_BYTES)
+    predicted = np.asarray(interpolate_log(size[judged], _knots(size, seconds, kept & ~judged)))
     errors = Errors.of(predicted, seconds[judged])
-    return AllreduceFit(gpus=gpus, knots=knots, fitted=fitted(timings.source, len(others), errors))
+    by = fitted(timings.source, int(kept.sum()), errors).model_copy(update={"held_out_rows": 0})
+    return AllreduceFit(gpus=gpus, knots=_knots(size, seconds, kept), fitted=by)
+
+
+def lone_peaks(size: Vector, seconds: Vector) -> Mask:
+    """Return which points cannot be times of an all-reduce beside their neighbours.
+
+    One algorithm takes at most twice as long for a message twice as long. A point beyond that over the
+    smaller message, and as far above the larger one, would take two switches of algorithm around one size.
+
+    Parameters
+    ----------
+    size : messages, bytes, ascending.
+    seconds : their times, s.
+
+    Examples
+    --------
+    >>> lone_peaks(np.array([1.0, 2.0, 4.0]), np.array([3.3, 38.0, 3.5])).tolist()
+    [False, True, False]
+    """
+    found = np.zeros(len(size), dtype=np.bool_)
+    middle, below, above = seconds[1:-1], seconds[:-2], seconds[2:]
+    found[1:-1] = (middle > below * size[1:-1] / size[:-2]) & (middle > above * size[2:] / size[1:-1])
+    return found
+
+
+def _knots(size: Vector, seconds: Vector, kept: Mask) -> tuple[tuple[float, float], ...]:
+    return tuple((float(x), rounded(float(y))) for x, y in zip(size[kept], seconds[kept], strict=True))
 
 
 def fit_selection(timings: Timings, dense: DecodeAttentionFit, gpu: Gpu) -> SelectionFit | None:
@@ -259,6 +295,7 @@ def fit_selection(timings: Timings, dense: DecodeAttentionFit, gpu: Gpu) -> Sele
         starts=[[0.4, 0.4, 1e-6]],
         lower=[0.02, 0.02, 1e-9],
         upper=[5.0, 5.0, 1e-4],
+        names=("gather_ratio", "scan_ratio", "launch_s"),
     )
     return SelectionFit(
         gather_ratio=numbers[0],

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from simulator.attention import AttentionWork
 from simulator.calibrate.fitting import Vector
 from simulator.calibrate.runs import LONGEST_TTFT_S, ServingRun, believable
 from simulator.calibrate.serving import estimate_terms
 from simulator.calibrate.steps import FASTEST_RATIO, SLOWEST_RATIO
+from simulator.calibrate.told_contexts import ToldContexts
 from simulator.deployment import Deployment
 from simulator.errors import SimulatorError
 from simulator.hardware import Calibration
@@ -124,7 +124,8 @@ def check_points(points: Sequence[Point], deployment: Deployment) -> None:
     for point in points:
         sequences = max(1, round(point.in_flight.value))
         context = max(1, round(sequences * point.context_tokens))
-        least = float(bound.step_seconds(StepLoad(1, sequences, AttentionWork(context, context))))
+        work = deployment.attention.step_work(ToldContexts(sequences, context), 1)
+        least = float(bound.step_seconds(StepLoad(1, sequences, work)))
         ratio = point.token.value / least
         if not FASTEST_RATIO <= ratio <= SLOWEST_RATIO:
             faults.append(
@@ -180,4 +181,6 @@ def _serving_run(point: Point, deployment: Deployment, concurrency: int) -> Serv
         concurrency=concurrency,
         tpot_s=point.token.value,
         ttft_s=point.first_token_s,
+        expert_dtype=deployment.expert_dtype,
+        expert_parallel=deployment.expert_parallel,
     )

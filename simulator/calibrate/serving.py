@@ -16,7 +16,7 @@ import numpy as np
 from simulator.attention import AttentionWork, ContextArray
 from simulator.calibrate.fitting import Errors, Mask, Vector, fit_and_judge, fitted
 from simulator.calibrate.runs import ServingRun, believable, measured_runs, of
-from simulator.calibrate.unknowns import NOTHING, NUMBERS, UNIT, known_numbers, serving_of, solve, terms
+from simulator.calibrate.unknowns import NOTHING, NUMBERS, UNIT, ends, known_numbers, serving_of, solve, terms
 from simulator.deployment import Deployment, own_attention
 from simulator.hardware import Calibration, Gpu
 from simulator.hardware.calibration import ExpertsServing
@@ -38,6 +38,7 @@ EXPERTS_SERVING_BOUNDS: Final[dict[str, Any]] = {
     "starts": ((0.8, 1.0, 1e-3, 1e-5),),
     "lower": (0.6, 0.8, 1e-9, 1e-9),
     "upper": (4.0, 1.5, 2e-2, 2e-4),
+    "names": EXPERTS_SERVING_NUMBERS,
 }
 """What the serving numbers of experts are called, in the order of the fit, and their bounds; which of them
 are fitted was chosen by cross-validation on the runs that fits may see. Below the least ratios products
@@ -108,7 +109,7 @@ def _fitted(
     others, other_measured = measured_by(unseen)
     errors = Errors.of(others @ numbers, other_measured)
     source = f"systems/silicon_sample.csv, {calibration.gpu}, {calibration.engine}"
-    serving = serving_of(numbers, fitted(source, len(seen), errors))
+    serving = serving_of(numbers, fitted(source, len(seen), errors, ends(numbers, known)))
     return calibration.model_copy(update={"serving": serving})
 
 

@@ -8,7 +8,6 @@ those of the shipped calibration. Whole batch sizes are held out to judge the fi
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -16,23 +15,17 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from simulator.attention import AttentionWork
-from simulator.calibrate.fitting import CORNER, Errors, Vector, fitted, rounded
-from simulator.calibrate.unknowns import NUMBERS, UNIT, known_numbers, serving_of, solve, terms
+from simulator.attention import Attention, DenseAttention
+from simulator.calibrate.fitting import CORNER, Errors, Vector, at_bound, fitted, rounded
+from simulator.calibrate.step_files import COLUMNS, LONGEST, NEW, PROMPTS, TP, MeasuredStepsError
+from simulator.calibrate.told_contexts import ToldContexts
+from simulator.calibrate.unknowns import NUMBERS, UNIT, ends, known_numbers, serving_of, solve, terms
 from simulator.deployment import Deployment
-from simulator.errors import SimulatorError, suggest
 from simulator.hardware import Calibration, Gpu
-from simulator.hardware.calibration import ServingFit, SplitFit
+from simulator.hardware.calibration import Fitted, ServingFit, SplitFit
 from simulator.latency import RooflineLatency, StepLoad
 from simulator.latency.calibrated import BoundCalibrated
 
-COLUMNS: Final = ("sequences", "context_tokens", "step_s")
-TP: Final = "tp"
-LONGEST: Final = "longest_tokens"
-PROMPTS: Final = ("prefill_tokens", "prefill_sequences", "prefill_past_tokens")
-"""Prompt tokens computed in the step, of how many prompts, and how many of theirs were cached before."""
-
-NEW, MANY, PAST = PROMPTS
 ATTENTION: Final = "attention_ratio"
 FEWEST_STEPS: Final = 50
 FEWEST_BATCHES: Final = 5
@@ -44,12 +37,6 @@ FASTEST_RATIO: Final = 0.5
 SLOWEST_RATIO: Final = 200.0
 """Median step over its roofline time: outside of this the unit is not seconds."""
 
-MOST: Final = 1e9
-"""Larger counts, and steps longer than this in seconds, are no measurements."""
-
-MOST_FAULTS: Final = 10
-"""Faulty lines that are told of a column."""
-
 BLOCK_RATES: Final = np.geomspace(20e9, 1e12, 40)
 """Rates of one thread block that are tried, bytes/s."""
 
@@ -58,88 +45,6 @@ PRIOR: Final = 0.1
 
 MOST_FITTED: Final = 3000
 """Steps that a fit looks at, evenly spread over those it may see: neighbours tell nothing new."""
-
-
-class MeasuredStepsError(SimulatorError):
-    """A file of steps that cannot be used; says which lines or what is missing."""
-
-
-def read_steps(path: Path, *, tp: int = 1) -> pd.DataFrame:
-    """Return the steps in a CSV file with the columns `COLUMNS`; others are ignored but for these.
-
-    ``tp``: GPUs of the replica. ``longest_tokens``: tokens of the longest context; without it nothing is
-    learnt of unequal contexts. `PROMPTS`: all three or none; without them all steps are decode steps.
-
-    Parameters
-    ----------
-    path : the file.
-    tp : tensor-parallel GPUs, where the file has no column of them.
-
-    Raises
-    ------
-    MeasuredStepsError
-        If the file is no table, a column is missing, or a value is no positive number: all faults at once.
-    """
-    try:
-        rows = pd.read_csv(path, skip_blank_lines=False).dropna(how="all")
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        message = f"{path}: no table of steps: {error}"
-        raise MeasuredStepsError(message) from error
-    _check_heads(path)
-    needed = COLUMNS + (PROMPTS if any(name in rows for name in PROMPTS) else ())
-    missing = [name for name in needed if name not in rows]
-    if missing:
-        told = "; ".join(f"column {name!r} is missing, {suggest(name, rows.columns)}" for name in missing)
-        message = f"{path}:1: {told}"
-        raise MeasuredStepsError(message)
-    names = [*needed, *(name for name in (TP, LONGEST) if name in rows)]
-    numbers = pd.DataFrame({name: pd.to_numeric(rows[name], errors="coerce") for name in names})
-    faults = [
-        f"{path}:{rows.index[line] + 2}: {name}: {rows[name].iloc[line]} {what}"
-        for name in names
-        for what, bad in _wrong(numbers, name)
-        for line in np.flatnonzero(bad)[:MOST_FAULTS]
-    ]
-    if faults:
-        raise MeasuredStepsError("\n".join(faults))
-    absent: dict[str, float] = {TP: tp, **dict.fromkeys((LONGEST, *PROMPTS), 0)}
-    return numbers.assign(**{name: value for name, value in absent.items() if name not in numbers})
-
-
-def _check_heads(path: Path) -> None:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        heads = next(csv.reader(file))
-    twice = sorted({name for name in heads if heads.count(name) > 1})
-    if twice:
-        message = f"{path}:1: column {twice[0]!r} stands twice"
-        raise MeasuredStepsError(message)
-
-
-def _wrong(numbers: pd.DataFrame, name: str) -> list[tuple[str, pd.Series[bool]]]:
-    """Return what can be wrong with a column, and where it is."""
-    column, finite = numbers[name], np.isfinite(numbers[name])
-    prompts = numbers[NEW] > 0 if NEW in numbers else pd.Series(data=False, index=numbers.index)
-    least: Vector | float
-    if name in PROMPTS or name == LONGEST:
-        least, text = 0.0, "is no number from 0 on"
-    elif name == "step_s":
-        least, text = np.finfo(float).tiny, "is no positive number"
-    else:
-        # A step of prompts alone decodes nothing.
-        least, text = np.where(prompts & (name != TP), 0.0, 1.0), "is no number from 1 on"
-    found = [(text, ~(finite & (column >= least) & (column <= MOST)))]
-    if name != "step_s":
-        found.append(("is no whole number", finite & (column != np.floor(column))))
-    if name == LONGEST:
-        total = numbers["context_tokens"]
-        found.append(("tokens are more than context_tokens, those of all contexts together", column > total))
-        mean = total / numbers["sequences"].clip(lower=1)
-        found.append(("tokens are fewer than the contexts have on average", (column > 0) & (column < mean)))
-    if name == "context_tokens":
-        found.append(("tokens are fewer than the sequences", column < numbers["sequences"]))
-    if name == MANY:
-        found.append(("prompts cannot hold the prefill_tokens", prompts & (column < 1)))
-    return found
 
 
 def check_steps(steps: pd.DataFrame, deployments: Mapping[int, Deployment], path: Path) -> None:
@@ -157,13 +62,7 @@ def check_steps(steps: pd.DataFrame, deployments: Mapping[int, Deployment], path
         With what is missing, or with the factor by which the steps miss what the hardware can do.
     """
     faults = []
-    models = {deployment.architecture for deployment in deployments.values()}
-    faults += [
-        f"{a.name} has windows in some layers, of which sums of contexts do not tell what is read"
-        for a in models
-        if a.sliding is not None
-    ]
-    decodes = steps[(steps[NEW] == 0)]
+    decodes = steps[steps[NEW] == 0]
     batches = decodes["sequences"].nunique()
     mean = decodes["context_tokens"] / decodes["sequences"]
     if len(decodes) < FEWEST_STEPS:
@@ -190,26 +89,48 @@ def _over_bound(steps: pd.DataFrame, deployments: Mapping[int, Deployment]) -> l
     """Return measured over least durations, an array for each number of GPUs."""
     ratios = []
     for tp, rows in _thinned(steps).groupby(TP):
-        bound = RooflineLatency(layer_overhead_s=0.0).bind(deployments[int(str(tp))])
-        least = np.array([float(bound.step_seconds(load)) for load in loads(rows)])
+        deployment = deployments[int(str(tp))]
+        bound = RooflineLatency(layer_overhead_s=0.0).bind(deployment)
+        least = np.array([float(bound.step_seconds(load)) for load in loads(rows, deployment.attention)])
         ratios.append(rows["step_s"].to_numpy(dtype=np.float64) / least)
     return ratios
 
 
-def loads(steps: pd.DataFrame) -> list[StepLoad]:
+def loads(steps: pd.DataFrame, attention: Attention | None = None) -> list[StepLoad]:
     """Return what each step was asked for, as a latency model sees it.
 
-    Prompts that share a step are taken as equally long, and all of them as ending with it.
+    Contexts that share a step are taken as equally long but for the longest, where it is told; prompts that
+    share one too, and all of them as ending with it.
+
+    Parameters
+    ----------
+    steps : as `read_steps` returns.
+    attention : how the model attends; None: to all tokens.
     """
+    kind = attention or DenseAttention()
     columns = (steps[name].to_numpy(dtype=np.int64) for name in (*COLUMNS[:2], LONGEST, *PROMPTS))
     found = []
-    for count, context, longest, new, prompts, past in zip(*columns, strict=True):
-        work = AttentionWork(int(context), int(context), None, int(longest))
-        each = new / max(prompts, 1)
-        pairs = past * each + new * (each + 1) / 2
-        read = int(past + new) if new else 0
-        found.append(StepLoad(1, int(count), work, int(new), int(pairs), read, int(prompts)))
+    for numbers in zip(*columns, strict=True):
+        count, context, longest, new, prompts, past = map(int, numbers)
+        work = kind.step_work(ToldContexts(count, context, longest), 1)
+        told = work if longest else work._replace(longest_tokens=0)
+        pairs, read = _prompt_tokens(kind, new, prompts, past)
+        found.append(StepLoad(1, count, told, new, pairs, read, prompts))
     return found
+
+
+def _prompt_tokens(attention: Attention, new: int, prompts: int, past: int) -> tuple[int, int]:
+    """Return the query-key pairs of the prompts of a step, and the tokens that they read."""
+    if not new:
+        return 0, 0
+    many = max(prompts, 1)
+    # Parts of a token do not matter; sums of all prompts stay as they are told.
+    pairs = read = 0
+    for place in range(many):
+        held, computed = (total * (place + 1) // many - total * place // many for total in (past, new))
+        pairs += attention.prefill_attended_tokens(held, computed)
+        read += attention.prefill_read_tokens(held, computed)
+    return pairs, read
 
 
 def calibrate_steps(
@@ -251,12 +172,20 @@ def calibrate_steps(
     best, numbers, _ = min(tried, key=lambda one: one[2])
     rows, measured = _rows(best, deployments, unseen)
     by = fitted(source, len(seen), Errors.of(rows @ numbers, measured))
+    ended = by.model_copy(update={"at_bound": ends(numbers, known)})
     return best.model_copy(
         update={
-            "serving": serving_of(numbers, by),
-            "split": best.split.model_copy(update={"fitted": by}) if best.split else None,
+            "serving": serving_of(numbers, ended),
+            "split": _judged(best.split, by) if best.split else None,
         }
     )
+
+
+def _judged(split: SplitFit, by: Fitted) -> SplitFit:
+    """Return `split` with its provenance; the first and last rate that is tried are its bounds."""
+    rate, least, most = split.block_bytes_per_s, float(BLOCK_RATES[0]), float(BLOCK_RATES[-1])
+    ended = at_bound({"block_bytes_per_s": (rate, least, most)})
+    return split.model_copy(update={"fitted": by.model_copy(update={"at_bound": ended})})
 
 
 def _splits(gpu: Gpu, steps: pd.DataFrame) -> list[SplitFit | None]:
@@ -292,12 +221,13 @@ def _rows(
     """Return the terms of the steps and their durations, s, ordered by the number of GPUs."""
     found, measured = [], []
     for tp, chosen in steps.sort_values(TP, kind="stable").groupby(TP):
-        asked = loads(chosen)
+        deployment = deployments[int(str(tp))]
+        asked = loads(chosen, deployment.attention)
 
         def seconds(bound: BoundCalibrated, asked: list[StepLoad] = asked) -> Vector:
             return np.array([float(bound.step_seconds(load)) for load in asked])
 
-        found.append(terms(calibration, deployments[int(str(tp))], seconds, names))
+        found.append(terms(calibration, deployment, seconds, names))
         measured.append(chosen["step_s"].to_numpy(dtype=np.float64))
     return np.concatenate(found), np.concatenate(measured)
 

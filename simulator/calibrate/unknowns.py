@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from simulator.calibrate.fitting import CORNER, Vector, rounded
+from simulator.calibrate.fitting import CORNER, NEAR, Vector, rounded
 from simulator.deployment import Deployment
 from simulator.hardware import Calibration
-from simulator.hardware.calibration import Fitted, ServingFit
+from simulator.hardware.calibration import Bound, Fitted, ServingFit
 from simulator.latency.calibrated import BoundCalibrated
 
 BOUNDS: Final[dict[str, tuple[float, float]]] = {
@@ -135,6 +135,25 @@ def solve(
     )
     fixed[free] = end.x
     return fixed
+
+
+def ends(numbers: Vector, known: Collection[str]) -> dict[str, Bound]:
+    """Return which fitted numbers ended at a bound of `BOUNDS`, and at which.
+
+    Parameters
+    ----------
+    numbers : as `solve` returns.
+    known : numbers that were not fitted.
+    """
+    found: dict[str, Bound] = {}
+    for (name, (least, most)), scale, number in zip(BOUNDS.items(), SCALE, numbers, strict=True):
+        if name in known:
+            continue
+        if number <= least + NEAR * scale:
+            found[name] = "least"
+        elif number >= most - NEAR * scale:
+            found[name] = "most"
+    return found
 
 
 def serving_of(numbers: Vector, by: Fitted) -> ServingFit:

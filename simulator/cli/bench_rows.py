@@ -45,7 +45,10 @@ def account(fit: BenchFit) -> str:
         lines.append("Nothing was held out: that takes runs at 3 settings (requests in flight or lengths).")
     if fit.bounded:
         names = ", ".join(fit.bounded)
-        lines.append(f"Fitted apart, at the bound of what is allowed: {names}. Is it this GPU and engine?")
+        lines.append(
+            f"Fitted apart, {names} would end at a bound, and the runs would be met worse than by this: is "
+            "it this GPU and engine?"
+        )
     if fit.missing:
         wanted = "; ".join(fit.missing)
         lines.append(f"For more numbers apart, the runs that are fitted need: {wanted}.")

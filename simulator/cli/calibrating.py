@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -11,7 +11,7 @@ from simulator.cli.answering import answering, say
 from simulator.cli.arguments import Overwrite
 from simulator.cli.layout import aligned
 from simulator.cli.outputs import check_file, write_whole
-from simulator.cli.own_engine import Format, Ran, from_bench, from_steps
+from simulator.cli.own_engine import ExpertFormat, Format, Ran, from_bench, from_steps
 
 if TYPE_CHECKING:
     from simulator.hardware import Calibration, Gpu
@@ -21,7 +21,13 @@ Engine = Annotated[str, typer.Option(help="Serving engine: vllm, trtllm or sglan
 Out = Annotated[
     Path | None, typer.Option(help="Write to this file; GPU.ENGINE.json in this folder if left out.")
 ]
-Levels = Annotated[str, typer.Option(help="What is fitted: kernel, or kernel,serving.", metavar="LEVELS")]
+Levels = Annotated[
+    str | None,
+    typer.Option(
+        help="Without --from and --from-bench: kernel, or kernel,serving, which is the default.",
+        metavar="LEVELS",
+    ),
+]
 Steps = Annotated[
     Path | None,
     typer.Option(
@@ -36,9 +42,19 @@ Bench = Annotated[
     ),
 ]
 Model = Annotated[str | None, typer.Option(help="With --from and --from-bench: the preset that ran.")]
-Tp = Annotated[int, typer.Option(min=1, help="With the same: tensor-parallel GPUs.")]
-Weights = Annotated[Format, typer.Option(help="With the same: format of the weights.")]
-Kv = Annotated[Format, typer.Option(help="With the same: format of the KV cache.")]
+Tp = Annotated[int | None, typer.Option(min=1, help="With the same: tensor-parallel GPUs; else 1.")]
+Weights = Annotated[Format | None, typer.Option(help="With the same: format of the weights; else bf16.")]
+Kv = Annotated[Format | None, typer.Option(help="With the same: format of the KV cache; else bf16.")]
+Experts = Annotated[
+    ExpertFormat | None,
+    typer.Option(help="With the same: format of the experts' weights; else that of the weights."),
+]
+ExpertParallel = Annotated[
+    bool, typer.Option("--expert-parallel", help="With the same: GPUs held whole experts.")
+]
+
+
+LEVELS: Final = ("kernel", "kernel,serving")
 
 
 @answering
@@ -47,36 +63,48 @@ def calibrate(
     gpu: GpuName,
     engine: Engine = "vllm",
     out: Out = None,
-    levels: Levels = "kernel,serving",
+    levels: Levels = None,
     steps: Steps = None,
     bench: Bench = None,
     model: Model = None,
-    tp: Tp = 1,
-    weights: Weights = Format.BF16,
-    kv: Kv = Format.BF16,
+    tp: Tp = None,
+    weights: Weights = None,
+    kv: Kv = None,
+    experts: Experts = None,
+    expert_parallel: ExpertParallel = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Fit an engine's step latency on a GPU to public measurements, or to your own steps or benchmarks."""
     path = out or Path(f"{gpu}.{engine}.json")
-    serving = _with_serving(levels)
-    _check_sources(steps, bench, model)
+    ran = Ran(engine, model or "", tp, weights, kv, experts, expert_parallel)
+    _check_sources(
+        [option for option, given in (("--from", steps), ("--from-bench", bench)) if given], ran, levels
+    )
     for read in [*(bench or []), steps]:
         check_file(path, overwrite=overwrite, reads=read)
-    from simulator.calibrate.files import COLUMNS, table, to_json  # noqa: PLC0415 - help loads no simulator
+    from simulator.calibrate.bounds import own_bounds, table_bounds  # noqa: PLC0415 - help loads no simulator
+    from simulator.calibrate.files import COLUMNS, fits, table, to_json  # noqa: PLC0415 - as above
     from simulator.hardware import Gpu  # noqa: PLC0415 - as above
     from simulator.scenario.catalog import find  # noqa: PLC0415 - as above
     from simulator.scenario.loader import load_part  # noqa: PLC0415 - as above
 
-    profile, ran = load_part(find("gpu", gpu), Gpu), Ran(engine, model or "", tp, weights, kv)
+    profile = load_part(find("gpu", gpu), Gpu)
     if bench:
         calibration = from_bench(profile, bench, ran)
     elif steps is not None:
         calibration = from_steps(profile, steps, ran)
     else:
-        calibration = _from_tables(profile, engine, serving=serving)
+        calibration = _from_tables(profile, engine, serving=_plain(levels) != "kernel")
     typer.echo(aligned(table(calibration), columns=COLUMNS))
+    for line in own_bounds(calibration) if bench or steps else table_bounds(fits(calibration)):
+        say(f"warning: {line}")
+    _write(path, to_json(calibration), engine)
+
+
+def _write(path: Path, text: str, engine: str) -> None:
+    """Write a calibration and say how to use it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, to_json(calibration))
+    write_whole(path, text)
     say(f"wrote {path}; use it as --set hardware.gpu.calibrations.{engine}={_as_given(path)}")
 
 
@@ -103,41 +131,39 @@ def _from_tables(profile: Gpu, engine: str, *, serving: bool) -> Calibration:
     return found
 
 
-def _check_sources(steps: Path | None, bench: list[Path] | None, model: str | None) -> None:
-    """Refuse options that do not go together.
+def _plain(levels: str | None) -> str:
+    return ",".join(level.strip() for level in (levels or "").split(","))
+
+
+def _check_sources(own: list[str], ran: Ran, levels: str | None) -> None:
+    """Refuse options that do not go together, all of them at once.
+
+    Parameters
+    ----------
+    own : which of ``--from`` and ``--from-bench`` are given.
+    ran : what is said of the server, which goes with them.
+    levels : as given, which goes without them.
 
     Raises
     ------
     SimulatorError
-        If both kinds of measurements are given, or they without their model, or the model without them.
+        With a line for every option that is out of place or missing.
     """
-    from simulator.errors import SimulatorError  # noqa: PLC0415 - help and completion load no simulator
+    from simulator.errors import SimulatorError  # noqa: PLC0415 - help loads no simulator
     from simulator.scenario.catalog import names_in  # noqa: PLC0415 - as above
 
-    own = [option for option, given in (("--from", steps), ("--from-bench", bench)) if given]
-    message = None
+    faults = []
     if len(own) > 1:
-        message = "--from and --from-bench: choose one; steps say more than benchmarks"
-    elif own and model is None:
-        message = f"{own[0]} needs --model: the preset that ran; allowed: {', '.join(names_in('model'))}"
-    elif model is not None and not own:
-        message = f"--model {model}: goes with --from or --from-bench, and neither is given"
-    if message:
-        raise SimulatorError(message)
-
-
-def _with_serving(levels: str) -> bool:
-    """Say whether serving runs are fitted too.
-
-    Raises
-    ------
-    SimulatorError
-        If `levels` names anything else than the two levels, or leaves out the first.
-    """
-    from simulator.errors import SimulatorError  # noqa: PLC0415 - help and completion load no simulator
-
-    asked = [level.strip() for level in levels.split(",")]
-    if asked not in (["kernel"], ["kernel", "serving"]):
-        message = f"--levels: the text {levels!r} is neither kernel nor kernel,serving"
-        raise SimulatorError(message)
-    return len(asked) > 1
+        faults.append("--from and --from-bench: choose one; steps say more than benchmarks")
+    if own and not ran.model:
+        faults.append(f"{own[0]} needs --model: the preset that ran; allowed: {', '.join(names_in('model'))}")
+    if not own:
+        faults += [
+            f"{option}: goes with --from or --from-bench, and neither is given" for option in ran.given()
+        ]
+    if own and levels is not None:
+        faults.append(f"--levels {levels}: goes with the public tables; {own[0]} fits serving numbers alone")
+    elif levels is not None and _plain(levels) not in LEVELS:
+        faults.append(f"--levels: the text {levels!r} is neither kernel nor kernel,serving")
+    if faults:
+        raise SimulatorError("\n".join(faults))

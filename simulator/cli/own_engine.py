@@ -16,8 +16,9 @@ from simulator.cli.bench_rows import account, runs_table
 
 if TYPE_CHECKING:
     from simulator.deployment import Deployment
-    from simulator.hardware import Calibration, Gpu
+    from simulator.hardware import Calibration, Dtype, Gpu
     from simulator.measured import BenchRun
+    from simulator.model import Architecture
 
 
 class Format(StrEnum):
@@ -28,15 +29,47 @@ class Format(StrEnum):
     FP4 = "fp4"
 
 
+class ExpertFormat(StrEnum):
+    """Number formats that the weights of experts may have."""
+
+    BF16 = "bf16"
+    FP8 = "fp8"
+    FP4 = "fp4"
+    MXFP4 = "mxfp4"
+
+
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What the user says of the server: none of the files does."""
+    """What the user says of the server: none of the files does.
+
+    Parameters
+    ----------
+    engine, model : the engine and the preset.
+    tp : GPUs of the replica; None: not said.
+    weights, kv : formats; None: bf16.
+    experts : format of the experts' weights; None: that of all weights.
+    expert_parallel : whether GPUs held whole experts.
+    """
 
     engine: str
     model: str
-    tp: int
-    weights: Format
-    kv: Format
+    tp: int | None = None
+    weights: Format | None = None
+    kv: Format | None = None
+    experts: ExpertFormat | None = None
+    expert_parallel: bool = False
+
+    def given(self) -> list[str]:
+        """Return the options that the user gave, the engine aside, as they are typed."""
+        values = {
+            "--model": self.model or None,
+            "--tp": self.tp,
+            "--weights": self.weights,
+            "--kv": self.kv,
+            "--experts": self.experts,
+        }
+        named = [f"{option} {value}" for option, value in values.items() if value is not None]
+        return named + ["--expert-parallel"] * self.expert_parallel
 
 
 def from_steps(profile: Gpu, path: Path, ran: Ran) -> Calibration:
@@ -47,18 +80,17 @@ def from_steps(profile: Gpu, path: Path, ran: Ran) -> Calibration:
     SimulatorError
         If the file or what is said of it cannot carry a fit.
     """
-    from simulator.calibrate.steps import (  # noqa: PLC0415 - help loads no simulator
-        calibrate_steps,
-        check_steps,
-        read_steps,
-    )
+    from simulator.calibrate.step_files import read_steps  # noqa: PLC0415 - help loads no simulator
+    from simulator.calibrate.steps import calibrate_steps, check_steps  # noqa: PLC0415 - as above
 
     found = read_steps(path, tp=ran.tp)
     starts = {gpus: _start(profile, replace(ran, tp=gpus)) for gpus in sorted(set(found["tp"].astype(int)))}
     deployments = {gpus: deployment for gpus, (_, deployment) in starts.items()}
     check_steps(found, deployments, path)
     tps = ", ".join(str(gpus) for gpus in deployments)
-    base, _ = next(iter(starts.values()))
+    base, deployment = next(iter(starts.values()))
+    for note in _unmeasured(base, deployment):
+        say(f"note: {note}")
     return calibrate_steps(base, deployments, found, f"{path.name}: {ran.model}, tp {tps}")
 
 
@@ -79,7 +111,7 @@ def from_bench(profile: Gpu, paths: Sequence[Path], ran: Ran) -> Calibration:
     points = points_of(runs)
     check_points(points, deployment)
     names = ", ".join(path.name for path in paths)
-    fit = calibrate_bench(base, deployment, points, f"{names}: {ran.model}, tp {ran.tp}")
+    fit = calibrate_bench(base, deployment, points, f"{names}: {ran.model}, tp {deployment.tp}")
     for note in _notes(runs, base, deployment):
         say(f"note: {note}")
     typer.echo(f"{runs_table(fit)}\n\n{account(fit)}\n")
@@ -103,16 +135,37 @@ def _start(profile: Gpu, ran: Ran) -> tuple[Calibration, Deployment]:
         message = f"{profile.name} has no kernel numbers of engine {ran.engine!r} to start from; {known}"
         raise SimulatorError(message)
     architecture = load_part(find("model", ran.model), Architecture)
+    _check_experts(architecture, ran)
+    weights: Dtype = (ran.weights or Format.BF16).value
     deployment = Deployment(
         architecture=architecture,
         attention=own_attention(architecture),
         gpu=profile,
-        tp=ran.tp,
-        weight_dtype=ran.weights.value,
-        kv_dtype=ran.kv.value,
-        compute_dtype=ran.weights.value,
+        tp=ran.tp or 1,
+        weight_dtype=weights,
+        kv_dtype=(ran.kv or Format.BF16).value,
+        compute_dtype=weights,
+        expert_dtype=ran.experts.value if ran.experts else None,
+        expert_parallel=ran.expert_parallel,
     )
     return base, deployment
+
+
+def _check_experts(architecture: Architecture, ran: Ran) -> None:
+    """Refuse options of experts for a model that has none.
+
+    Raises
+    ------
+    SimulatorError
+        With each option that does not go with the model.
+    """
+    from simulator.errors import SimulatorError  # noqa: PLC0415 - help loads no simulator
+
+    given = [f"--experts {ran.experts.value}"] if ran.experts else []
+    given += ["--expert-parallel"] if ran.expert_parallel else []
+    if given and architecture.experts is None:
+        faults = [f"{option}: {architecture.name} has no experts; leave it out" for option in given]
+        raise SimulatorError("\n".join(faults))
 
 
 def _read_all(paths: Sequence[Path]) -> list[BenchRun]:
@@ -155,8 +208,7 @@ def _check_model(runs: Sequence[BenchRun], preset: str) -> None:
 
 def _notes(runs: Sequence[BenchRun], base: Calibration, deployment: Deployment) -> list[str]:
     """Return what does not stop a fit but may make it one of something else."""
-    from simulator.latency.calibrated import covers  # noqa: PLC0415 - help loads no simulator
-    from simulator.measured.model_names import is_named  # noqa: PLC0415 - as above
+    from simulator.measured.model_names import is_named  # noqa: PLC0415 - help loads no simulator
 
     preset, engines = deployment.architecture.name, {"vllm", "sglang", "trt", "tensorrt-llm"}
     notes = [
@@ -171,9 +223,17 @@ def _notes(runs: Sequence[BenchRun], base: Calibration, deployment: Deployment) 
         for run in runs
         if run.failed
     ]
-    if not covers(base, deployment):
-        notes.append(
-            f"{base.gpu} has no kernel numbers of {base.engine} in these formats: their roofline stands in, "
-            "and `engine.latency: auto` takes the roofline; ask for `calibrated`"
-        )
-    return notes
+    return [*notes, *_unmeasured(base, deployment)]
+
+
+def _unmeasured(base: Calibration, deployment: Deployment) -> list[str]:
+    """Return a note where the kernel numbers are not of the formats that ran."""
+    from simulator.latency.calibrated import covers  # noqa: PLC0415 - help loads no simulator
+
+    if covers(base, deployment):
+        return []
+    note = (
+        f"{base.gpu} has no kernel numbers of {base.engine} in these formats: their roofline stands in, "
+        "and `engine.latency: auto` takes the roofline; ask for `calibrated`"
+    )
+    return [note]

@@ -25,6 +25,7 @@ Launch = Annotated[float, Field(ge=0.0, le=1e-3)]
 Efficiency = Annotated[float, Field(gt=0.0, le=20.0)]
 Knot = Annotated[tuple[float, float], Field(strict=False)]
 ErrorRatio = Annotated[float, Field(ge=0.0)]
+Bound = Literal["least", "most"]
 
 
 class Fitted(FrozenModel):
@@ -37,9 +38,28 @@ class Fitted(FrozenModel):
     rows: int = Field(ge=1, description="[-] rows that were fitted")
     held_out_rows: int = Field(ge=0, description="[-] rows of shapes that the fit has not seen")
     median_error_ratio: ErrorRatio | None = Field(
-        default=None, description="[-] median of |predicted / measured - 1| on the held-out rows"
+        default=None,
+        description="[-] median of |predicted / measured - 1| on the held-out rows, or as the fit says",
     )
     p90_error_ratio: ErrorRatio | None = Field(default=None, description="[-] its 90th percentile")
+    at_bound: dict[str, Bound] = Field(
+        default={},
+        description="[-] numbers that ended at the least or most that the fit allows: not measured",
+    )
+
+    def bounds_told(self) -> str:
+        """Return which numbers ended at a bound, in words; empty where none did.
+
+        Examples
+        --------
+        >>> Fitted(table="a", rows=1, held_out_rows=0, at_bound={"step_s": "least"}).bounds_told()
+        'step_s (least)'
+        """
+        return ", ".join(f"{name} ({end})" for name, end in self.at_bound.items())
+
+    def caveat(self) -> str:
+        """Return a sentence on numbers at a bound, to follow another one; empty where there are none."""
+        return f" At a bound of that fit, so not measured: {self.bounds_told()}." if self.at_bound else ""
 
 
 class GemmFit(FrozenModel):
@@ -126,7 +146,9 @@ class AllreduceFit(FrozenModel):
         tuple[Knot, ...],
         Field(strict=False, min_length=2, description="[bytes, s] message and time, by message"),
     ]
-    fitted: Fitted = Field(description="[-] provenance and error")
+    fitted: Fitted = Field(
+        description="[-] provenance; nothing is held out: the error is of points read off their neighbours"
+    )
 
     def seconds(self, message_bytes: Number) -> Number:
         """Return the time of one all-reduce, s."""

@@ -179,7 +179,7 @@ class BoundCalibrated:
         found = [f"Steps take what was measured of {c.engine} on {c.gpu} ({c.source})."]
         if c.gpu != d.gpu.name:
             found.append(f"They were measured on {c.gpu} and are taken for {d.gpu.name}.")
-        found.append(self._of_serving())
+        found.append(self._of_serving() + self.serving.fitted.caveat())
         found += self._of_experts()
         missing = {
             "matrix products": self._gemm is None,

@@ -129,6 +129,9 @@ class Fields:
         return tuple(entry for entry in entries if entry is not None)
 
     def _missing(self, field: str) -> None:
+        if field in self.run.values:
+            self.fault(field, "is null, but a number is needed: did the run end?")
+            return
         near = get_close_matches(field, [str(name) for name in self.run.values], n=1)
         self.fault(field, "is missing" + (f"; did you mean {near[0]!r}?" if near else ""))
 

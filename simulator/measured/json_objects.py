@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from simulator.errors import TraceFormatError
+from simulator.measured.binary import text_in
 
 BLANKS: Final = " \t\r\n"
 
@@ -46,12 +47,12 @@ def read_text(path: Path) -> str:
         If it cannot be read, is empty or is no UTF-8 text.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = text_in(path.read_bytes(), "A benchmark's result is JSON")
     except OSError as error:
         message = f"{path}: cannot be read: {error.strerror or error}"
         raise TraceFormatError(message) from error
-    except UnicodeDecodeError as error:
-        message = f"{path}: is no UTF-8 text (byte {error.start} is {error.object[error.start]:#04x})"
+    except ValueError as error:
+        message = f"{path}: {error}"
         raise TraceFormatError(message) from error
     if not text.strip():
         message = f"{path}: is empty"

@@ -9,7 +9,7 @@ from simulator.errors import TraceFormatError
 from simulator.measured.bench import BenchRun
 from simulator.measured.json_objects import JsonObject, objects_in, read_text
 from simulator.measured.sglang import SGLANG
-from simulator.measured.unread import object_of, text_of
+from simulator.measured.unread import array_of, object_of, text_of
 from simulator.measured.vllm import VLLM
 
 
@@ -41,6 +41,10 @@ def read_runs(path: Path) -> list[BenchRun]:
         If it cannot be read, is no file of a tool in `READERS`, or a run in it is wrong: all faults.
     """
     text = read_text(path)
+    array = array_of(text.lstrip(), path.name)
+    if array:
+        message = f"{path}:1: {array}"
+        raise TraceFormatError(message)
     if not text.lstrip().startswith("{"):
         looks = text_of(text.lstrip())
         message = f"{path}:1: is no JSON" + (f"; it looks like {looks}" if looks else "") + f"; {_read()}"

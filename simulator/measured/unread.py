@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from typing import Final
 
@@ -32,4 +33,26 @@ def object_of(fields: Collection[str]) -> str | None:
 
 def text_of(text: str) -> str | None:
     """Return what a text that is no JSON looks like, if that is known."""
-    return next((what for start, what in TEXTS.items() if text.startswith(start)), None)
+    known = next((what for start, what in TEXTS.items() if text.startswith(start)), None)
+    semicolons = ";" in text.partition("\n")[0]
+    return known or ("a table of columns separated by semicolons" if semicolons else None)
+
+
+def array_of(text: str, name: str) -> str | None:
+    """Return what to do with a JSON array; None where a text is none.
+
+    Parameters
+    ----------
+    text : of the file, without blanks before it.
+    name : of the file.
+    """
+    if not text.startswith("["):
+        return None
+    try:
+        size = f" of {len(json.loads(text))}"
+    except (ValueError, RecursionError):  # cut, or nested too deep
+        size = ""
+    return (
+        f"is a JSON array{size}; runs stand one after the other, each an object in braces: "
+        f"jq -c '.[]' {name} > runs.jsonl makes it so"
+    )

@@ -17,9 +17,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "property"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "measured"))
+sys.path.insert(0, str(Path(__file__).parent))
 
 from bench_files import summary, vllm, write
 from deployments import deployment, gpu
+from page import PAGE, figures, numbers
 
 from simulator.calibrate.bench import LADDER, NUMBERS, BenchFit, Rung, calibrate_bench, solved
 from simulator.calibrate.points import check_points, points_of, terms_of
@@ -124,6 +126,15 @@ def test_one_or_two_runs_of_a_server_predict_its_others(gpustack: list[BenchRun]
             unseen = [run for run in gpustack if run not in seen]
             worst = max(worst, np.abs(errors(fitted_to(list(seen), plan), unseen, plan)).max())
     assert worst < 0.025
+
+
+def test_both_pages_tell_the_same_of_that_server() -> None:
+    # The example of the other page is run with the tests of the docs.
+    example = (PAGE.parent / "calibration.md").read_text(encoding="utf-8")
+    rows = [line.split() for line in example.splitlines() if line.startswith("bench.json:")]
+    before, after = ([abs(numbers(row[place])[0]) for row in rows] for place in (8, 9))
+    told = figures(r"predicted ([\d.]+ to [\d.]+) % too slow by the shipped numbers and within ([\d.]+) %")
+    assert told == [min(before), max(before), max(after)]
 
 
 SWEEP_GPUS = {"H100 SXM": "h100-sxm", "B200": "b200-sxm"}

@@ -6,6 +6,7 @@ Data lie beside a checkout and are not part of the project; without them these t
 from __future__ import annotations
 
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ import pandas as pd
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "property"))
+sys.path.insert(0, str(Path(__file__).parent))
 
 from deployments import DENSE, decode_load, deployment
+from page import figures, to_the_digit
 
 from simulator.hardware import Gpu
 from simulator.latency import CalibratedLatency, RooflineLatency, StepLatency
@@ -58,17 +61,48 @@ def errors(kind: CalibratedLatency | RooflineLatency, of: pd.DataFrame) -> np.nd
     return np.asarray(predicted / of["itl_p50_ms"].to_numpy() - 1.0)
 
 
-def test_measured_steps_are_met_and_the_bare_roofline_is_far_off() -> None:
-    found = rows()
-    assert len(found) > 40
-    size = np.abs(errors(CalibratedLatency(), found))
-    assert np.median(size) < 0.08
-    assert np.percentile(size, 90) < 0.20
-    assert np.median(np.abs(errors(RooflineLatency(), found))) > 0.25
+@cache
+def found() -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the rows and the errors of the calibrated steps."""
+    of = rows()
+    return of, errors(CalibratedLatency(), of)
 
 
-@pytest.mark.parametrize("model", list(PRESETS))
-def test_no_model_is_off_as_a_whole(model: str) -> None:
-    found = rows()
-    found = found[found["model"] == model]
-    assert abs(np.median(errors(CalibratedLatency(), found))) < 0.15
+def test_the_rows_are_those_that_the_page_describes() -> None:
+    of, _ = found()
+    least, most, chat_least, chat_most, reasoning, count = figures(
+        r"batches of (\d+ to \d+), contexts of (\d+ to \d+) tokens \(chat\) and ([\d,]+) \(reasoning\), "
+        r"(\d+) rows"
+    )
+    assert len(of) == count
+    assert (of["mean_batch"].min(), of["mean_batch"].max()) == (
+        to_the_digit(least, 1),
+        to_the_digit(most, 1),
+    )
+    chat, long = (of[of["task"] == task]["context"] for task in ("lm-arena-chat", "gpqa"))
+    assert (chat.min(), chat.max()) == (to_the_digit(chat_least, 10), to_the_digit(chat_most, 10))
+    assert long.median() == to_the_digit(reasoning, 100)
+    assert len(set(of["model"])) == len(PRESETS)
+
+
+def test_measured_steps_are_met_as_the_page_says_and_the_bare_roofline_is_far_off() -> None:
+    of, signed = found()
+    bare = np.abs(errors(RooflineLatency(), of))
+    size = np.abs(signed)
+    computed = [np.median(size), np.percentile(size, 90), np.median(signed), np.median(bare)]
+    *told, bare_median, bare_p90 = figures(
+        r"median error ([\d.]+) %, 90th percentile ([\d.]+) %, bias ([+-][\d.]+) %; the bare roofline "
+        r"(\d+ and \d+) %"
+    )
+    assert [100 * each for each in computed[:3]] == [to_the_digit(one, 0.1) for one in told]
+    assert 100 * computed[3] == to_the_digit(bare_median, 1)
+    assert 100 * np.percentile(bare, 90) == to_the_digit(bare_p90, 1)
+
+
+def test_the_bias_of_each_model_lies_between_those_that_the_page_names() -> None:
+    of, signed = found()
+    bias = {name: 100 * float(np.median(signed[of["model"] == model])) for model, name in PRESETS.items()}
+    least, most = figures(r"By model the bias is (-\d+) % \(Qwen3-32B\) to (\+\d+) % \(Llama-3.1-8B\)")
+    assert min(bias, key=lambda name: bias[name]) == "qwen3-32b"
+    assert max(bias, key=lambda name: bias[name]) == "llama-3.1-8b"
+    assert (bias["qwen3-32b"], bias["llama-3.1-8b"]) == (to_the_digit(least, 1), to_the_digit(most, 1))

@@ -17,6 +17,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from deployments import architecture, gpu
 from plain_run import PLAIN
 
+from simulator.calibrate.bounds import table_bounds
+from simulator.calibrate.files import fits, table, to_json
 from simulator.calibrate.fitting import Errors, rounded
 from simulator.calibrate.operations import (
     fit_allreduce,
@@ -110,10 +112,58 @@ def test_all_reduces_keep_every_point_and_judge_every_second() -> None:
     found = fit_allreduce(Timings(rows, "made up"), 8)
     assert found is not None
     assert len(found.knots) == len(sizes)
-    assert found.fitted.held_out_rows > 3
+    assert (found.fitted.rows, found.fitted.held_out_rows) == (len(sizes), 0)
     assert found.fitted.median_error_ratio is not None
     assert 0.0 < found.fitted.median_error_ratio < 0.1
     assert fit_allreduce(Timings(rows, "made up"), 4) is None
+
+
+@pytest.mark.parametrize(("factor", "kept"), [(10.0, False), (2.2, False), (1.9, True), (0.1, True)])
+def test_a_point_that_no_algorithm_takes_beside_its_neighbours_is_left_out(
+    factor: float, *, kept: bool
+) -> None:
+    sizes = 2.0 ** np.arange(10, 26)
+    seconds = np.where(np.arange(16) == 2, factor, 1.0) * (1e-5 + sizes / 1e11)
+    rows = pd.DataFrame({"gpus": 8, "message_bytes": sizes, "seconds": seconds})
+    found = fit_allreduce(Timings(rows, "made up"), 8)
+    assert found is not None
+    assert (sizes[2] in dict(found.knots)) == kept
+    assert found.fitted.rows == len(found.knots) == len(sizes) - (not kept)
+
+
+def test_a_slower_algorithm_from_some_size_on_is_no_peak() -> None:
+    sizes = 2.0 ** np.arange(10, 26)
+    seconds = np.where(sizes >= 2**15, 5e-5, 5e-6) + sizes / 1e11
+    found = fit_allreduce(
+        Timings(pd.DataFrame({"gpus": 8, "message_bytes": sizes, "seconds": seconds}), "a"), 8
+    )
+    assert found is not None
+    assert len(found.knots) == len(sizes)
+
+
+def test_the_table_says_that_all_reduces_are_judged_between_points_that_ship() -> None:
+    rows = [row for row in table(B200.calibrations["vllm"]) if row[0] == "all-reduce"]
+    assert rows
+    for row in rows:
+        points = row[-1].split()[0]
+        assert row[2:4] == (points, "0")
+        assert "all in use: the error is of every second, between its neighbours" in row[-1]
+
+
+def test_numbers_at_a_bound_are_kept_told_and_left_out_where_there_are_none() -> None:
+    calibration = load_part(find("calibration", "h100-sxm.sglang"), Calibration)
+    assert calibration.serving is not None
+    ended = dict(calibration.serving.fitted.at_bound)
+    assert ended == {"prompt_ratio": "least", "sequence_s": "least"}
+    text = to_json(calibration)
+    assert '"at_bound": {}' not in text
+    assert Calibration.model_validate_json(text) == calibration
+    (row,) = [row for row in table(calibration) if row[0] == "serving"]
+    assert row[-1].endswith("; at a bound: prompt_ratio (least), sequence_s (least)")
+    assert (
+        "serving: at a bound of the fit, so not measured: prompt_ratio (least), sequence_s (least); timings "
+        "of other shapes or loads would tell"
+    ) in table_bounds(fits(calibration))
 
 
 def test_too_few_rows_are_not_fitted() -> None:

@@ -14,16 +14,9 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "property"))
 from deployments import deployment
 
 from simulator.attention import AttentionWork
-from simulator.calibrate.steps import (
-    COLUMNS,
-    LONGEST,
-    PROMPTS,
-    MeasuredStepsError,
-    calibrate_steps,
-    check_steps,
-    loads,
-    read_steps,
-)
+from simulator.calibrate.bounds import own_bounds
+from simulator.calibrate.step_files import COLUMNS, LONGEST, PROMPTS, MeasuredStepsError, read_steps
+from simulator.calibrate.steps import calibrate_steps, check_steps, loads
 from simulator.cli import main
 from simulator.hardware import Calibration, Gpu
 from simulator.latency import StepLoad
@@ -39,8 +32,8 @@ def shipped() -> Calibration:
     return load_part(find("calibration", "b200-sxm.vllm"), Calibration)
 
 
-def made_engine() -> BoundCalibrated:
-    """Return an engine with known serving numbers."""
+def made_engine(**other: float) -> BoundCalibrated:
+    """Return an engine with known serving numbers, some of them others."""
     base = shipped()
     assert base.serving is not None
     truth = base.serving.model_copy(
@@ -51,6 +44,7 @@ def made_engine() -> BoundCalibrated:
             "layer_s": 0.0,
             "step_s": 4e-3,
             "sequence_s": 2e-5,
+            **other,
         }
     )
     return BoundCalibrated(base.model_copy(update={"serving": truth}), PLAN)
@@ -62,9 +56,9 @@ def decode_seconds(engine: BoundCalibrated, sequences: int, context: int) -> flo
     return float(engine.step_seconds(StepLoad(1, sequences, work)))
 
 
-def made_steps(scale: float = 1.0) -> pd.DataFrame:
+def made_steps(scale: float = 1.0, **other: float) -> pd.DataFrame:
     """Return steps of the made-up engine."""
-    engine = made_engine()
+    engine = made_engine(**other)
     rows = [
         (n, n * context, scale * decode_seconds(engine, n, context))
         for n in (1, 2, 4, 8, 16, 32, 64, 128, 200, 256)
@@ -127,6 +121,52 @@ def test_a_command_line_fit_is_used_by_a_run(
     assert "steps.csv: qwen3-8b, tp 2" in capsys.readouterr().out
 
 
+def test_numbers_that_end_at_a_bound_are_warned_of_with_what_settles_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    steps = made_steps(attention_ratio=3.2, sequence_s=0.0)
+    steps[["sequences", "context_tokens", "step_s"]].to_csv("steps.csv", index=False)
+    words = ["--gpu", "b200-sxm", "--from", "steps.csv", "--model", "qwen3-8b", "--tp", "2"]
+    with pytest.raises(SystemExit) as left:
+        main(["calibrate", *words, "--out", "mine.json"])
+    assert left.value.code == 0
+    out, err = capsys.readouterr()
+    assert (
+        "warning: attention_ratio is 2.5, the most that the fit allows (0.5 to 2.5): not measured. Measure "
+        "many sequences with long contexts beside short ones; or is it another GPU, engine, model or format?"
+    ) in err
+    assert "at a bound: attention_ratio (most)" in out
+    written = load_part(tmp_path / "mine.json", Calibration).serving
+    assert written is not None
+    assert written.fitted.at_bound["attention_ratio"] == "most"
+    caveats = BoundCalibrated(load_part(tmp_path / "mine.json", Calibration), PLAN).caveats
+    assert any("At a bound of that fit, so not measured: attention_ratio (most)" in told for told in caveats)
+    with pytest.raises(SystemExit):
+        main(["describe", "quickstart", "--set", "hardware.gpu.calibrations.vllm=./mine.json"])
+    assert "serving.fitted.at_bound.attention_ratio" in capsys.readouterr().out
+
+
+def test_numbers_inside_their_bounds_are_not_warned_of() -> None:
+    found = calibrate_steps(shipped(), PLANS, made_steps(), "made up").serving
+    assert found is not None
+    # Layers are known, not fitted; their 0 is no bound.
+    assert found.layer_s == 0.0
+    assert found.fitted.at_bound == {}
+
+
+def test_a_rate_of_thread_blocks_at_an_end_of_those_tried_is_at_a_bound() -> None:
+    found = calibrate_steps(
+        load_part(find("calibration", "b300-sxm.vllm"), Calibration),
+        UNEQUAL_PLANS,
+        unequal_steps(block_bytes_per_s=1.5e10),
+        "made up",
+    )
+    assert found.split is not None
+    assert found.split.fitted.at_bound == {"block_bytes_per_s": "least"}
+    assert any(line.startswith("block_bytes_per_s is 2e+10 bytes/s, the least") for line in own_bounds(found))
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -178,11 +218,11 @@ def test_the_fit_is_repeatable() -> None:
     assert one == two
 
 
-def unequal_steps() -> pd.DataFrame:
-    """Return steps of an engine on one and four B300 whose thread blocks read 80 GB/s, some with prompts."""
+def unequal_steps(block_bytes_per_s: float = 8e10) -> pd.DataFrame:
+    """Return steps of an engine on one and four B300 with thread blocks of this rate, some with prompts."""
     base = load_part(find("calibration", "b300-sxm.vllm"), Calibration)
     assert base.split is not None
-    split = base.split.model_copy(update={"block_bytes_per_s": 8e10})
+    split = base.split.model_copy(update={"block_bytes_per_s": block_bytes_per_s})
     assert base.serving is not None
     truth = base.serving.model_copy(update={"prompt_ratio": 1.4, "kernel_ratio": 1.1, "step_s": 1e-3})
     engine = base.model_copy(update={"split": split, "serving": truth})

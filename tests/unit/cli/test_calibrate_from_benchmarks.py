@@ -70,7 +70,12 @@ def test_numbers_that_end_at_a_bound_are_told(kinesim: Kinesim) -> None:
     ]
     write(Path("a.json"), *map(vllm, runs))
     assert kinesim(*SERVER, "--from-bench", "a.json") == 0
-    assert "at the bound of what is allowed: sequence_s. Is it this GPU" in kinesim.out
+    assert (
+        "warning: sequence_s is 0.0002 s, the most that the fit allows (0 to 0.0002 s): not measured. "
+        "Measure many sequences with short contexts; or is it another GPU, engine, model or format?"
+    ) in kinesim.err
+    written = json.loads(Path("h100-sxm.vllm.json").read_text(encoding="utf-8"))
+    assert written["serving"]["fitted"]["at_bound"]["sequence_s"] == "most"
 
 
 def test_a_run_left_out_is_told_with_its_reason(kinesim: Kinesim) -> None:
@@ -165,3 +170,86 @@ def test_scipy_is_asked_for_where_it_is_missing(kinesim: Kinesim, monkeypatch: p
     write(Path("a.json"), vllm(RUN))
     monkeypatch.setattr("simulator.cli.own_engine.find_spec", lambda _: None)
     assert "pip install 'kinesim[calibrate]'" in refused(kinesim, *SERVER, "--from-bench", "a.json")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ("--tp", "2", "--weights", "fp8", "--kv", "fp8", "--experts", "mxfp4", "--expert-parallel"),
+            [
+                f"{option}: goes with --from or --from-bench, and neither is given"
+                for option in ("--tp 2", "--weights fp8", "--kv fp8", "--experts mxfp4", "--expert-parallel")
+            ],
+        ),
+        # The default, given, is a wish too.
+        (("--tp", "1"), ["--tp 1: goes with --from or --from-bench, and neither is given"]),
+        (
+            ("--from", "a.csv", "--levels", "kernel"),
+            [
+                "--from needs --model: the preset that ran; allowed: ",
+                "--levels kernel: goes with the public tables; --from fits serving numbers alone",
+            ],
+        ),
+        (
+            (
+                "--from",
+                "a.csv",
+                "--from-bench",
+                "a.json",
+                "--levels",
+                "kernel,serving",
+                "--model",
+                "qwen3-8b",
+            ),
+            [
+                "--from and --from-bench: choose one; steps say more than benchmarks",
+                "--levels kernel,serving: goes with the public tables; --from fits serving numbers alone",
+            ],
+        ),
+        (
+            ("--from-bench", "a.json", "--model", "qwen3-8b", "--experts", "fp8", "--expert-parallel"),
+            [
+                "--experts fp8: qwen3-8b has no experts; leave it out",
+                "--expert-parallel: qwen3-8b has no experts; leave it out",
+            ],
+        ),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused_all_at_once(
+    kinesim: Kinesim, words: tuple[str, ...], told: list[str]
+) -> None:
+    write(Path("a.json"), vllm(RUN))
+    found = refused(kinesim, "calibrate", "--gpu", "h100-sxm", *words).splitlines()
+    assert len(found) == len(told)
+    assert all(line.startswith(start) for line, start in zip(found, told, strict=True))
+
+
+def test_a_file_that_says_its_gpus_is_not_overruled(kinesim: Kinesim) -> None:
+    Path("a.csv").write_text("tp,sequences,context_tokens,step_s\n4,1,2,0.1\n", encoding="utf-8")
+    assert "a.csv:1: column 'tp' says the GPUs of each step; --tp 2 is for files without it" in refused(
+        kinesim, *SERVER, "--tp", "2", "--from", "a.csv"
+    )
+
+
+def test_runs_of_gpt_oss_are_fitted_with_its_experts_in_their_format(kinesim: Kinesim) -> None:
+    run = replace(RUN, model="openai/gpt-oss-120b", tpot_s=0.005)
+    write(Path("a.json"), vllm(replace(run, duration_s=100 * (run.ttft_s + 220 * 0.005) / 8, itl_s=0.005)))
+    server = ("calibrate", "--gpu", "h100-sxm", "--model", "gpt-oss-120b", "--tp", "2", "--experts", "mxfp4")
+    befores = []
+    for more in ((), ("--expert-parallel",)):
+        assert kinesim(*server, *more, "--from-bench", "a.json", "--overwrite") == 0
+        assert "no kernel numbers" not in kinesim.err
+        befores.append(kinesim.out.splitlines()[1].split()[-3])
+    assert befores[0] != befores[1]
+
+
+def test_experts_in_a_format_that_was_not_timed_are_noted(kinesim: Kinesim) -> None:
+    pairs = [(n, context) for n in (1, 2, 4, 8, 16, 32, 64) for context in range(500, 4500, 500)]
+    rows = [f"{n},{n * context},{0.006 + 1e-5 * n + 5e-8 * n * context}" for n, context in pairs]
+    Path("a.csv").write_text("\n".join(["sequences,context_tokens,step_s", *rows]), encoding="utf-8")
+    server = ("calibrate", "--gpu", "h100-sxm", "--model", "gpt-oss-120b")
+    assert kinesim(*server, "--experts", "fp4", "--from", "a.csv") == 0
+    assert "no kernel numbers of vllm in these formats" in kinesim.err
+    assert kinesim(*server, "--experts", "mxfp4", "--from", "a.csv", "--overwrite") == 0
+    assert "no kernel numbers" not in kinesim.err

@@ -350,7 +350,10 @@ def test_a_shipped_calibration_names_its_source_and_its_errors(name: str) -> Non
     fits = [*calibration.gemm.values(), *calibration.decode_attention.values(), *calibration.allreduce]
     assert fits
     for fit in fits:
-        assert fit.fitted.held_out_rows > 0
+        # All points of all-reduces ship: their error judges the lines between them.
+        points = len(fit.knots) if isinstance(fit, AllreduceFit) else None
+        assert fit.fitted.held_out_rows == 0 if points else fit.fitted.held_out_rows > 0
+        assert points in (None, fit.fitted.rows)
         assert fit.fitted.median_error_ratio is not None
         assert fit.fitted.median_error_ratio < 0.35
 

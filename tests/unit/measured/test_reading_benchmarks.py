@@ -66,10 +66,10 @@ def test_an_infinite_rate_is_a_word_or_a_number(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "told"),
     [
-        ("duration", None, "duration: is missing"),
+        ("duration", None, "duration: is null, but a number is needed: did the run end?"),
         ("duration", 0, "duration: 0 is no positive number"),
         ("duration", True, "duration: True is no positive number"),
-        ("completed", None, "completed: is missing"),
+        ("completed", None, "completed: is null, but a number is needed: did the run end?"),
         ("completed", 0, "completed: 0 requests; a run needs 1"),
         ("completed", 2.5, "completed: 2.5 is no whole number of 0 or more"),
         ("mean_tpot_ms", math.nan, "mean_tpot_ms: nan is no positive number"),
@@ -117,7 +117,22 @@ def test_all_faults_of_a_file_are_told_at_once_with_near_names(tmp_path: Path) -
     [
         (b"", "is empty"),
         (b" \n", "is empty"),
-        (b"\xff\xfe{\x00", "is no UTF-8 text (byte 0 is 0xff)"),
+        (b"\xff\xfe{\x00", "is UTF-16 text; save it as UTF-8"),
+        (
+            b"\xff\xd8",
+            "is no UTF-8 text (byte 0 is 0xff): is it the right file? A benchmark's result is JSON",
+        ),
+        (b"\x1f\x8b\x08", "is compressed by gzip; unpack it first"),
+        (b'{"a": "\x00"}', "is no text (byte 7 is 0x00)"),
+        (
+            b'[\n{"a": 1}, {"a": 2}]',
+            (
+                ":1: is a JSON array of 2; runs stand one after the other, each an object in braces: "
+                "jq -c '.[]' result.json > runs.jsonl makes it so"
+            ),
+        ),
+        (b'[{"a": 1}, {"a"', ":1: is a JSON array; runs stand one after the other"),
+        (b"a;b\n1;2\n", ":1: is no JSON; it looks like a table of columns separated by semicolons; read are"),
         (b'{"a": 1', ":1: the text ends inside object 1: was the file cut?"),
         (b'{"a": 1}\n{"a": "x', ":2: the text ends inside object 2: was the file cut?"),
         (b'{"a": 1,\n "b": }', ":2: no JSON at column 7: Expecting value"),

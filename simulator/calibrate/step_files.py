@@ -1,0 +1,151 @@
+"""A file of steps: a CSV with a row per step, read and checked.
+
+Every refusal names the file, the line and what would be right.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from simulator.calibrate.fitting import Vector
+from simulator.errors import SimulatorError, suggest
+from simulator.measured.binary import text_in
+
+COLUMNS: Final = ("sequences", "context_tokens", "step_s")
+TP: Final = "tp"
+LONGEST: Final = "longest_tokens"
+PROMPTS: Final = ("prefill_tokens", "prefill_sequences", "prefill_past_tokens")
+"""Prompt tokens computed in the step, of how many prompts, and how many of theirs were cached before."""
+
+NEW, MANY, PAST = PROMPTS
+
+MOST: Final = 1e9
+"""Larger counts, and steps longer than this in seconds, are no measurements."""
+
+MOST_FAULTS: Final = 10
+"""Faulty lines that are told of a column, and rows of another length than the header."""
+
+SEPARATORS: Final = {";": "semicolons", "\t": "tabs"}
+"""What stands between columns where it is no comma, in words."""
+
+
+class MeasuredStepsError(SimulatorError):
+    """A file of steps that cannot be used; says which lines or what is missing."""
+
+
+def read_steps(path: Path, *, tp: int | None = None) -> pd.DataFrame:
+    """Return the steps in a CSV file with the columns `COLUMNS`; others are ignored but for these.
+
+    ``tp``: GPUs of the replica. ``longest_tokens``: tokens of the longest context; without it nothing is
+    learnt of unequal contexts. `PROMPTS`: all three or none; without them all steps are decode steps.
+
+    Parameters
+    ----------
+    path : the file.
+    tp : tensor-parallel GPUs, where the file has no column of them; None: 1.
+
+    Raises
+    ------
+    MeasuredStepsError
+        If the file is no table, a column is missing, or a value is no positive number: all faults at once.
+    """
+    text = _text(path)
+    _check_rows(path, text)
+    try:
+        rows = pd.read_csv(io.StringIO(text), skip_blank_lines=False).dropna(how="all")
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        message = f"{path}: no table of steps: {error}"
+        raise MeasuredStepsError(message) from error
+    needed = COLUMNS + (PROMPTS if any(name in rows for name in PROMPTS) else ())
+    missing = [name for name in needed if name not in rows]
+    if missing:
+        told = "; ".join(f"column {name!r} is missing, {suggest(name, rows.columns)}" for name in missing)
+        message = f"{path}:1: {told}"
+        raise MeasuredStepsError(message)
+    if tp is not None and TP in rows:
+        message = f"{path}:1: column {TP!r} says the GPUs of each step; --tp {tp} is for files without it"
+        raise MeasuredStepsError(message)
+    names = [*needed, *(name for name in (TP, LONGEST) if name in rows)]
+    numbers = pd.DataFrame({name: pd.to_numeric(rows[name], errors="coerce") for name in names})
+    faults = [
+        f"{path}:{rows.index[line] + 2}: {name}: {rows[name].iloc[line]} {what}"
+        for name in names
+        for what, bad in _wrong(numbers, name)
+        for line in np.flatnonzero(bad)[:MOST_FAULTS]
+    ]
+    if faults:
+        raise MeasuredStepsError("\n".join(faults))
+    absent: dict[str, float] = {TP: tp or 1, **dict.fromkeys((LONGEST, *PROMPTS), 0)}
+    return numbers.assign(**{name: value for name, value in absent.items() if name not in numbers})
+
+
+def _text(path: Path) -> str:
+    """Return the text of a file that may be a table of steps."""
+    try:
+        return text_in(path.read_bytes(), "A table of steps is a CSV")
+    except (OSError, ValueError) as error:
+        told = (isinstance(error, OSError) and error.strerror) or error
+        message = f"{path}: no table of steps: {told}"
+        raise MeasuredStepsError(message) from error
+
+
+def _check_rows(path: Path, text: str) -> None:
+    """Refuse a header that cannot be read, and rows that have more or fewer fields than it."""
+    if text.lstrip()[:1] in ("{", "["):
+        message = f"{path}:1: looks like JSON; results of benchmarks go with --from-bench"
+        raise MeasuredStepsError(message)
+    reader = csv.reader(io.StringIO(text, newline=""))
+    heads = next(reader, [])
+    mark = next((mark for mark in SEPARATORS if len(heads) == 1 and mark in heads[0]), None)
+    if mark:
+        message = (
+            f"{path}:1: columns are separated by {SEPARATORS[mark]}; a table of steps has commas between "
+            "columns and points in numbers"
+        )
+        raise MeasuredStepsError(message)
+    twice = sorted({name for name in heads if heads.count(name) > 1})
+    if twice:
+        message = f"{path}:1: column {twice[0]!r} stands twice"
+        raise MeasuredStepsError(message)
+    lengths = [(reader.line_num, len(row)) for row in reader if row]
+    others = [(line, length) for line, length in lengths if length != len(heads)]
+    if others:
+        faults = [
+            f"{path}:{line}: {length} fields where the header has {len(heads)}"
+            for line, length in others[:MOST_FAULTS]
+        ]
+        faults += [f"{path}: and {len(others) - MOST_FAULTS} more such lines"] * (len(others) > MOST_FAULTS)
+        raise MeasuredStepsError("\n".join(faults))
+
+
+def _wrong(numbers: pd.DataFrame, name: str) -> list[tuple[str, pd.Series[bool]]]:
+    """Return what can be wrong with a column, and where it is."""
+    column, finite = numbers[name], np.isfinite(numbers[name])
+    prompts = numbers[NEW] > 0 if NEW in numbers else pd.Series(data=False, index=numbers.index)
+    least: Vector | float
+    if name in PROMPTS or name == LONGEST:
+        least, text = 0.0, "is no number from 0 on"
+    elif name == "step_s":
+        least, text = np.finfo(float).tiny, "is no positive number"
+    else:
+        # A step of prompts alone decodes nothing.
+        least, text = np.where(prompts & (name != TP), 0.0, 1.0), "is no number from 1 on"
+    found = [(text, ~(finite & (column >= least) & (column <= MOST)))]
+    if name != "step_s":
+        found.append(("is no whole number", finite & (column != np.floor(column))))
+    if name == LONGEST:
+        total = numbers["context_tokens"]
+        found.append(("tokens are more than context_tokens, those of all contexts together", column > total))
+        mean = total / numbers["sequences"].clip(lower=1)
+        found.append(("tokens are fewer than the contexts have on average", (column > 0) & (column < mean)))
+    if name == "context_tokens":
+        found.append(("tokens are fewer than the sequences", column < numbers["sequences"]))
+    if name == MANY:
+        found.append(("prompts cannot hold the prefill_tokens", prompts & (column < 1)))
+    return found
