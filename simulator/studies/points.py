@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
+from typing import Any, Final
 
 import pandas as pd
 
@@ -13,6 +14,8 @@ from simulator.api import simulate
 from simulator.errors import InfeasiblePlanError
 from simulator.metrics.measures import number
 from simulator.scenario.schema import Scenario
+
+PARTS: Final = "hardware.parts."
 
 Label = str | int | float | bool
 
@@ -37,9 +40,14 @@ def variants_of(scenario: Scenario, **labels: Label) -> Iterator[Point]:
         yield Point({**labels, "variant": name}, variant)
 
 
+def of_preset(model: str) -> dict[str, object]:
+    """Return the overrides that put another preset into a scenario whose workload knows no model."""
+    return {"model.preset": model}
+
+
 def of_model(model: str) -> dict[str, object]:
     """Return the overrides that put another preset into a scenario whose lengths and outcomes are its own."""
-    return {"model.preset": model, "workload.lengths.model": model, "workload.outcomes.model": model}
+    return of_preset(model) | {"workload.lengths.model": model, "workload.outcomes.model": model}
 
 
 def run_points(
@@ -101,5 +109,13 @@ def _measured(job: _Job) -> _Found:
         summary = simulate(scenario, seed=seed).summary
     except InfeasiblePlanError as why:
         return [float("nan")] * len(paths), str(why)
-    found = [number(summary, path) for path in paths]
-    return [float("nan") if value is None else value for value in found], ""
+    return [_figure(summary, path) for path in paths], ""
+
+
+def _figure(summary: dict[str, Any], path: str) -> float:
+    """Return a figure of a run; NaN where it has none, as a part that took no time has none."""
+    part = path.removeprefix(PARTS)
+    if part != path and part.partition(".")[0] not in summary["hardware"]["parts"]:
+        return float("nan")
+    found = number(summary, path)
+    return float("nan") if found is None else found
