@@ -7,14 +7,13 @@ gathering blocks takes a constant time per layer beyond what kernel timings of o
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import product
-from math import exp, log
-from statistics import fmean
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
+from simulator.attention.work import FloatVector
 from simulator.report.chart import Axis, Chart, Panel, Series
 from simulator.scenario.loader import load_scenario
 from simulator.studies.points import Point, of_preset, run_points, variants_of
@@ -102,36 +101,46 @@ def speed_ups(frame: pd.DataFrame, *, layer_s: float = 0.0) -> pd.DataFrame:
     return sparse
 
 
-def label_error(frame: pd.DataFrame, counted: str, layer_s: float) -> float:
-    """Return the root mean square error of the ten labels, relative, with the best choice of the lost model.
+def label_errors(frame: pd.DataFrame, counted: str, layer_s: FloatVector) -> FloatVector:
+    """Return the root mean square relative error of the ten labels, with the best choice of the lost model.
 
     Parameters
     ----------
     frame : of `run`, with all models.
     counted : what a step takes: `ROOFLINE`, `KERNELS` or `NODE`.
-    layer_s : as in `speed_ups`.
+    layer_s : as in `speed_ups`, s, shape (n,); the result has that shape.
     """
-    found = speed_ups(frame, layer_s=layer_s)
-    chosen = found[(found["gpu"] == "h200-sxm") & (found["counted"] == counted) & (found["budget"] == 128)]
-    by_context = {context: list(rows["speed_up"]) for context, rows in chosen.groupby("context")}
-    errors = []
-    for lost in range(1, len(LAYERS)):
-        squares = [
-            log(ours / label) ** 2
-            for context, labels in LABELS.items()
-            for ours, label in zip(_without(by_context[context], lost), labels, strict=True)
+    found = frame[(frame["gpu"] == "h200-sxm") & (frame["counted"] == counted)]
+    dense, sparse = (
+        found[found["variant"] == variant].pivot_table(index="context", columns="model", values="step_s")
+        for variant in ("dense", "block_topk_128")
+    )
+    models = list(LAYERS)
+    layers = np.array(list(LAYERS.values()))
+    logs = np.array(
+        [
+            np.log(dense.loc[context, models].to_numpy(dtype=float))
+            - np.log(sparse.loc[context, models].to_numpy(dtype=float) + np.multiply.outer(layer_s, layers))
+            for context in LABELS
         ]
-        errors.append(exp(fmean(squares) ** 0.5) - 1.0)
-    return min(errors)
+    )
+    labels = np.log(np.array(list(LABELS.values())))[:, None, :]
+    squares = [
+        np.mean((np.delete(logs, lost, axis=2) - labels) ** 2, axis=(0, 2)) for lost in range(1, len(LAYERS))
+    ]
+    errors: FloatVector = np.exp(np.sqrt(np.min(squares, axis=0))) - 1.0
+    return errors
 
 
-def _without(values: list[float], place: int) -> list[float]:
-    return values[:place] + values[place + 1 :]
+def label_error(frame: pd.DataFrame, counted: str, layer_s: float) -> float:
+    """Return `label_errors` of one time."""
+    return float(label_errors(frame, counted, np.array([layer_s]))[0])
 
 
 def fitted_layer_s(frame: pd.DataFrame, counted: str) -> float:
     """Return the time per layer that explains the ten labels best, s, to a microsecond."""
-    return min((n * 1e-6 for n in range(600)), key=partial(label_error, frame, counted))
+    microseconds = np.arange(600)
+    return float(microseconds[np.argmin(label_errors(frame, counted, microseconds * 1e-6))]) * 1e-6
 
 
 def needed_layer_s(frame: pd.DataFrame, counted: str) -> dict[int, float]:
