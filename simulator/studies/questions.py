@@ -7,11 +7,11 @@ from types import MappingProxyType
 from typing import Final
 
 from simulator.errors import UnknownNameError, suggest
-from simulator.studies import overlap, per_layer
+from simulator.studies import hardware, overlap, per_layer
 from simulator.studies.study import Study
 
 STUDIES: Final[Mapping[str, Study]] = MappingProxyType(
-    {study.name: study for study in (per_layer.STUDY, overlap.STUDY)}
+    {study.name: study for study in (per_layer.STUDY, overlap.STUDY, hardware.STUDY)}
 )
 """Every study, in the order of docs/kinetics.md."""
 
