@@ -17,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from simulator.cli import calibrating, catalogs, describing, reproducing, running, validating
+from simulator.cli import calibrating, catalogs, describing, reproducing, running, studying, validating
 from simulator.cli.answering import INTERRUPTED, answer_to, flush_answer
 
 app = typer.Typer(
@@ -36,6 +36,7 @@ app.command("describe")(describing.describe)
 app.command("list")(catalogs.list_topic)
 app.command("calibrate")(calibrating.calibrate)
 app.command("kinetics")(reproducing.kinetics)
+app.command("study")(studying.study)
 app.command("schema")(catalogs.schema)
 app.command("new")(catalogs.new)
 model.command("import")(catalogs.import_model)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from simulator.cli.answering import answering, say
-from simulator.cli.arguments import AsJson, Overwrite
+from simulator.cli.arguments import AsJson, Overwrite, Workers, cores
 from simulator.cli.layout import aligned
 from simulator.cli.outputs import check_folder
 from simulator.cli.progress import ProgressBar
@@ -33,10 +32,7 @@ def silicon(
     by_tp: Annotated[
         bool, typer.Option("--by-tp", help="A line for each number of GPUs per replica.")
     ] = False,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, max=1024, help="Processes that simulate; as many as cores if left out."),
-    ] = None,
+    workers: Workers = None,
     out: Annotated[
         Path | None, typer.Option(help="Write predictions, summary and a page to this folder.")
     ] = None,
@@ -107,10 +103,3 @@ def _tables(validation: Validation, *, by_tp: bool) -> str:
         if found:
             lines += ["", title, aligned(table(found, told), columns=heads(told))]
     return "\n".join([*lines, *notes(validation)])
-
-
-def cores() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -36,6 +36,7 @@ class Batch:
         self._rank = engine.scheduler.rank
         self._victim_rank = engine.scheduler.victim_rank
         self._max_sequences = engine.max_sequences
+        self._delivered = engine.prefill == "remote"
         self._waiting: list[tuple[Rank, Sequence]] = []
         self._finishes: list[tuple[int, int, Sequence]] = []
         # Who gives way first; kept only once memory has run out for the first time.
@@ -85,6 +86,8 @@ class Batch:
         if cached is None:
             return None
         heappop(self._waiting)
+        if self._delivered:
+            cached = max(cached, sequence.view.prompt_tokens)
         # The last known token is computed in any case: its output is the next token.
         cached = min(cached, tokens - 1)
         if sequence.started_ns < 0:

@@ -150,6 +150,8 @@ class ReferenceReplica:
         cached = self._cache.admit(head.chain, head.known_tokens, alone=not self._running)
         if cached is None:
             return None
+        if self._engine.prefill == "remote":
+            cached = max(cached, head.view.prompt_tokens)
         cached = min(cached, head.known_tokens - 1)
         if head.started_ns < 0:
             head.started_ns = int(self._env.now)

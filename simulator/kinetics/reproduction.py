@@ -12,7 +12,10 @@ from typing import Any, Final
 from simulator.kinetics.claims import Claim, Finding, Sources, check, totals
 from simulator.kinetics.claims_of_cost import COST, FITS, MEMORY
 from simulator.kinetics.claims_of_curves import ACCURACY, OUT_OF_REACH, THROUGHPUT
+from simulator.kinetics.figures import charts
+from simulator.kinetics.page import page
 from simulator.output import MANIFEST_VERSION, package_versions, write_files
+from simulator.report.chart_picture import save
 
 CLAIMS: Final[tuple[Claim, ...]] = (*COST, *MEMORY, *FITS, *ACCURACY, *THROUGHPUT)
 """Every claim that can be checked."""
@@ -40,7 +43,7 @@ def to_json(findings: Sequence[Finding]) -> dict[str, Any]:
 def write_reproduction(
     destination: Path, findings: Sequence[Finding], sources: Sources, *, overwrite: bool
 ) -> Path:
-    """Write ``claims.csv`` and, with plotly, ``kinetics.html``; return the folder.
+    """Write ``claims.csv``, ``kinetics.html`` (plotly) and a PNG per figure (matplotlib); return the folder.
 
     Raises
     ------
@@ -53,10 +56,12 @@ def write_reproduction(
             writer = csv.DictWriter(file, list(asdict(findings[0])), lineterminator="\n")
             writer.writeheader()
             writer.writerows(asdict(one) for one in findings)
+        drawn = charts(sources)
         if find_spec("plotly") is not None:
-            from simulator.kinetics.page import page  # noqa: PLC0415 - loads an optional package
-
-            (folder / "kinetics.html").write_text(page(findings, sources), encoding="utf-8", newline="\n")
+            (folder / "kinetics.html").write_text(page(findings, drawn), encoding="utf-8", newline="\n")
+        if find_spec("matplotlib") is not None:
+            for chart in drawn:
+                save(chart, folder)
 
     about = {"manifest": MANIFEST_VERSION, "reproduction": "kinetics", **package_versions()}
     return write_files(destination, fill, about, overwrite=overwrite)

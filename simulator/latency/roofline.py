@@ -59,6 +59,9 @@ class RooflineLatency(FrozenModel):
     kind: Literal["roofline"] = Field(default="roofline", description="[-] Selects this latency model.")
     combine: Combine = Field(default="sum_of_max", description="[-] how compute and traffic combine")
     collectives: bool = Field(default=True, description="[-] whether all-reduces take time")
+    lm_head: bool = Field(
+        default=True, description="[-] whether the output head takes time; estimates by layer leave it out"
+    )
     layer_overhead_s: float | None = Field(
         default=None,
         ge=0.0,
@@ -150,9 +153,15 @@ class BoundRoofline:
 
     def _sampling(self, sequences: int) -> tuple[float, float, float]:
         """Return the time of the output head, and of the host, for `sequences` that sample."""
-        compute, memory = self._combined([head_operation(self.deployment, sequences)])
+        compute, memory = self._combined([self._head(sequences)])
         entry = self._by_sampled[sequences] = (compute, memory, self._host_s(sequences))
         return entry
+
+    def _head(self, sampled: int) -> Operation:
+        return head_operation(self.deployment, sampled if self.config.lm_head else 0)
+
+    def _sampling_operations(self, sampled: int) -> list[Operation]:
+        return [self._head(sampled)]
 
     def _combined(self, operations: list[Operation]) -> tuple[float, float]:
         compute = [op.flops / self.peak_flops_per_s for op in operations]
@@ -229,8 +238,7 @@ class BoundRoofline:
         steps = rows.steps.astype(np.float64)
         work: dict[str, tuple[FloatVector, FloatVector, float]] = {}
         of_layers = partial(layer_operations, d)
-        of_head = partial(_head_operations, d)
-        for keys, operations in ((tokens, of_layers), (sampled, of_head)):
+        for keys, operations in ((tokens, of_layers), (sampled, self._sampling_operations)):
             values, rows_of = np.unique(keys, return_inverse=True)
             tables = [operations(int(value)) for value in values]
             for same in zip(*tables, strict=True):
@@ -246,7 +254,3 @@ class BoundRoofline:
             peak,
         )
         return work
-
-
-def _head_operations(d: Deployment, sampled: int) -> list[Operation]:
-    return [head_operation(d, sampled)]

@@ -84,6 +84,11 @@ class EngineConfig(FrozenModel):
     kv: KvConfig = Field(default=KvConfig(), description="[-] the KV cache")
     max_sequences: Count = Field(default=512, description="[-] largest batch of a replica")
     max_batched_tokens: Count = Field(default=8192, description="[tokens] largest step of a replica")
+    prefill: Literal["local", "remote"] = Field(
+        default="local",
+        description="[-] local = replicas compute prompts; remote = other servers do, and deliver their KV "
+        "in no time when a sequence is admitted: the replica computes a prompt's last token alone",
+    )
 
     @model_validator(mode="after")
     def _a_step_holds_the_batch(self) -> Self:

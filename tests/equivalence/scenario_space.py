@@ -199,6 +199,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
             "kv": kv,
             "max_sequences": max_sequences,
             "max_batched_tokens": draw(st.sampled_from([16, 40, 512])),
+            "prefill": draw(st.sampled_from(["local", "local", "remote"])),
         },
         "workload": {
             "tasks": {

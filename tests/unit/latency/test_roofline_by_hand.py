@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "property"))
 
-from deployments import DENSE, decode_load, deployment, gpu, with_figures
+from deployments import DENSE, decode_load, deployment, gpu, rows_of, with_figures
 
 from simulator.latency import RooflineLatency
 
@@ -50,6 +50,15 @@ def test_all_reduces_are_a_quarter_of_that_step_and_can_be_left_out() -> None:
     latency = RooflineLatency(collectives=False).bind(deployment(tp=8, on=B200))
     seconds = latency.step_seconds(decode_load(DENSE, [1000]))
     assert seconds == pytest.approx(239.015564e-6 + 1224e-6, rel=1e-9)
+
+
+def test_the_output_head_can_be_left_out() -> None:
+    plan = deployment(on=B200)
+    whole, layers = RooflineLatency().bind(plan), RooflineLatency(lm_head=False).bind(plan)
+    load = decode_load(DENSE, [1000])
+    head = 2 * (622_329_856 + 4096 + 151_936) / 8e12
+    assert whole.step_seconds(load) - layers.step_seconds(load) == pytest.approx(head, rel=1e-9)
+    assert layers.parts(rows_of([load]))["lm_head"].seconds[0] == 0.0
 
 
 def test_a_prompt_of_8192_tokens_is_bound_by_compute() -> None:

@@ -1,0 +1,121 @@
+"""Many scenarios run with the same seeds, in processes; one row per point and seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any, Final
+
+import pandas as pd
+
+from simulator.api import simulate
+from simulator.errors import InfeasiblePlanError
+from simulator.metrics.measures import number
+from simulator.scenario.schema import Scenario
+
+PARTS: Final = "hardware.parts."
+
+Label = str | int | float | bool
+
+
+@dataclass(frozen=True)
+class Point:
+    """One scenario of a study and what tells it from the others.
+
+    Parameters
+    ----------
+    labels : column by column, for example ``{"model": "qwen3-8b", "attention": "dense"}``.
+    scenario : what to simulate.
+    """
+
+    labels: Mapping[str, Label]
+    scenario: Scenario
+
+
+def variants_of(scenario: Scenario, **labels: Label) -> Iterator[Point]:
+    """Yield the variants of a scenario as points with the column ``variant`` beside `labels`."""
+    for name, variant in (scenario.variants or {scenario.name: scenario}).items():
+        yield Point({**labels, "variant": name}, variant)
+
+
+def of_preset(model: str) -> dict[str, object]:
+    """Return the overrides that put another preset into a scenario whose workload knows no model."""
+    return {"model.preset": model}
+
+
+def of_model(model: str) -> dict[str, object]:
+    """Return the overrides that put another preset into a scenario whose lengths and outcomes are its own."""
+    return of_preset(model) | {"workload.lengths.model": model, "workload.outcomes.model": model}
+
+
+def run_points(
+    points: Sequence[Point],
+    measures: Mapping[str, str],
+    *,
+    seeds: int,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> pd.DataFrame:
+    """Simulate every point with seeds 0 .. `seeds` - 1.
+
+    Parameters
+    ----------
+    points : what to simulate; all have the same labels.
+    measures : column by path in the summary of a run, such as
+        ``{"solved_per_s": "throughput.solved_tasks_per_s"}`` (docs/metrics.md lists them).
+    seeds : runs per point, from the scenario's own seed on.
+    workers : processes; 1 runs in this one.
+    progress : called with (runs done, runs in all).
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per point and seed, in order: the labels, ``seed``, the measures (NaN where a run has none)
+        and ``infeasible``, the reason why a point cannot run, empty where it can.  Equal for any number of
+        workers.
+    """
+    jobs = [
+        (point.scenario, point.scenario.seed + repetition, tuple(measures.values()))
+        for point in points
+        for repetition in range(seeds)
+    ]
+    rows: list[dict[str, object]] = []
+    labels = [point.labels for point in points for _ in range(seeds)]
+    for place, (found, reason) in enumerate(_run(jobs, workers)):
+        columns = dict(zip(measures, found, strict=True))
+        rows.append({**labels[place], "seed": jobs[place][1], **columns, "infeasible": reason})
+        if progress is not None:
+            progress(place + 1, len(jobs))
+    return pd.DataFrame(rows)
+
+
+_Job = tuple[Scenario, int, tuple[str, ...]]
+_Found = tuple[list[float], str]
+
+
+def _run(jobs: Sequence[_Job], workers: int) -> Iterator[_Found]:
+    if workers == 1:
+        yield from map(_measured, jobs)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_measured, jobs)
+
+
+def _measured(job: _Job) -> _Found:
+    scenario, seed, paths = job
+    try:
+        summary = simulate(scenario, seed=seed).summary
+    except InfeasiblePlanError as why:
+        return [float("nan")] * len(paths), str(why)
+    return [_figure(summary, path) for path in paths], ""
+
+
+def _figure(summary: dict[str, Any], path: str) -> float:
+    """Return a figure of a run; NaN where it has none, as a part that took no time has none."""
+    part = path.removeprefix(PARTS)
+    if part != path and part.partition(".")[0] not in summary["hardware"]["parts"]:
+        return float("nan")
+    found = number(summary, path)
+    return float("nan") if found is None else found

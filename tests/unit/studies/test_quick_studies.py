@@ -1,0 +1,53 @@
+"""Every study runs, draws and answers; what two of them make of a table is checked by hand."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from simulator.studies import hardware, overlap
+from simulator.studies.questions import STUDIES
+from simulator.studies.study import Budget, Study
+
+
+@pytest.mark.parametrize("study", STUDIES.values(), ids=list(STUDIES))
+def test_a_quick_run_answers_and_draws(study: Study) -> None:
+    frame = study.run(Budget(seeds=2, quick=True))
+    charts = study.charts(frame)
+    assert len({chart.name for chart in charts}) == len(charts) > 0
+    assert all(chart.name.startswith(study.name) for chart in charts)
+    drawn = [series for chart in charts for panel in chart.panels for series in panel.series]
+    assert all(len(series.x) == len(series.y) > 0 for series in drawn)
+    assert study.answer(frame).endswith(".")
+    assert "nan" not in study.answer(frame)
+
+
+def test_the_gain_of_a_doubling_is_over_the_node_as_it_is() -> None:
+    rates = {"dense": {"": 2.0, "bandwidth": 3.0}, "block_topk": {"": 8.0, "bandwidth": 10.0}}
+    rows = [
+        ("qwen3-8b", "roofline", attention, doubled, seed, rate * (1 + seed))
+        for attention, found in rates.items()
+        for doubled, rate in found.items()
+        for seed in (0, 1)
+    ]
+    frame = pd.DataFrame(rows, columns=[*hardware.BY, "seed", "solved_per_s"])
+    found = hardware.gains(frame)
+    assert list(found["doubled"]) == ["HBM bandwidth"] * 2
+    assert list(found["estimate"]) == pytest.approx([1.5, 1.25])
+    assert "qwen3-8b, roofline, dense: twice the HBM bandwidth 1.50 (1.50 to 1.50)." in hardware.answer(frame)
+
+
+def test_the_ways_to_combine_are_compared_with_the_larger_of_each_operation() -> None:
+    larger, summed, overlapped = overlap.COMBINED.values()
+    rates = {larger: (2.0, 6.0), summed: (1.5, 3.0), overlapped: (2.5, 10.0)}
+    rows = [
+        ("qwen3-8b", attention, combined, seed, rate)
+        for combined, (dense, sparse) in rates.items()
+        for attention, rate in (("dense", dense), ("block_topk", sparse))
+        for seed in (0, 1)
+    ]
+    frame = pd.DataFrame(rows, columns=["model", "attention", "combined", "seed", "solved_per_s"])
+    assert list(overlap.sparse_gain(frame)["estimate"]) == pytest.approx([3.0, 2.0, 4.0])
+    text = overlap.answer(frame)
+    assert "0.75 to 1.25 times" in text
+    assert "a factor of 2.00 to 2.00" in text
