@@ -1,7 +1,8 @@
 """What unequal output lengths cost, and what stopping at the first verified success saves.
 
-The paper takes trials of one length; its Eq. 10 replaces L^2 by E[L^2] for random ones.  That prices the longer
-contexts, but neither the places that stay empty while a task waits for its longest trial nor an early stop.
+The paper takes trials of one length; its Eq. 10 replaces L^2 by E[L^2] for random ones.  That prices the
+longer contexts, but neither the places that stay empty while a task waits for its longest trial nor an early
+stop.
 
 Each point is a steady stream of tasks or one batch.  Trials of one length in a closed loop would start and
 end together for ever; the first tasks of that stream get shorter ones, so that it is in all phases at once.
@@ -74,6 +75,7 @@ In the last three about as many trials run as in the first: others fill the plac
 BATCH: Final = (*STEADY[:3], ("first success", "aime24", "first success", 60))
 """The same for one batch."""
 
+STOPPED: Final = ("first success", "waves of 2")
 QUESTIONS: Final = 30
 ROUNDS: Final = 8
 """Tasks of a stream over those in progress."""
@@ -85,12 +87,13 @@ def run(budget: Budget) -> pd.DataFrame:
     """Return throughput, task times and tokens by setting, attention and case.
 
     ``idle_share`` is the share of the places of all trials (tasks in progress x trials) that is empty because
-    the trial has ended and its task has not.
+    the trial has ended and its task has not; missing where trials are stopped or not all started.
     """
     points = list(_points(budget))
     frame = run_points(points, MEASURES, seeds=budget.seeds, workers=budget.workers, progress=budget.progress)
     present = frame.pop("running") + frame.pop("waiting")
-    frame.insert(len(KEYS) + 2, "idle_share", 1.0 - present / (frame["in_progress"] * TRIALS))
+    idle = 1.0 - present / (frame["in_progress"] * TRIALS)
+    frame.insert(len(KEYS) + 2, "idle_share", idle.where(~frame["case"].isin(STOPPED)))
     return frame
 
 
@@ -190,7 +193,8 @@ def charts(frame: pd.DataFrame) -> list[Chart]:
         panels = []
         for setting, head in (("steady", "steady stream of tasks"), ("batch", "one batch of 60 tasks")):
             rows = frame[frame["setting"] == setting]
-            axis = Axis(categories=tuple(dict.fromkeys(rows["case"])))
+            cases = rows.loc[rows[measure].notna(), "case"]
+            axis = Axis(categories=tuple(dict.fromkeys(cases)))
             panels.append(Panel(_bars(rows, measure), axis, Axis(title, from_zero=True), head))
         caption = where + "Means over seeds with 95 % intervals."
         found.append(Chart(name, f"Unequal lengths and early stops: {title}", caption, tuple(panels)))
@@ -211,11 +215,11 @@ def _cost_of_lengths(frame: pd.DataFrame, attention: str) -> str:
     idle = mean_over_seeds(frame, KEYS, "idle_share")
     percent: dict[str, Any] = {"form": ".0f", "scale": 100, "unit": " %"}
     return (
-        f"{attention}: lengths of AIME24 take {said_of(eflops, **steady, case='AIME24')} times the eFLOPs of one "
-        f"length, Eq. 10 says {eq10:.2f}; at the same tasks in progress the node ends "
+        f"{attention}: lengths of AIME24 take {said_of(eflops, **steady, case='AIME24')} times the eFLOPs "
+        f"of one length, Eq. 10 says {eq10:.2f}; at the same tasks in progress the node ends "
         f"{said_of(rate, **steady, case='AIME24')} times the tasks per second, for "
-        f"{said_of(idle, **percent, **steady, case='AIME24')} of the trials' places wait for a longer sibling; "
-        f"refilled with more tasks {said_of(rate, **steady, case='refilled')}. In a batch "
+        f"{said_of(idle, **percent, **steady, case='AIME24')} of the trials' places wait for a longer "
+        f"sibling; refilled with more tasks {said_of(rate, **steady, case='refilled')}. In a batch "
         f"{said_of(rate, **batch)}, with {said_of(idle, **percent, **batch)} of the places empty."
     )
 
@@ -226,7 +230,7 @@ def _stopping(frame: pd.DataFrame) -> str:
         over(frame, "refilled", measure) for measure in ("tokens_per_task", "solved_per_s", "task_p95_s")
     )
     parts = []
-    for case in ("first success", "waves of 2"):
+    for case in STOPPED:
         for attention in ATTENTION:
             chosen = {"setting": "steady", "attention": attention, "case": case}
             parts.append(

@@ -7,12 +7,12 @@ from types import MappingProxyType
 from typing import Final
 
 from simulator.errors import UnknownNameError, suggest
-from simulator.studies import lengths, overlap
+from simulator.studies import blocks, energy, lengths, overlap, prefix
 from simulator.studies.study import Study
 
-STUDIES: Final[Mapping[str, Study]] = MappingProxyType(
-    {study.name: study for study in (overlap.STUDY, lengths.STUDY)}
-)
+_ALL: Final = (overlap.STUDY, lengths.STUDY, prefix.STUDY, blocks.STUDY, energy.STUDY)
+
+STUDIES: Final[Mapping[str, Study]] = MappingProxyType({study.name: study for study in _ALL})
 """Every study, in the order of docs/kinetics.md."""
 
 
