@@ -21,7 +21,7 @@ from simulator.studies.drawing import series_of
 from simulator.studies.points import Point, of_model, run_points
 from simulator.studies.study import Budget, Study
 from simulator.studies.tables import CONFIDENCE, mean_over_seeds, ratio_over_seeds
-from simulator.studies.wording import row_of, said, said_of
+from simulator.studies.wording import row_of, rows_of, said, said_of
 
 SCENARIO: Final = "kinetics/open/blocks"
 MEASURES: Final = {
@@ -111,7 +111,7 @@ def smallest_near_best(frame: pd.DataFrame) -> pd.DataFrame:
     ratios = over_pairing(frame)
     best = ratios.groupby(KEYS[:-1])["estimate"].transform("max")
     good = ratios[ratios["estimate"] >= NEAR * best]
-    return good.groupby(KEYS[:-1], sort=False, as_index=False)["block"].min()
+    return good.sort_values("block").drop_duplicates(KEYS[:-1])
 
 
 def charts(frame: pd.DataFrame) -> list[Chart]:
@@ -157,16 +157,16 @@ def answer(frame: pd.DataFrame) -> str:
     lines = []
     for labels in balance[KEYS[:-1]].itertuples(index=False):
         point = dict(zip(KEYS[:-1], labels, strict=True))
-        chosen = speed[(speed[list(point)] == pd.Series(point)).all(axis=1)]
-        best = chosen.loc[chosen["estimate"].idxmax()]
-        paired = PAIRING // point["kv_budget"]
-        good = near[(near[list(point)] == pd.Series(point)).all(axis=1)]["block"].iloc[0]
-        taken = said_of(share, ".1f", scale=100, unit=" %", **point, block=paired)
+        chosen = rows_of(speed, point)
+        best = chosen.iloc[int(chosen["estimate"].to_numpy().argmax())]
+        paired = PAIRING // int(point["kv_budget"])
+        taken = said_of(share, point | {"block": paired}, ".1f", scale=100, unit=" %")
         lines.append(
-            f"{point['latency']}, {point['model']}, budget {point['kv_budget']:,}: selection takes {taken} of "
-            f"the step at the paper's block of {paired}; as long as reading at a block of "
-            f"{_balance_said(row_of(balance, **point))}; fastest block {best['block']:.0f}, "
-            f"{said(best, '.3f')} times the paper's; {good} is within {1 - NEAR:.0%} of it."
+            f"{point['latency']}, {point['model']}, budget {point['kv_budget']:,}: selection takes {taken} "
+            f"of the step at the paper's block of {paired}; as long as reading at a block of "
+            f"{_balance_said(row_of(balance, point))}; fastest block {best['block']:.0f}, "
+            f"{said(best, '.3f')} times the paper's; {row_of(near, point)['block']:.0f} is within "
+            f"{1 - NEAR:.0%} of it."
         )
     return "\n".join(lines)
 

@@ -49,7 +49,7 @@ def run(budget: Budget) -> pd.DataFrame:
     """
     points = list(_points(budget))
     frame = run_points(points, MEASURES, seeds=budget.seeds, workers=budget.workers, progress=budget.progress)
-    frame.insert(frame.columns.get_loc("watts") + 1, "idle_share", frame.pop("idle_watts") / frame["watts"])
+    frame["idle_share"] = frame.pop("idle_watts") / frame["watts"]
     return frame
 
 
@@ -74,8 +74,9 @@ def _attentions(gpu: str, node: str, model: str, load: int, budget: Budget) -> I
         if attention not in {"dense", MAIN} and load != LOADS[-1]:
             continue
         scenario = load_scenario(SCENARIO, overrides=changes | {"model.attention": kind})
-        labels = dict(zip(KEYS, (gpu, model, attention, load), strict=True))
-        yield Point(labels | {"idle_watts": scenario.hardware.gpu.idle_watts.value}, scenario)
+        idle_watts = scenario.hardware.gpu.idle_watts.value
+        labels = (gpu, model, attention, load, idle_watts)
+        yield Point(dict(zip([*KEYS, "idle_watts"], labels, strict=True)), scenario)
 
 
 def _kinds() -> dict[str, object]:
@@ -178,20 +179,21 @@ def _of_pair(
     joules, carbon, idle = (
         mean_over_seeds(frame, KEYS, name) for name in ("joules", "kg_co2e", "idle_share")
     )
-    at = {"gpu": gpu, "model": model, "in_progress": loads[1]}
+    at: dict[str, object] = {"gpu": gpu, "model": model, "in_progress": loads[1]}
     light = at | {"in_progress": loads[0]}
     kilojoules, grams, percent = [], [], []
     for attention in ("dense", MAIN):
-        kilojoules.append(said_of(joules, ".1f", scale=1e-3, unit=" kJ", **at, attention=attention))
-        grams.append(said_of(carbon, ".2f", scale=1e3, unit=" g CO2e", **at, attention=attention))
-        percent.append(said_of(idle, ".0f", scale=100, unit=" %", **at, attention=attention))
-    less = [f"{name} {said_of(rows, **at)}" for name, rows in saved.items()]
-    alone = said_of(joules, ".1f", scale=1e-3, unit=" kJ", **light, attention=MAIN)
+        point = at | {"attention": attention}
+        kilojoules.append(said_of(joules, point, ".1f", scale=1e-3, unit=" kJ"))
+        grams.append(said_of(carbon, point, ".2f", scale=1e3, unit=" g CO2e"))
+        percent.append(said_of(idle, point, ".0f", scale=100, unit=" %"))
+    less = [f"{name} {said_of(rows, at)}" for name, rows in saved.items()]
+    alone = said_of(joules, light | {"attention": MAIN}, ".1f", scale=1e-3, unit=" kJ")
     return (
         f"{gpu}, {model}, {loads[1]} tasks in progress: dense {kilojoules[0]} and {grams[0]} per solved "
         f"task, block top-k 1024 {kilojoules[1]} and {grams[1]}; dense takes more by {', '.join(less)}. Idle "
         f"power is {percent[0]} and {percent[1]} of the draw. With {loads[0]} in progress block top-k takes "
-        f"{alone} and saves {said_of(saved['energy'], **light)} times the energy."
+        f"{alone} and saves {said_of(saved['energy'], light)} times the energy."
     )
 
 

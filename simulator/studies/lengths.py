@@ -11,7 +11,7 @@ end together for ever; the first tasks of that stream get shorter ones, so that 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -208,19 +208,18 @@ def answer(frame: pd.DataFrame) -> str:
 
 def _cost_of_lengths(frame: pd.DataFrame, attention: str) -> str:
     eq10 = predicted_eflops(attention, "aime24") / predicted_eflops(attention, "constant")
-    steady = {"setting": "steady", "attention": attention}
-    batch = {"setting": "batch", "attention": attention, "case": "AIME24"}
+    aime24: dict[str, object] = {"setting": "steady", "attention": attention, "case": "AIME24"}
+    refilled, batch = aime24 | {"case": "refilled"}, aime24 | {"setting": "batch"}
     eflops = over(frame, "one length", "eflops_per_task")
     rate = over(frame, "one length", "tasks_per_s")
     idle = mean_over_seeds(frame, KEYS, "idle_share")
-    percent: dict[str, Any] = {"form": ".0f", "scale": 100, "unit": " %"}
+    empty = [said_of(idle, at, ".0f", scale=100, unit=" %") for at in (aime24, batch)]
     return (
-        f"{attention}: lengths of AIME24 take {said_of(eflops, **steady, case='AIME24')} times the eFLOPs "
-        f"of one length, Eq. 10 says {eq10:.2f}; at the same tasks in progress the node ends "
-        f"{said_of(rate, **steady, case='AIME24')} times the tasks per second, for "
-        f"{said_of(idle, **percent, **steady, case='AIME24')} of the trials' places wait for a longer "
-        f"sibling; refilled with more tasks {said_of(rate, **steady, case='refilled')}. In a batch "
-        f"{said_of(rate, **batch)}, with {said_of(idle, **percent, **batch)} of the places empty."
+        f"{attention}: lengths of AIME24 take {said_of(eflops, aime24)} times the eFLOPs of one length, "
+        f"Eq. 10 says {eq10:.2f}; at the same tasks in progress the node ends {said_of(rate, aime24)} times "
+        f"the tasks per second, for {empty[0]} of the trials' places wait for a longer sibling; refilled "
+        f"with more tasks {said_of(rate, refilled)}. In a batch {said_of(rate, batch)}, with {empty[1]} of "
+        "the places empty."
     )
 
 
@@ -234,9 +233,9 @@ def _stopping(frame: pd.DataFrame) -> str:
         for attention in ATTENTION:
             chosen = {"setting": "steady", "attention": attention, "case": case}
             parts.append(
-                f"{case}, {attention}: {said_of(tokens, **chosen)} times the tokens per task, "
-                f"{said_of(solved, **chosen)} times the solved tasks per second, "
-                f"{said_of(times, **chosen)} times the task time p95"
+                f"{case}, {attention}: {said_of(tokens, chosen)} times the tokens per task, "
+                f"{said_of(solved, chosen)} times the solved tasks per second, "
+                f"{said_of(times, chosen)} times the task time p95"
             )
     return "Against all trials on as full a node: " + "; ".join(parts) + "."
 

@@ -170,7 +170,7 @@ def answer(frame: pd.DataFrame) -> str:
     ]
     loss = router_loss(frame)
     parts = [
-        f"{attention} {sharing} {said_of(loss, attention=attention, sharing=sharing)}"
+        f"{attention} {sharing} {said_of(loss, {'attention': attention, 'sharing': sharing})}"
         for attention, sharing in VARIANTS.values()
         if sharing != OWN
     ]
@@ -182,14 +182,16 @@ def answer(frame: pd.DataFrame) -> str:
 
 
 def _at(frame: pd.DataFrame, prompt: int, trials: int) -> str:
-    at = {"prompt_tokens": prompt, "trials": trials}
+    at: dict[str, object] = {"prompt_tokens": prompt, "trials": trials}
     shared, batch = over_own(frame), mean_over_seeds(frame, KEYS, "batch")
-    gains = [said_of(sparse_gain(frame, dense), **at) for dense in (OWN, HELD, READ)]
+    gains = [said_of(sparse_gain(frame, dense), at) for dense in (OWN, HELD, READ)]
     held = [
-        said_of(shared, **at, attention=attention, sharing=sharing)
+        said_of(shared, at | {"attention": attention, "sharing": sharing})
         for attention, sharing in (("dense", HELD), ("dense", READ), ("block_topk", HELD))
     ]
-    sizes = [said_of(batch, ".0f", **at, attention="dense", sharing=sharing) for sharing in (OWN, HELD)]
+    sizes = [
+        said_of(batch, at | {"attention": "dense", "sharing": sharing}, ".0f") for sharing in (OWN, HELD)
+    ]
     return (
         f"{prompt:,} tokens, {trials} trials: held once, dense solves {held[0]} times the tasks per second, "
         f"read once as well {held[1]}; block top-k held once {held[2]}. Dense batch {sizes[0]} -> "

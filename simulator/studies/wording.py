@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from simulator.errors import SimulatorError
 
 
-def row_of(rows: pd.DataFrame, **labels: object) -> pd.Series[float]:
+def rows_of(rows: pd.DataFrame, labels: Mapping[str, object]) -> pd.DataFrame:
+    """Return the rows that have these labels, in order."""
+    chosen = pd.Series(data=True, index=rows.index)
+    for column, value in labels.items():
+        chosen &= rows[column] == value
+    return rows[chosen]
+
+
+def row_of(rows: pd.DataFrame, labels: Mapping[str, object]) -> pd.Series[float]:
     """Return the one row that has these labels.
 
     Parameters
@@ -20,11 +30,11 @@ def row_of(rows: pd.DataFrame, **labels: object) -> pd.Series[float]:
     SimulatorError
         If not exactly one row has them.
     """
-    chosen = rows[(rows[list(labels)] == pd.Series(labels)).all(axis=1)]
-    if len(chosen) != 1:
-        message = f"{len(chosen)} rows with {labels}; there should be one"
+    found = rows_of(rows, labels)
+    if len(found) != 1:
+        message = f"{len(found)} rows with {dict(labels)}; there should be one"
         raise SimulatorError(message)
-    return chosen.iloc[0]
+    return found.iloc[0]
 
 
 def said(row: pd.Series[float], form: str = ".2f", *, scale: float = 1.0, unit: str = "") -> str:
@@ -35,19 +45,19 @@ def said(row: pd.Series[float], form: str = ".2f", *, scale: float = 1.0, unit: 
     row : with ``estimate``, ``low`` and ``high``; without bounds (one seed) there is no interval.
     form : of the numbers.
     scale : what they are multiplied with.
-    unit : written behind each number.
+    unit : written behind the estimate.
     """
-
-    def number(value: float) -> str:
-        return f"{value * scale:{form}}{unit}"
-
-    if pd.isna(row["low"]):
-        return number(row["estimate"])
-    return f"{number(row['estimate'])} ({number(row['low'])} to {number(row['high'])})"
+    estimate, low, high = (f"{row[name] * scale:{form}}" for name in ("estimate", "low", "high"))
+    return f"{estimate}{unit}" if pd.isna(row["low"]) else f"{estimate}{unit} ({low} to {high})"
 
 
 def said_of(
-    rows: pd.DataFrame, form: str = ".2f", *, scale: float = 1.0, unit: str = "", **labels: object
+    rows: pd.DataFrame,
+    labels: Mapping[str, object],
+    form: str = ".2f",
+    *,
+    scale: float = 1.0,
+    unit: str = "",
 ) -> str:
-    """Return `said` of the row with these labels."""
-    return said(row_of(rows, **labels), form, scale=scale, unit=unit)
+    """Return `said` of the row that has these labels."""
+    return said(row_of(rows, labels), form, scale=scale, unit=unit)
