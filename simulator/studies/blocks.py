@@ -86,7 +86,7 @@ def balanced_block(frame: pd.DataFrame) -> pd.DataFrame:
         interval = t_interval(found, CONFIDENCE)
         bounds = {"estimate": interval.estimate, "low": interval.low, "high": interval.high}
         rows.append(dict(zip(KEYS[:-1], labels, strict=True)) | bounds)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).astype(dict.fromkeys(("estimate", "low", "high"), float))
 
 
 def _crossing(blocks: pd.Series[int], ratios: pd.Series[float]) -> float:
@@ -119,8 +119,8 @@ def charts(frame: pd.DataFrame) -> list[Chart]:
     """Return the share of selection and the throughput by block size."""
     share = mean_over_seeds(frame, KEYS, "selection_share")
     caption = (
-        "AIME24-like tasks, best of 8, Qwen3 on one B200; vLLM step times, roofline dashed. The paper pairs 256 "
-        "with blocks of 64 and 1,024 with blocks of 16. Means over seeds with 95 % intervals."
+        "AIME24-like tasks, best of 8, Qwen3 on one B200; vLLM step times, roofline dashed. The paper pairs "
+        "256 with blocks of 64 and 1,024 with blocks of 16. Means over seeds with 95 % intervals."
     )
     shares, speeds = "share of step time in selection", "solved tasks/s over those of the pairing"
     return [

@@ -62,7 +62,9 @@ def test_charts_hold_every_model_gpu_and_budget(frame: pd.DataFrame) -> None:
     assert by_load.panels[0].series[0].y == pytest.approx((dense["joules"] / 1e3).tolist())
 
 
-def test_the_largest_model_takes_two_of_the_smaller_gpus() -> None:
+def test_the_largest_model_takes_two_of_the_smaller_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(energy, "LOADS", (16,))
+    monkeypatch.setattr(energy, "BUDGETS", {})
     tp = {(p.labels["gpu"], p.labels["model"]): p.scenario.parallelism.tp for p in energy._points(Budget())}
     assert {pair for pair, gpus in tp.items() if gpus == 2} == {("H100", "qwen3-32b")}
     assert len(tp) == 6
