@@ -65,7 +65,7 @@ STEADY: Final = (
     ("lognormal", "wide", "all", 60),
     ("refilled", "aime24", "all", 92),
     ("first success", "aime24", "first success", 64),
-    ("waves of 2", "aime24", "waves of 2", 200),
+    ("waves of 2", "aime24", "waves of 2", 256),
 )
 """Case, lengths, strategy, tasks in progress on the node.
 
@@ -202,8 +202,9 @@ def charts(frame: pd.DataFrame) -> list[Chart]:
 
 
 def answer(frame: pd.DataFrame) -> str:
-    """Return what unequal lengths cost, beside Eq. 10, and what stopping saves."""
-    return "\n".join([*(_cost_of_lengths(frame, attention) for attention in ATTENTION), _stopping(frame)])
+    """Return what unequal lengths cost, what sparse attention gains, and what stopping saves."""
+    costs = [_cost_of_lengths(frame, attention) for attention in ATTENTION]
+    return "\n".join([*costs, _gains(frame), _stopping(frame)])
 
 
 def _cost_of_lengths(frame: pd.DataFrame, attention: str) -> str:
@@ -221,6 +222,20 @@ def _cost_of_lengths(frame: pd.DataFrame, attention: str) -> str:
         f"with more tasks {said_of(rate, refilled)}. In a batch {said_of(rate, batch)}, with {empty[1]} of "
         "the places empty."
     )
+
+
+def _gains(frame: pd.DataFrame) -> str:
+    """Say what block top-k gains over dense with one length and with the benchmark's."""
+    ratios = ratio_over_seeds(frame, KEYS, "solved_per_s", to={"attention": "dense"})
+    parts = [
+        f"{said_of(ratios, {'setting': setting, 'attention': 'block_topk', 'case': case})} {case}, {setting}"
+        for setting, cases in (
+            ("steady", ("one length", "AIME24", "refilled")),
+            ("batch", ("one length", "AIME24")),
+        )
+        for case in cases
+    ]
+    return f"Solved tasks per second, block top-k over dense: {'; '.join(parts)}."
 
 
 def _stopping(frame: pd.DataFrame) -> str:

@@ -68,9 +68,10 @@ def test_the_table_answers_and_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     frame = blocks.run(Budget(seeds=1, quick=True))
     assert list(frame["block"]) == [16, 64, 256] * 2
     shares = frame.pivot_table(index="block", columns="latency", values="selection_share")
-    # Larger blocks take less; measured kernels take more than the roofline, with launches that do not shrink.
+    # Larger blocks take less, down to the launch of a measured kernel.
     assert shares["roofline"].is_monotonic_decreasing
-    assert (shares["calibrated"] > shares["roofline"]).all()
+    assert shares.loc[256, "roofline"] < 0.01
+    assert shares.loc[256, "calibrated"] > 0.03
     told = blocks.answer(frame)
     assert "the paper's block of 64" in told
     assert "fastest block 256" in told

@@ -94,6 +94,9 @@ def test_the_table_answers_and_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     told = lengths.answer(frame)
     ratio = lengths.predicted_eflops("dense", "aime24") / lengths.predicted_eflops("dense", "constant")
     assert f"Eq. 10 says {ratio:.2f}" in told
+    batch = frame[(frame["setting"] == "batch") & (frame["case"] == "AIME24")].set_index("attention")
+    gain = batch.loc["block_topk", "solved_per_s"] / batch.loc["dense", "solved_per_s"]
+    assert f"{gain:.2f} AIME24, batch" in told
     solved, idle = lengths.charts(frame)
     assert [panel.title for panel in solved.panels] == ["steady stream of tasks", "one batch of 60 tasks"]
     assert idle.panels[0].x.categories == ("one length", "AIME24", "lognormal", "refilled")
