@@ -57,6 +57,9 @@ def picture_of(chart: Chart) -> Figure:
     grid = figure.subplots(1, len(chart.panels), sharey=chart.shared_y, squeeze=False)
     for panel, axes in zip(chart.panels, grid[0], strict=True):
         _draw(panel, axes, titled=axes is grid[0][0] or not chart.shared_y)
+    # Limits stop the axis from growing, so they come after all that shares it is drawn.
+    for panel, axes in zip(chart.panels, grid[0], strict=True):
+        _begin_at_zero(panel, axes)
     if len(chart.names) > 1:
         told: dict[str, Any] = {}
         for axes in grid[0]:
@@ -119,8 +122,12 @@ def _set(axes: Axes, which: str, axis: Axis, *, titled: bool = True) -> None:
         drawn.set_minor_locator(NullLocator())
     drawn.set_major_formatter("{x:,g}")
     drawn.set_minor_formatter(NullFormatter())
-    if axis.from_zero and not axis.log:
-        (axes.set_xlim if which == "x" else axes.set_ylim)(0)
+
+
+def _begin_at_zero(panel: Panel, axes: Axes) -> None:
+    for axis, limit in ((panel.x, axes.set_xlim), (panel.y, axes.set_ylim)):
+        if axis.from_zero and not axis.log and axis.categories is None:
+            limit(0)
 
 
 def _places(values: Any, axis: Axis) -> list[float]:  # noqa: ANN401 - numbers, None or texts

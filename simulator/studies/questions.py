@@ -7,12 +7,20 @@ from types import MappingProxyType
 from typing import Final
 
 from simulator.errors import UnknownNameError, suggest
-from simulator.studies import hardware, overlap, per_layer
+from simulator.studies import blocks, energy, hardware, lengths, overlap, per_layer, prefix
 from simulator.studies.study import Study
 
-STUDIES: Final[Mapping[str, Study]] = MappingProxyType(
-    {study.name: study for study in (per_layer.STUDY, overlap.STUDY, hardware.STUDY)}
+_ALL: Final = (
+    per_layer.STUDY,
+    overlap.STUDY,
+    lengths.STUDY,
+    prefix.STUDY,
+    blocks.STUDY,
+    hardware.STUDY,
+    energy.STUDY,
 )
+
+STUDIES: Final[Mapping[str, Study]] = MappingProxyType({study.name: study for study in _ALL})
 """Every study, in the order of docs/kinetics.md."""
 
 

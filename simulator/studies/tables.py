@@ -30,7 +30,7 @@ def mean_over_seeds(frame: pd.DataFrame, by: Sequence[str], measure: str) -> pd.
     rows = []
     for labels, values in _points(frame, by, measure).items():
         rows.append(_row(by, labels, t_interval(values, CONFIDENCE)))
-    return pd.DataFrame(rows, columns=[*by, "estimate", "low", "high"])
+    return _table(rows, by)
 
 
 def ratio_over_seeds(
@@ -59,7 +59,12 @@ def ratio_over_seeds(
         ratio = paired_ratio(found[other], values, CONFIDENCE)
         if ratio is not None:
             rows.append(_row(by, labels, ratio))
-    return pd.DataFrame(rows, columns=[*by, "estimate", "low", "high"])
+    return _table(rows, by)
+
+
+def _table(rows: list[dict[str, object]], by: Sequence[str]) -> pd.DataFrame:
+    bounds = ["estimate", "low", "high"]
+    return pd.DataFrame(rows, columns=[*by, *bounds]).astype(dict.fromkeys(bounds, float))
 
 
 def _points(frame: pd.DataFrame, by: Sequence[str], measure: str) -> dict[tuple[object, ...], list[float]]:
