@@ -67,6 +67,15 @@ def _fits(c: Calibration) -> Iterator[tuple[str, str, Fitted, str]]:
     if c.selection is not None:
         numbers = f"gather {c.selection.gather_ratio:.3g}, scan {c.selection.scan_ratio:.3g}"
         yield "block top-k", "bf16", c.selection.fitted, numbers
+    if c.linear_attention is not None:
+        linear = c.linear_attention
+        numbers = f"launch {linear.decode_launch_s:.3g} s, memory {linear.memory_ratio:.3g}"
+        yield "linear attention", "decode", linear.decode_fitted, numbers
+        numbers = (
+            f"launch {linear.prefill_launch_s:.3g} s, {linear.blocks} blocks, wave {linear.wave_s:.3g} s, "
+            f"token {linear.token_s:.3g} s, token and head {linear.token_head_s:.3g} s"
+        )
+        yield "linear attention", "prompt", linear.prefill_fitted, numbers
     yield from _experts_fits(c)
 
 

@@ -142,6 +142,22 @@ class SelectionFit(FrozenModel):
     fitted: Fitted = Field(description="[-] provenance and error")
 
 
+class LinearAttentionFit(FrozenModel):
+    """States of linear attention; see `linear_decode_seconds` and `linear_prefill_seconds` of the forms."""
+
+    decode_launch_s: Launch = Field(description="[s] launches of a decode step: convolution and states")
+    memory_ratio: Efficiency = Field(description="[-] part of the bandwidth that moving states reaches")
+    decode_fitted: Fitted = Field(description="[-] provenance and error of decode steps")
+    blocks: int = Field(ge=1, le=10_000, description="[-] thread blocks that run at once: multiprocessors")
+    prefill_launch_s: Launch = Field(description="[s] least time of the kernels of prompts")
+    wave_s: Launch = Field(description="[s] least time of a thread block's prompt and head")
+    token_s: float = Field(ge=0.0, le=1e-5, description="[s] per token of a prompt")
+    token_head_s: float = Field(
+        ge=0.0, le=1e-6, description="[s] per token and value head, all prompts together"
+    )
+    prefill_fitted: Fitted = Field(description="[-] provenance and error of prompts")
+
+
 class ExpertsServing(FrozenModel):
     """What a running engine makes of models with experts in one format.
 
@@ -259,5 +275,8 @@ class Calibration(FrozenModel):
         tuple[AllreduceFit, ...], Field(strict=False, description="[-] by number of GPUs")
     ] = ()
     selection: SelectionFit | None = Field(default=None, description="[-] block top-k attention")
+    linear_attention: LinearAttentionFit | None = Field(
+        default=None, description="[-] states of linear attention"
+    )
     experts: dict[Dtype, ExpertsFit] = Field(default={}, description="[-] experts by number format")
     serving: ServingFit | None = Field(default=None, description="[-] layer, host and scheduler time")

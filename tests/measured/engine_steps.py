@@ -1,4 +1,4 @@
-"""Engine steps of vLLM 0.20 on B300 (Qwen3-32B on one, two and eight GPUs), made ready to compare.
+"""Engine steps of vLLM 0.20 on B300 (Qwen3-32B, Qwen3.6-35B-A3B), made ready to compare.
 
 The files log sums over the batch; who was in it follows from the requests' lengths. Two things are put right:
 the step before a prompt holds part of the prompt's time (the host launches it early), and steps after an idle
@@ -16,6 +16,15 @@ import pandas as pd
 MEASURED = Path(__file__).parents[3] / "shared" / "data" / "measured"
 STEPS = MEASURED / "steps"
 TPS = (1, 2, 8)
+DENSE = tuple(f"qwen3-32b_tp{tp}" for tp in TPS)
+HYBRID = {
+    "qwen3.6-35b-a3b_tp1": 1,
+    "qwen3.6-35b-a3b_tp4": 4,
+    "qwen3.6-35b-a3b_tp4_ep4": 4,
+    "qwen3.6-35b-a3b_tp8_ep8": 8,
+}
+"""GPUs of the runs of the model with linear attention; in the last two ranks hold whole experts."""
+
 SOURCE = "ai-dynamo/aiconfigurator@60a0ffc304ca:fpm_golden_runs, vLLM 0.20.1, qwen3-32b, tp 1, 2, 8"
 MOST_AT_ONCE = 4
 EVEN_TOKENS = 50.0
@@ -25,26 +34,26 @@ Request = tuple[int, int]
 """Prompt and output tokens."""
 
 
-def logged(tp: int, segment: str | None = None) -> pd.DataFrame:
+def logged(run: str, segment: str | None = None) -> pd.DataFrame:
     """Return the log of a run, or of one segment of it."""
-    rows = pd.read_csv(STEPS / f"qwen3-32b_tp{tp}.csv.gz")
+    rows = pd.read_csv(STEPS / f"{run}.csv.gz")
     return rows if segment is None else rows[rows["segment"] == segment].reset_index(drop=True)
 
 
-def requests(tp: int) -> list[Request]:
+def requests(run: str) -> list[Request]:
     """Return the requests of the real segment, in the order in which the client took them up."""
-    rows = _asked(tp)
+    rows = _asked(run)
     return list(zip(rows["prompt_tokens"].astype(int), rows["output_tokens"].astype(int), strict=True))
 
 
-def end_to_end_s(tp: int) -> np.ndarray:
+def end_to_end_s(run: str) -> np.ndarray:
     """Return how long the client waited for each of `requests`, s."""
-    return _asked(tp)["e2e_s"].to_numpy(dtype=np.float64)
+    return _asked(run)["e2e_s"].to_numpy(dtype=np.float64)
 
 
-def _asked(tp: int) -> pd.DataFrame:
+def _asked(run: str) -> pd.DataFrame:
     rows = pd.read_csv(STEPS / "requests.csv")
-    return rows[(rows["run"] == f"qwen3-32b_tp{tp}") & (rows["workload"] == "real")]
+    return rows[(rows["run"] == run) & (rows["workload"] == "real")]
 
 
 class Batch:
@@ -103,17 +112,18 @@ def _left_alone(steps: pd.DataFrame, asked: list[Request]) -> list[tuple[Request
 
 
 def measured_steps() -> pd.DataFrame:
-    """Return the steps of all three runs in the columns that ``kinesim calibrate --from`` reads, and more.
+    """Return the steps of the dense runs in the columns that ``kinesim calibrate --from`` reads, and more.
 
     More are ``segment`` and ``phase``. Left out are steps whose longest context is not known.
     """
-    return pd.concat([_steps_of(tp) for tp in TPS], ignore_index=True)
+    return pd.concat([steps_of(run, tp) for run, tp in zip(DENSE, TPS, strict=True)], ignore_index=True)
 
 
-def _steps_of(tp: int) -> pd.DataFrame:
-    rows = logged(tp)
+def steps_of(run: str, tp: int) -> pd.DataFrame:
+    """Return the steps of one run on `tp` GPUs, as `measured_steps` does."""
+    rows = logged(run)
     seconds = settled_seconds(rows)
-    known = longest_contexts(logged(tp, "real"), requests(tp))
+    known = longest_contexts(logged(run, "real"), requests(run))
     count = rows["decode_sequences"].to_numpy()
     real = (rows["segment"] == "real").to_numpy()
     mean = np.rint(rows["decode_context_tokens"].to_numpy() / np.maximum(count, 1))

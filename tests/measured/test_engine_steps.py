@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "property"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from deployments import deployment
-from engine_steps import SOURCE, STEPS, TPS, end_to_end_s, logged, measured_steps, requests
+from engine_steps import DENSE, SOURCE, STEPS, TPS, end_to_end_s, logged, measured_steps, requests
 
 from simulator.api import simulate
 from simulator.calibrate.files import to_json
@@ -110,13 +110,13 @@ def test_the_shipped_numbers_are_those_of_the_measured_steps() -> None:
 
 @pytest.mark.parametrize("tp", TPS)
 def test_whole_runs_are_replayed(tp: int) -> None:
-    result = simulate(load_scenario(replay(tp, requests(tp))))
+    result = simulate(load_scenario(replay(tp, requests(DENSE[TPS.index(tp)]))))
     # The failed request of the run on eight GPUs is not in the list: it held a place for part of the time.
     reach = 0.015 if tp < max(TPS) else 0.045
-    measured_s = logged(tp, "real")["latency_ms"].sum() / 1e3
+    measured_s = logged(DENSE[TPS.index(tp)], "real")["latency_ms"].sum() / 1e3
     assert result.records.end_ns / 1e9 == pytest.approx(measured_s, rel=reach)
     simulated_s = (result.trials["ended_s"] - result.trials["submitted_s"]).to_numpy()
-    told_s = end_to_end_s(tp)
+    told_s = end_to_end_s(DENSE[TPS.index(tp)])
     assert simulated_s.mean() == pytest.approx(told_s.mean(), rel=0.02 + reach)
     assert np.median(np.abs(simulated_s / told_s - 1.0)) < 0.04
 
