@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from simulator.hardware import Calibration
-from simulator.hardware.calibration import Fitted
+from simulator.hardware.calibration import Fitted, ServingFit
 
 COLUMNS = ("operation", "of", "rows", "held out", "median error", "90th percentile", "numbers")
 
@@ -23,13 +23,19 @@ def table(calibration: Calibration) -> list[tuple[str, ...]]:
     ]
     if calibration.serving is not None:
         s = calibration.serving
-        numbers = (
-            f"kernels x {s.kernel_ratio:.3g}, attention x {s.attention_ratio:.3g}, all-reduces x "
-            f"{s.allreduce_ratio:.3g}, with prompts x {s.prompt_ratio:.3g}, layer {s.layer_s:.3g} s, "
-            f"step {s.step_s:.3g} s, sequence {s.sequence_s:.3g} s"
-        )
-        rows.append(("serving", "", *_fitted(s.fitted), numbers))
+        rows.append(("serving", "", *_fitted(s.fitted), _of_serving(s)))
     return rows
+
+
+def _of_serving(s: ServingFit) -> str:
+    launches = ""
+    if s.captured_prompt_s or s.eager_prompt_s:
+        launches = f", prompts at least {s.captured_prompt_s:.3g} s captured, {s.eager_prompt_s:.3g} s not"
+    return (
+        f"kernels x {s.kernel_ratio:.3g}, attention x {s.attention_ratio:.3g}, all-reduces x "
+        f"{s.allreduce_ratio:.3g}, with prompts x {s.prompt_ratio:.3g}, layer {s.layer_s:.3g} s, "
+        f"step {s.step_s:.3g} s, sequence {s.sequence_s:.3g} s{launches}"
+    )
 
 
 def _fitted(fit: Fitted | None) -> tuple[str, str, str, str]:
@@ -76,6 +82,8 @@ def _fits(c: Calibration) -> Iterator[tuple[str, str, Fitted, str]]:
             f"token {linear.token_s:.3g} s, token and head {linear.token_head_s:.3g} s"
         )
         yield "linear attention", "prompt", linear.prefill_fitted, numbers
+        if linear.serving is not None:
+            yield "linear, serving", "", linear.serving.fitted, _of_serving(linear.serving)
     yield from _experts_fits(c)
 
 

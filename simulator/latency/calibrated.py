@@ -164,8 +164,10 @@ class BoundCalibrated:
         self._selection = calibration.selection
         self._attention = BoundDecodeAttention(calibration, d, self.costs, self.bytes_per_s)
         self._allreduce = {fit.gpus: fit for fit in calibration.allreduce}.get(d.tp)
-        self.serving = _with_experts(calibration.serving or KERNELS_ALONE, self.experts)
-        running = self.experts.serving if self.experts else None
+        linear = calibration.linear_attention if d.architecture.linear else None
+        self.hybrid = linear.serving if linear else None
+        self.serving = self.hybrid or _with_experts(calibration.serving or KERNELS_ALONE, self.experts)
+        running = self.experts.serving if self.experts and not self.hybrid else None
         self.experts_ratio = running.experts_ratio / running.kernel_ratio if running else 1.0
         self._attention_times = d.architecture.attention_layers * self.serving.attention_ratio
         self._linear = BoundLinearAttention(
@@ -185,8 +187,8 @@ class BoundCalibrated:
         found = [f"Steps take what was measured of {c.engine} on {c.gpu} ({c.source})."]
         if c.gpu != d.gpu.name:
             found.append(f"They were measured on {c.gpu} and are taken for {d.gpu.name}.")
-        found.append(of_serving(c))
-        found += of_experts(self.experts, c.engine)
+        found.append(of_serving(c, self.hybrid))
+        found += of_experts(self.experts, c.engine, told=self.hybrid is not None)
         missing = {
             "matrix products": self._gemm is None,
             "experts": d.architecture.experts is not None and self.experts is None,
@@ -217,9 +219,17 @@ class BoundCalibrated:
             fixed += self._by_tokens.get((batch, tokens)) or self._prompt_seconds(batch, tokens)
             fixed += self._prefill_seconds(prefilling, prefill_attended, prefill_read)
         if not decoding:
-            return fixed
+            return max(fixed, self._launched_s(prefilling))
         seconds = self._attention.seconds(work, decoding, batch) * self._attention_times + fixed
+        if prefilling:
+            return max(float(seconds), self._launched_s(decoding + prefilling))
         return float(seconds) if steps == 1 else seconds
+
+    def _launched_s(self, tokens: int) -> float:
+        """Return the time in which the host launches a step with prompts of `tokens` tokens in all, s."""
+        batches = self._graph_batches
+        captured = bool(batches) and tokens <= batches[-1]
+        return self.serving.captured_prompt_s if captured else self.serving.eager_prompt_s
 
     def _padded(self, sequences: int) -> int:
         """Return the batch whose graph runs `sequences`; beyond the largest nothing is padded.
@@ -369,6 +379,9 @@ class BoundCalibrated:
             for new, attended, read in zip(*prompts, strict=True)
         ]
         seconds["prefill_attention"] = np.array(prefills)
+        launched = by_value(rows.decode_sequences + rows.prefill_tokens, self._launched_s)
+        waits = np.maximum(launched - sum(seconds.values()), 0.0) * (rows.prefill_tokens > 0)
+        seconds["overhead"] = seconds["overhead"] + waits
         return self._bounded(rows, seconds)
 
     def _product_s(self, position: int, tokens: int) -> float:

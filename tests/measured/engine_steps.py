@@ -13,6 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from simulator.calibrate.steps import loads
+from simulator.latency import StepLatency
+
 MEASURED = Path(__file__).parents[3] / "shared" / "data" / "measured"
 STEPS = MEASURED / "steps"
 TPS = (1, 2, 8)
@@ -27,6 +30,7 @@ HYBRID = {
 
 SOURCE = "ai-dynamo/aiconfigurator@60a0ffc304ca:fpm_golden_runs, vLLM 0.20.1, qwen3-32b, tp 1, 2, 8"
 MOST_AT_ONCE = 4
+CLIENTS = 32
 EVEN_TOKENS = 50.0
 """Spread of contexts up to which the longest is the mean."""
 
@@ -119,8 +123,16 @@ def measured_steps() -> pd.DataFrame:
     return pd.concat([steps_of(run, tp) for run, tp in zip(DENSE, TPS, strict=True)], ignore_index=True)
 
 
-def steps_of(run: str, tp: int) -> pd.DataFrame:
-    """Return the steps of one run on `tp` GPUs, as `measured_steps` does."""
+def steps_of(run: str, tp: int, *, apart: bool = False) -> pd.DataFrame:
+    """Return the steps of one run on `tp` GPUs, as `measured_steps` does.
+
+    Parameters
+    ----------
+    run : name of the run.
+    tp : GPUs.
+    apart : leave out steps with prompts that follow on one another: on one GPU each holds the launch of the
+        next.
+    """
     rows = logged(run)
     seconds = settled_seconds(rows)
     known = longest_contexts(logged(run, "real"), requests(run))
@@ -132,6 +144,9 @@ def steps_of(run: str, tp: int) -> pd.DataFrame:
     after_prompt = (rows["phase"] == "decode") & (rows["phase"].shift(fill_value="decode") != "decode")
     usable = (rows["suspect"] == 0) & (rows["idle_before"] == 0) & ~after_prompt
     usable &= np.where(real, ~np.isnan(longest), even)
+    if apart:
+        prompts = rows["phase"] != "decode"
+        usable &= ~(prompts & (prompts.shift(fill_value=False) | prompts.shift(-1, fill_value=False)))
     table = pd.DataFrame(
         {
             "tp": tp,
@@ -159,3 +174,47 @@ def settled_seconds(rows: pd.DataFrame) -> np.ndarray:
             seconds[at - 1] -= early
             seconds[at] += early
     return seconds
+
+
+def errors(bound: StepLatency, rows: pd.DataFrame) -> np.ndarray:
+    """Return the relative error of every step."""
+    predicted = np.array([float(bound.step_seconds(load)) for load in loads(rows)])
+    return predicted / rows["step_s"].to_numpy() - 1.0
+
+
+def median_and_p90(signed: np.ndarray) -> tuple[float, float]:
+    """Return the median and the 90th percentile of the sizes of some errors."""
+    size = np.abs(signed)
+    return float(np.median(size)), float(np.percentile(size, 90))
+
+
+def replay(
+    run: str, model: str, tp: int, asked: list[Request], *, expert_parallel: bool = False
+) -> dict[str, object]:
+    """Return the scenario of 32 clients that take up the requests one after the other."""
+    prompts, outputs = zip(*asked, strict=True)
+    return {
+        "schema": 1,
+        "name": run,
+        "hardware": {"kind": "node", "name": f"b300-{tp}", "gpu": "b300-sxm", "gpus": tp},
+        "model": {"preset": model},
+        "parallelism": {"tp": tp, "expert_parallel": expert_parallel},
+        "engine": {
+            "latency": {"kind": "calibrated", "engine": "vllm"},
+            "max_batched_tokens": 8192,
+            "max_sequences": 128,
+        },
+        "workload": {
+            "tasks": {"kind": "synthetic", "count": len(asked), "prompt_tokens": 1},
+            "lengths": {"kind": "constant", "tokens": 1},
+            "outcomes": {"kind": "fixed", "solve_probability": 1.0},
+            "arrivals": {
+                "kind": "closed_loop",
+                "concurrency": CLIENTS,
+                "prompt_tokens": list(prompts),
+                "output_tokens": list(outputs),
+            },
+            "strategy": {"kind": "long_cot"},
+            "max_tokens": max(outputs),
+        },
+    }
