@@ -246,8 +246,12 @@ def windowed(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def linear(document: dict[str, Any]) -> dict[str, Any]:
-    """Return `document` for a model with linear attention in every second layer and a shared expert."""
-    return document | {"model": document["model"] | {"preset": TINY_LINEAR}}
+    """Return `document` for a model with linear attention and a shared expert; multiples cut its prompts."""
+    engine = document["engine"]
+    room = engine["max_batched_tokens"] - engine["max_sequences"]
+    multiple = {"prefill_multiple_tokens": 7 if room >= 7 else 1}
+    model = document["model"] | {"preset": TINY_LINEAR}
+    return document | {"model": model, "engine": engine | multiple}
 
 
 def scenarios() -> st.SearchStrategy[Scenario]:
