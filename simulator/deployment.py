@@ -2,7 +2,8 @@
 
 Attention heads are split over the ranks; KV heads are replicated when there are more ranks than
 heads; matrices are split by columns or rows, the vocabulary by rows, padded; experts are split inside
-each expert, or under expert parallelism held whole, as many by each rank.  Norms are replicated.
+each expert, or under expert parallelism held whole, as many by each rank; an expert that all tokens share
+is always split inside.  Linear attention is split by its heads, states included.  Norms are replicated.
 Everything here is per GPU.
 Not modelled: pipeline and sequence parallelism, uneven splits.
 """
@@ -36,8 +37,10 @@ def _ffn_size(a: Architecture) -> int:
 def _splits(a: Architecture, tp: int, *, expert_parallel: bool) -> bool:
     """Say whether heads and feed-forward columns, or whole experts, split evenly over `tp` ranks."""
     kv_heads = tp % a.kv_heads == 0 or a.kv_heads % tp == 0
-    shared = a.experts.count if expert_parallel and a.experts else _ffn_size(a)
-    return a.query_heads % tp == 0 and kv_heads and shared % tp == 0
+    split = [a.query_heads, a.experts.count if expert_parallel and a.experts else _ffn_size(a)]
+    split += [a.experts.shared_ffn_size] if a.experts else []
+    split += [a.linear.key_heads] if a.linear else []
+    return kv_heads and all(size % tp == 0 for size in split)
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,10 @@ class Deployment:
             shared = f"{_ffn_size(a)} feed-forward columns"
             if whole and a.experts:
                 shared = f"{a.experts.count} experts"
+            linear = f", {a.linear.key_heads} key heads of linear attention" if a.linear else ""
             message = (
                 f"parallelism.tp: {self.tp} ranks cannot share the {a.query_heads} query heads, "
-                f"{a.kv_heads} KV heads and {shared} of {a.name} evenly; "
+                f"{a.kv_heads} KV heads{linear} and {shared} of {a.name} evenly; "
                 f"allowed: {', '.join(map(str, allowed))}"
             )
             raise ScenarioError(message)
@@ -127,9 +131,14 @@ class Deployment:
 
     @cached_property
     def kv_token_bytes(self) -> float:
-        """Bytes of keys and values of one token in all layers on one GPU."""
+        """Bytes of keys and values of one token in all layers that keep them, on one GPU."""
         a = self.architecture
-        return 2 * self.kv_heads * a.head_dim * a.layers * DTYPE_BYTES[self.kv_dtype]
+        return 2 * self.kv_heads * a.head_dim * a.attention_layers * DTYPE_BYTES[self.kv_dtype]
+
+    @cached_property
+    def state_bytes(self) -> float:
+        """Bytes that one sequence keeps in all layers of linear attention on one GPU."""
+        return self.architecture.state_bytes / self.tp
 
     @cached_property
     def index_entry_bytes(self) -> float:
@@ -137,7 +146,7 @@ class Deployment:
         if self.attention.index_block_tokens is None:
             return 0.0
         a = self.architecture
-        return self.kv_heads * a.head_dim * a.layers * ACTIVATION_BYTES
+        return self.kv_heads * a.head_dim * a.attention_layers * ACTIVATION_BYTES
 
     @cached_property
     def index_token_bytes(self) -> float:
@@ -147,17 +156,38 @@ class Deployment:
 
     @cached_property
     def attention_weights(self) -> int:
-        """Weights of the qkv and output projections of one layer on one GPU."""
+        """Weights of the qkv and output projections of one layer with keys and values on one GPU."""
+        return self.architecture.hidden_size * (
+            self.qkv_columns + self.query_heads * self.architecture.head_dim
+        )
+
+    @cached_property
+    def qkv_columns(self) -> int:
+        """Columns of the qkv projection on one GPU, with those of the output's gate."""
         a = self.architecture
-        return a.hidden_size * a.head_dim * (2 * self.query_heads + 2 * self.kv_heads)
+        gates = 2 if a.attention_gate else 1
+        return a.head_dim * (gates * self.query_heads + 2 * self.kv_heads)
+
+    @cached_property
+    def linear_weights(self) -> int:
+        """Weights of the projections of one layer of linear attention on one GPU; 0 without such layers."""
+        a = self.architecture
+        return a.linear.layer_matrices(a.hidden_size) // self.tp if a.linear else 0
+
+    @cached_property
+    def mixer_weights(self) -> int:
+        """Weights of attention, of either kind, in all layers on one GPU."""
+        a = self.architecture
+        return a.attention_layers * self.attention_weights + a.linear_layers * self.linear_weights
 
     @cached_property
     def ffn_weights(self) -> int:
-        """Weights of the feed-forward layer (the router and all experts) of one layer on one GPU."""
+        """Weights of the feed-forward layer (router, all experts, a shared one) of one layer on one GPU."""
         a = self.architecture
         if a.experts is None:
             return 3 * a.hidden_size * a.ffn_size // self.tp
-        return self.expert_weights + a.hidden_size * a.experts.count
+        shared = 3 * a.hidden_size * a.experts.shared_ffn_size // self.tp
+        return self.expert_weights + a.hidden_size * a.experts.count + shared
 
     @cached_property
     def expert_weights(self) -> int:
@@ -180,7 +210,7 @@ class Deployment:
     @cached_property
     def weight_bytes(self) -> float:
         """Bytes of all weights on one GPU (norms and biases, under 0.1 %, are left out)."""
-        layers = self.architecture.layers * (self.attention_weights + self.ffn_weights)
+        layers = self.mixer_weights + self.architecture.layers * self.ffn_weights
         experts = self.architecture.layers * self.expert_weights
         rest = (layers - experts + self.embedding_weights) * self.weight_element_bytes
         return rest + experts * DTYPE_BYTES[self.expert_format]

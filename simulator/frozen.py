@@ -33,6 +33,7 @@ class FrozenModel(BaseModel):
 Tokens = Annotated[int, Field(ge=1, le=10_000_000)]
 TokensOrZero = Annotated[int, Field(ge=0, le=10_000_000)]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
+CountOrZero = Annotated[int, Field(ge=0, le=10_000_000)]
 Ratio = Annotated[float, Field(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Field(gt=0.0, le=1e9)]
 SecondsOrZero = Annotated[float, Field(ge=0.0, le=1e9)]

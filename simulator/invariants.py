@@ -169,7 +169,7 @@ def throughput_is_below_the_ceiling(_scenario: Scenario, run: Run) -> None:
     deployment = run.latency.deployment
     if run.latency.kind != "roofline" or deployment.architecture.experts is not None:
         return
-    layers = deployment.architecture.layers * (deployment.attention_weights + deployment.ffn_weights)
+    layers = deployment.mixer_weights + deployment.architecture.layers * deployment.ffn_weights
     least_s = layers * deployment.weight_element_bytes / deployment.gpu.hbm_bandwidth_bytes_per_s.value
     seconds = (_step(run, "end_ns") - _step(run, "start_ns")) / NS_PER_S
     slack = _step(run, "steps") / NS_PER_S

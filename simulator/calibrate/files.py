@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from simulator.hardware import Calibration
-from simulator.hardware.calibration import Fitted
+from simulator.hardware.calibration import Fitted, ServingFit
 
 COLUMNS = ("operation", "of", "rows", "held out", "median error", "90th percentile", "numbers")
 
@@ -32,12 +32,7 @@ def table(calibration: Calibration) -> list[tuple[str, ...]]:
     ]
     if calibration.serving is not None:
         s = calibration.serving
-        numbers = (
-            f"kernels x {s.kernel_ratio:.3g}, attention x {s.attention_ratio:.3g}, all-reduces x "
-            f"{s.allreduce_ratio:.3g}, with prompts x {s.prompt_ratio:.3g}, layer {s.layer_s:.3g} s, "
-            f"step {s.step_s:.3g} s, sequence {s.sequence_s:.3g} s"
-        )
-        rows.append(("serving", "", *_fitted(s.fitted), _with_bounds(numbers, s.fitted)))
+        rows.append(("serving", "", *_fitted(s.fitted), _with_bounds(_of_serving(s), s.fitted)))
     return rows
 
 
@@ -49,6 +44,17 @@ def fits(calibration: Calibration) -> list[tuple[str, str, Fitted]]:
 
 def _with_bounds(numbers: str, fit: Fitted) -> str:
     return f"{numbers}; at a bound: {fit.bounds_told()}" if fit.at_bound else numbers
+
+
+def _of_serving(s: ServingFit) -> str:
+    launches = ""
+    if s.captured_prompt_s or s.eager_prompt_s:
+        launches = f", prompts at least {s.captured_prompt_s:.3g} s captured, {s.eager_prompt_s:.3g} s not"
+    return (
+        f"kernels x {s.kernel_ratio:.3g}, attention x {s.attention_ratio:.3g}, all-reduces x "
+        f"{s.allreduce_ratio:.3g}, with prompts x {s.prompt_ratio:.3g}, layer {s.layer_s:.3g} s, "
+        f"step {s.step_s:.3g} s, sequence {s.sequence_s:.3g} s{launches}"
+    )
 
 
 def _fitted(fit: Fitted | None) -> tuple[str, str, str, str]:
@@ -89,6 +95,17 @@ def _fits(c: Calibration) -> Iterator[tuple[str, str, Fitted, str]]:
     if c.selection is not None:
         numbers = f"gather {c.selection.gather_ratio:.3g}, scan {c.selection.scan_ratio:.3g}"
         yield "block top-k", "bf16", c.selection.fitted, numbers
+    if c.linear_attention is not None:
+        linear = c.linear_attention
+        numbers = f"launch {linear.decode_launch_s:.3g} s, memory {linear.memory_ratio:.3g}"
+        yield "linear attention", "decode", linear.decode_fitted, numbers
+        numbers = (
+            f"launch {linear.prefill_launch_s:.3g} s, {linear.blocks} blocks, wave {linear.wave_s:.3g} s, "
+            f"token {linear.token_s:.3g} s, token and head {linear.token_head_s:.3g} s"
+        )
+        yield "linear attention", "prompt", linear.prefill_fitted, numbers
+        if linear.serving is not None:
+            yield "linear, serving", "", linear.serving.fitted, _of_serving(linear.serving)
     yield from _experts_fits(c)
 
 

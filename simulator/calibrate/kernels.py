@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
+from simulator.calibrate.linear_attention import fit_linear_attention
 from simulator.calibrate.operations import (
     fit_allreduce,
     fit_decode_attention,
@@ -45,7 +46,7 @@ def calibrate_kernels(tables: KernelTables, *, on: date) -> Calibration:
     layers = {d: fit_experts(timings, d, gpu) for d, timings in experts.items()}
     sizes = sorted(set(reduce.rows["gpus"])) if reduce else []
     reduces = [fit_allreduce(reduce, int(gpus)) for gpus in sizes] if reduce else []
-    dense = decodes.get("bf16")
+    dense, linear = decodes.get("bf16"), tables.linear_attention()
     return Calibration(
         name=f"{gpu.name}.{tables.engine}",
         gpu=gpu.name,
@@ -57,5 +58,6 @@ def calibrate_kernels(tables: KernelTables, *, on: date) -> Calibration:
         prefill_attention={d: found for d, found in prefills.items() if found},
         allreduce=tuple(found for found in reduces if found),
         selection=fit_selection(selection, dense, gpu) if selection and dense else None,
+        linear_attention=fit_linear_attention(linear, gpu) if linear else None,
         experts={d: found for d, found in layers.items() if found},
     )

@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from simulator.attention import Attention, DenseAttention
-from simulator.calibrate.fitting import CORNER, Errors, Vector, at_bound, fitted, rounded
+from simulator.calibrate.fitting import CORNER, Errors, Mask, Vector, at_bound, fitted, rounded
+from simulator.calibrate.launches import fit_least, kinds_of, least_seconds
 from simulator.calibrate.step_files import COLUMNS, LONGEST, NEW, PROMPTS, TP, MeasuredStepsError
 from simulator.calibrate.told_contexts import ToldContexts
 from simulator.calibrate.unknowns import NUMBERS, UNIT, ends, known_numbers, serving_of, solve, terms
@@ -153,16 +154,27 @@ def calibrate_steps(
     """
     sizes = np.unique(steps["sequences"])
     out = np.isin(steps["sequences"], sizes[1::HOLD_OUT_ONE_IN])
-    seen, unseen = _thinned(steps[~out]), steps[out]
+    seen, unseen = (rows.sort_values(TP, kind="stable") for rows in (_thinned(steps[~out]), steps[out]))
     gpu = next(iter(deployments.values())).gpu
     # What other people's engines made of experts says nothing of this one.
     alone = {dtype: fit.model_copy(update={"serving": None}) for dtype, fit in calibration.experts.items()}
-    base = calibration.model_copy(update={"split": None, "experts": alone})
+    linear = calibration.linear_attention
+    linear = linear.model_copy(update={"serving": None}) if linear else None
+    base = calibration.model_copy(update={"split": None, "experts": alone, "linear_attention": linear})
     models = {deployment.architecture.name for deployment in deployments.values()}
     known = known_numbers([int(tp) for tp in seen[TP].unique()], models, calibration.serving)
     if not seen[NEW].any():
         known["prompt_ratio"] = calibration.serving.prompt_ratio if calibration.serving else 1.0
     rows, measured = _rows(base, deployments, seen)
+    looked_at, kinds = len(seen), kinds_of(base, seen, NEW)
+
+    def kernels_s(working: Mask) -> Vector:
+        numbers, _ = _fit(rows[working], measured[working], seen[working], known, calibration.serving)
+        predicted: Vector = rows @ numbers
+        return predicted
+
+    least, waits = fit_least(kinds, measured, kernels_s)
+    rows, measured, seen = rows[~waits], measured[~waits], seen[~waits]
     tried = []
     for candidate in (base.model_copy(update={"split": split}) for split in _splits(gpu, seen)):
         # A way of dividing contexts changes what attention takes and nothing else.
@@ -171,11 +183,12 @@ def calibrate_steps(
         tried.append((candidate, *_fit(rows, measured, seen, known, calibration.serving)))
     best, numbers, _ = min(tried, key=lambda one: one[2])
     rows, measured = _rows(best, deployments, unseen)
-    by = fitted(source, len(seen), Errors.of(rows @ numbers, measured))
+    predicted = np.maximum(rows @ numbers, least_seconds(kinds_of(base, unseen, NEW), least))
+    by = fitted(source, looked_at, Errors.of(predicted, measured))
     ended = by.model_copy(update={"at_bound": ends(numbers, known)})
     return best.model_copy(
         update={
-            "serving": serving_of(numbers, ended),
+            "serving": serving_of(numbers, ended, captured_prompt_s=least[0], eager_prompt_s=least[1]),
             "split": _judged(best.split, by) if best.split else None,
         }
     )

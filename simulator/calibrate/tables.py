@@ -81,6 +81,15 @@ EXPERT_COLUMNS: Final = {
     "moe_tp_size": "tp",
     "moe_ep_size": "ep",
 }
+LINEAR_COLUMNS: Final = {
+    "batch_size": "batch",
+    "seq_len": "tokens",
+    "num_k_heads": "key_heads",
+    "num_v_heads": "value_heads",
+    "head_k_dim": "key_dim",
+    "head_v_dim": "value_dim",
+    "d_conv": "conv_kernel",
+}
 EXPERT_KEYS: Final = ["tokens", "hidden", "inter", "active", "count", "tp", "ep"]
 
 
@@ -213,6 +222,19 @@ class KernelTables:
         return Timings(
             _median(rows.dropna(subset="dtype"), ["dtype", "batch", "heads", "context"]), found.source
         )
+
+    def linear_attention(self) -> Timings | None:
+        """Return states of linear attention: phase, batch, `tokens` of a prompt, `LINEAR_COLUMNS`, seconds.
+
+        Of every shape both kernels count, the convolution and the states'.
+        """
+        found = self._read("linear_attention", "gdn_perf")
+        if found is None:
+            return None
+        keys = ["phase", *LINEAR_COLUMNS.values()]
+        rows = _median(found.rows.rename(columns=LINEAR_COLUMNS), [*keys, "kernel_source"]).groupby(keys)
+        both = rows["seconds"].agg(["sum", "size"]).reset_index().rename(columns={"sum": "seconds"})
+        return Timings(both[both["size"] == len(("convolution", "states"))], found.source, found.version)
 
     def experts(self) -> dict[Dtype, Timings]:
         """Return layers of experts by format: tokens, hidden, inter, active, count, tp, ep, seconds."""

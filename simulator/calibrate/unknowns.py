@@ -36,9 +36,16 @@ UNIT: Final = Fitted(table="unit", rows=1, held_out_rows=0)
 def folded(calibration: Calibration, deployment: Deployment) -> Calibration:
     """Return a calibration that predicts the same of `deployment` with one set of serving numbers.
 
-    What measured runs told of its experts moves into the numbers of their kernel and into `ServingFit`.
+    What measured runs told of its experts moves into the numbers of their kernel and into `ServingFit`; what
+    they told of models with linear attention takes its place.
     """
     bound = BoundCalibrated(calibration, deployment)
+    linear = calibration.linear_attention
+    if bound.hybrid and linear is not None:
+        unserved = {d: fit.model_copy(update={"serving": None}) for d, fit in calibration.experts.items()}
+        states = linear.model_copy(update={"serving": None})
+        changes = {"experts": unserved, "linear_attention": states, "serving": bound.serving}
+        return calibration.model_copy(update=changes)
     if bound.experts is None or bound.experts.serving is None:
         return calibration
     ratio, fit = bound.experts_ratio, bound.experts
@@ -156,10 +163,13 @@ def ends(numbers: Vector, known: Collection[str]) -> dict[str, Bound]:
     return found
 
 
-def serving_of(numbers: Vector, by: Fitted) -> ServingFit:
-    """Return a solution as serving numbers, rounded, with its provenance."""
+def serving_of(
+    numbers: Vector, by: Fitted, *, captured_prompt_s: float = 0.0, eager_prompt_s: float = 0.0
+) -> ServingFit:
+    """Return a solution as serving numbers, rounded, with its provenance and the least times of prompts."""
     found = (rounded(float(number)) if number > NOTHING else 0.0 for number in numbers)
-    return ServingFit(**dict(zip(NUMBERS, found, strict=True)), fitted=by)
+    named = dict(zip(NUMBERS, found, strict=True))
+    return ServingFit(**named, captured_prompt_s=captured_prompt_s, eager_prompt_s=eager_prompt_s, fitted=by)
 
 
 def known_numbers(

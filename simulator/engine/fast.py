@@ -53,6 +53,7 @@ class FastReplica:
         self._prefill_read = attention.prefill_read_tokens
         self._step_seconds = latency.step_seconds
         self._max_batched_tokens = node.scenario.engine.max_batched_tokens
+        self._multiple = node.scenario.engine.prefill_multiple_tokens
         granules = {cache.block_tokens, *attention.granules}
         self._contexts = ContextAggregate(granules=sorted(granules), caps=attention.caps)
         self._kv_growth = self._contexts.granules(cache.block_tokens)
@@ -290,13 +291,16 @@ class FastReplica:
             budget -= self._add_chunk(sequence, budget)
         while admit and budget:
             admitted = batch.admit_next(now)
-            if admitted is None:
+            tokens = self._add_chunk(admitted, budget) if admitted else 0
+            if not tokens:
                 break
-            budget -= self._add_chunk(admitted, budget)
+            budget -= tokens
         self._chunks = chunks
 
     def _add_chunk(self, sequence: Sequence, budget: int) -> int:
-        tokens = min(budget, sequence.remaining_prefill)
+        tokens = sequence.chunk_tokens(budget, self._multiple)
+        if not tokens:
+            return 0
         self._chunks.append((sequence, tokens))
         if tokens == sequence.remaining_prefill:
             self._cache.mark_computed(sequence.chain)

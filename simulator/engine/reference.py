@@ -120,9 +120,10 @@ class ReferenceReplica:
                 budget -= self._plan_chunk(sequence, chunks, budget)
         while not preempted and budget and len(self._running) < self._engine.max_sequences:
             admitted = self._admit_next()
-            if admitted is None:
+            tokens = self._plan_chunk(admitted, chunks, budget) if admitted else 0
+            if not tokens:
                 break
-            budget -= self._plan_chunk(admitted, chunks, budget)
+            budget -= tokens
         return chunks
 
     def _decoding(self) -> list[Sequence]:
@@ -165,7 +166,9 @@ class ReferenceReplica:
         return head
 
     def _plan_chunk(self, sequence: Sequence, chunks: dict[int, int], budget: int) -> int:
-        tokens = min(budget, sequence.remaining_prefill)
+        tokens = sequence.chunk_tokens(budget, self._engine.prefill_multiple_tokens)
+        if not tokens:
+            return 0
         chunks[sequence.view.number] = tokens
         if tokens == sequence.remaining_prefill:
             self._cache.mark_computed(sequence.chain)

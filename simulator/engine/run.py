@@ -54,7 +54,12 @@ def run_scenario(
     deployment = scenario.deployment()
     latency = scenario.engine.latency.bind(deployment)
     kv = scenario.engine.kv
-    capacity = kv_capacity(kv, deployment, max_batched_tokens=scenario.engine.max_batched_tokens)
+    capacity = kv_capacity(
+        kv,
+        deployment,
+        max_batched_tokens=scenario.engine.max_batched_tokens,
+        max_sequences=scenario.engine.max_sequences,
+    )
     node = ServingNode(scenario, seed=seed, capacity=capacity, on_task_end=on_task_end)
     make = FastReplica if engine == "fast" else ReferenceReplica
     watermark = int(kv.watermark_ratio * capacity.blocks) if capacity.limited else 0

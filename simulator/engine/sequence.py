@@ -70,6 +70,22 @@ class Sequence:
         """Tokens of prompt and output so far."""
         return self.view.prompt_tokens + self.view.generated_tokens
 
+    def chunk_tokens(self, budget: int, multiple: int) -> int:
+        """Return the prompt tokens that a step computes of it; 0 where no multiple fits the budget.
+
+        Parameters
+        ----------
+        budget : tokens that the step has left.
+        multiple : chunks end where the context is a multiple of this; what is beyond the last one comes last.
+        """
+        tokens = min(budget, self.remaining_prefill)
+        past = self.known_tokens - self.remaining_prefill
+        last = self.known_tokens - self.known_tokens % multiple
+        if past >= last:
+            return tokens
+        end = min(past + tokens, last)
+        return max(0, end - end % multiple - past)
+
     @property
     def longest_kv_tokens(self) -> int:
         """Tokens whose keys and values it holds at its end; the last token's are never written."""

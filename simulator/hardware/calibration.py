@@ -164,6 +164,50 @@ class SelectionFit(FrozenModel):
     fitted: Fitted = Field(description="[-] provenance and error")
 
 
+class ServingFit(FrozenModel):
+    """What kernels timed alone do not show: overlap, launches between them, host and scheduler time.
+
+    A step takes ``kernel_ratio * kernels + attention_ratio * decode attention + allreduce_ratio *
+    all-reduces + layers * layer_s + step_s + sequence_s * sequences``. What prompts add to its kernels and
+    all-reduces takes `prompt_ratio`: no captured graph, large messages, GPUs that are fully busy. A step with
+    prompts lasts at least as long as the host needs to launch it.
+    """
+
+    kernel_ratio: Efficiency = Field(description="[-] kernels in a running engine over kernels timed alone")
+    attention_ratio: Efficiency = Field(description="[-] the same of decode attention and block selection")
+    allreduce_ratio: float = Field(ge=0.0, le=20.0, description="[-] the same of all-reduces")
+    prompt_ratio: Efficiency = Field(description="[-] the same of what prompts add to a step")
+    layer_s: float = Field(ge=0.0, le=1e-2, description="[s] launches of one decoder layer")
+    step_s: float = Field(ge=0.0, le=1.0, description="[s] host and scheduler time of a step")
+    sequence_s: float = Field(ge=0.0, le=1e-2, description="[s] host time per running sequence")
+    captured_prompt_s: float = Field(
+        default=0.0, ge=0.0, le=1.0, description="[s] least time of a step with prompts of captured size"
+    )
+    eager_prompt_s: float = Field(
+        default=0.0, ge=0.0, le=1.0, description="[s] the same beyond it: every kernel is launched by itself"
+    )
+    fitted: Fitted = Field(description="[-] provenance and error")
+
+
+class LinearAttentionFit(FrozenModel):
+    """States of linear attention; see `linear_decode_seconds` and `linear_prefill_seconds` of the forms."""
+
+    decode_launch_s: Launch = Field(description="[s] launches of a decode step: convolution and states")
+    memory_ratio: Efficiency = Field(description="[-] part of the bandwidth that moving states reaches")
+    decode_fitted: Fitted = Field(description="[-] provenance and error of decode steps")
+    blocks: int = Field(ge=1, le=10_000, description="[-] thread blocks that run at once: multiprocessors")
+    prefill_launch_s: Launch = Field(description="[s] least time of the kernels of prompts")
+    wave_s: Launch = Field(description="[s] least time of a thread block's prompt and head")
+    token_s: float = Field(ge=0.0, le=1e-5, description="[s] per token of a prompt")
+    token_head_s: float = Field(
+        ge=0.0, le=1e-6, description="[s] per token and value head, all prompts together"
+    )
+    prefill_fitted: Fitted = Field(description="[-] provenance and error of prompts")
+    serving: ServingFit | None = Field(
+        default=None, description="[-] a running engine with such layers; null: as with models without them"
+    )
+
+
 class ExpertsServing(FrozenModel):
     """What a running engine makes of models with experts in one format.
 
@@ -239,24 +283,6 @@ class ExpertsFit(FrozenModel):
         )
 
 
-class ServingFit(FrozenModel):
-    """What kernels timed alone do not show: overlap, launches between them, host and scheduler time.
-
-    A step takes ``kernel_ratio * kernels + attention_ratio * decode attention + allreduce_ratio *
-    all-reduces + layers * layer_s + step_s + sequence_s * sequences``. What prompts add to its kernels and
-    all-reduces takes `prompt_ratio`: no captured graph, large messages, GPUs that are fully busy.
-    """
-
-    kernel_ratio: Efficiency = Field(description="[-] kernels in a running engine over kernels timed alone")
-    attention_ratio: Efficiency = Field(description="[-] the same of decode attention and block selection")
-    allreduce_ratio: float = Field(ge=0.0, le=20.0, description="[-] the same of all-reduces")
-    prompt_ratio: Efficiency = Field(description="[-] the same of what prompts add to a step")
-    layer_s: float = Field(ge=0.0, le=1e-2, description="[s] launches of one decoder layer")
-    step_s: float = Field(ge=0.0, le=1.0, description="[s] host and scheduler time of a step")
-    sequence_s: float = Field(ge=0.0, le=1e-2, description="[s] host time per running sequence")
-    fitted: Fitted = Field(description="[-] provenance and error")
-
-
 class Calibration(FrozenModel):
     """Fitted numbers of one engine on one GPU.
 
@@ -281,5 +307,8 @@ class Calibration(FrozenModel):
         tuple[AllreduceFit, ...], Field(strict=False, description="[-] by number of GPUs")
     ] = ()
     selection: SelectionFit | None = Field(default=None, description="[-] block top-k attention")
+    linear_attention: LinearAttentionFit | None = Field(
+        default=None, description="[-] states of linear attention"
+    )
     experts: dict[Dtype, ExpertsFit] = Field(default={}, description="[-] experts by number format")
     serving: ServingFit | None = Field(default=None, description="[-] layer, host and scheduler time")

@@ -211,6 +211,43 @@ def experts_seconds(
     return launch_s + p_norm((compute, traffic), sharpness) + row_s * rows * hidden + token_s * tokens
 
 
+def linear_decode_seconds(
+    moved_bytes: Number, *, launch_s: float, memory_ratio: float, peak_bytes_per_s: float
+) -> Number:
+    """Return the time of one layer's states in a decode step, s: ``launch + bytes / (m bandwidth)``.
+
+    Parameters
+    ----------
+    moved_bytes : states read and written, and activations, bytes.
+    launch_s : of the convolution and of the states' kernel.
+    memory_ratio : part of the bandwidth that is reached.
+    peak_bytes_per_s : the data sheet's peak.
+    """
+    return launch_s + moved_bytes / (memory_ratio * peak_bytes_per_s)
+
+
+def linear_prefill_seconds(
+    tokens: Number, prompts: Number, heads: Number, *, numbers: tuple[float, float, float, float], blocks: int
+) -> Number:
+    """Return the time of one layer's linear attention over prompts, s.
+
+    ``launch + waves (w + t tokens / prompts) + h tokens heads``: a thread block walks through the tokens of
+    one prompt and head, chunk after chunk; `blocks` of them run at once, further ones in waves. What else
+    is done, the convolution above all, goes with tokens and heads.
+
+    Parameters
+    ----------
+    tokens : new tokens of all prompts together, which are equally long.
+    prompts : prompts in the step.
+    heads : value heads on the GPU.
+    numbers : launch_s, wave_s, token_s, token_head_s.
+    blocks : thread blocks that run at once: multiprocessors.
+    """
+    launch_s, wave_s, token_s, token_head_s = numbers
+    waves = np.ceil(np.asarray(prompts * heads) / blocks)
+    return launch_s + waves * (wave_s + token_s * (tokens / prompts)) + token_head_s * (tokens * heads)
+
+
 def interpolate_log(at: Number, knots: tuple[tuple[float, float], ...]) -> Number:
     """Return the value at `at` on the line through `knots` in logarithms of both axes.
 

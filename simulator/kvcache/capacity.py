@@ -57,7 +57,7 @@ class KvCapacity:
     block_tokens : tokens of a block.
     block_bytes : bytes of one block on one GPU, selection keys included.
     hbm_bytes : usable HBM times the utilisation.
-    weight_bytes, activation_bytes : what is taken off it.
+    weight_bytes, activation_bytes, state_bytes : what is taken off it.
     source : where the number of blocks comes from.
     """
 
@@ -68,6 +68,7 @@ class KvCapacity:
     weight_bytes: float
     activation_bytes: float
     source: Literal["auto", "unlimited", "given"]
+    state_bytes: float = 0.0
 
     @property
     def limited(self) -> bool:
@@ -76,9 +77,14 @@ class KvCapacity:
 
     @property
     def exceeds_memory(self) -> bool:
-        """Whether the blocks do not fit beside weights and activations, which only given ones can."""
-        needed = self.weight_bytes + self.activation_bytes + self.blocks * self.block_bytes
+        """Whether the blocks do not fit beside weights, activations and states, which only given ones can."""
+        needed = self.taken_bytes + self.blocks * self.block_bytes
         return self.source == "given" and needed > self.hbm_bytes
+
+    @property
+    def taken_bytes(self) -> float:
+        """Bytes that are taken before the first block."""
+        return self.weight_bytes + self.activation_bytes + self.state_bytes
 
     @property
     def tokens(self) -> int:
@@ -89,15 +95,18 @@ class KvCapacity:
         """Return the sum behind the number of blocks, for people."""
         if self.source == "given":
             return f"engine.kv.blocks gives {self.blocks} blocks of {self.block_tokens} tokens"
+        states = f" - {self.state_bytes / 1e9:.1f} GB states" if self.state_bytes else ""
         return (
             f"{self.hbm_bytes / 1e9:.1f} GB claimed per GPU - {self.weight_bytes / 1e9:.1f} GB weights - "
-            f"{self.activation_bytes / 1e9:.1f} GB activations = "
-            f"{(self.hbm_bytes - self.weight_bytes - self.activation_bytes) / 1e9:.1f} GB for KV, "
+            f"{self.activation_bytes / 1e9:.1f} GB activations{states} = "
+            f"{(self.hbm_bytes - self.taken_bytes) / 1e9:.1f} GB for KV, "
             f"{self.block_bytes / 1e6:.3f} MB a block of {self.block_tokens} tokens"
         )
 
 
-def kv_capacity(config: KvConfig, deployment: Deployment, *, max_batched_tokens: int) -> KvCapacity:
+def kv_capacity(
+    config: KvConfig, deployment: Deployment, *, max_batched_tokens: int, max_sequences: int = 0
+) -> KvCapacity:
     """Return the KV blocks of a replica.
 
     Parameters
@@ -105,6 +114,7 @@ def kv_capacity(config: KvConfig, deployment: Deployment, *, max_batched_tokens:
     config : the KV settings.
     deployment : the replica.
     max_batched_tokens : largest step, tokens; its activations are set aside.
+    max_sequences : largest batch; the states of linear attention of as many sequences are set aside.
 
     Raises
     ------
@@ -115,6 +125,9 @@ def kv_capacity(config: KvConfig, deployment: Deployment, *, max_batched_tokens:
     -----
     Activations are counted as the widest feed-forward intermediate and four hidden states of the
     largest step, plus bf16 logits of 512 sequences: an estimate of what engines measure at start-up.
+    States are set aside for the largest batch, as SGLang does. vLLM gives a sequence its states when it is
+    admitted, out of the blocks: it holds the more tokens the fewer sequences run. States that engines keep
+    beside cached prefixes are not counted.
     """
     gpu, a = deployment.gpu, deployment.architecture
     block_bytes = config.block_tokens * (deployment.kv_token_bytes + deployment.index_token_bytes)
@@ -136,18 +149,20 @@ def kv_capacity(config: KvConfig, deployment: Deployment, *, max_batched_tokens:
             weight_bytes=deployment.weight_bytes,
             activation_bytes=activation_bytes,
             source=source,
+            state_bytes=max_sequences * deployment.state_bytes,
         )
 
     if config.blocks is not None:
         return capacity(config.blocks, "given")
     if config.capacity == "unlimited":
         return capacity(UNLIMITED_BLOCKS, "unlimited")
-    blocks = int((hbm_bytes - deployment.weight_bytes - activation_bytes) // block_bytes)
+    blocks = int((hbm_bytes - capacity(0, "auto").taken_bytes) // block_bytes)
     if blocks < 1:
+        fewer = "lower engine.max_sequences, " if deployment.state_bytes else ""
         message = (
             f"{a.name} on tp {deployment.tp} x {gpu.name} does not fit: "
-            f"{capacity(0, 'auto').describe()}; raise parallelism.tp, choose a smaller model or precision, "
-            "or a GPU with more HBM"
+            f"{capacity(0, 'auto').describe()}; {fewer}raise parallelism.tp, choose a smaller model or "
+            "precision, or a GPU with more HBM"
         )
         raise InfeasiblePlanError(message)
     return capacity(blocks, "auto")

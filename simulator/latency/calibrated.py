@@ -25,8 +25,10 @@ from simulator.frozen import FrozenModel
 from simulator.hardware import Calibration, Gpu
 from simulator.hardware.calibration import ExpertsFit, Fitted, ServingFit
 from simulator.latency.breakdown import Part, StepRows, by_value
+from simulator.latency.caveats import of_experts, of_serving
 from simulator.latency.collectives import allreduce_seconds
 from simulator.latency.decode_attention import BoundDecodeAttention
+from simulator.latency.linear_attention import BoundLinearAttention
 from simulator.latency.load import StepLoad
 from simulator.latency.operations import (
     AttentionCosts,
@@ -108,7 +110,8 @@ def covers(calibration: Calibration, d: Deployment) -> bool:
     """Say whether `calibration` has measurements of what takes most of a step of `d`."""
     products = d.weight_dtype == d.compute_dtype and d.compute_dtype in calibration.gemm
     experts = d.architecture.experts is None or _experts_fit(calibration, d) is not None
-    return products and experts and d.kv_dtype in calibration.decode_attention
+    states = d.architecture.linear is None or calibration.linear_attention is not None
+    return products and experts and states and d.kv_dtype in calibration.decode_attention
 
 
 def _experts_fit(calibration: Calibration, d: Deployment) -> ExpertsFit | None:
@@ -161,10 +164,15 @@ class BoundCalibrated:
         self._selection = calibration.selection
         self._attention = BoundDecodeAttention(calibration, d, self.costs, self.bytes_per_s)
         self._allreduce = {fit.gpus: fit for fit in calibration.allreduce}.get(d.tp)
-        self.serving = _with_experts(calibration.serving or KERNELS_ALONE, self.experts)
-        running = self.experts.serving if self.experts else None
+        linear = calibration.linear_attention if d.architecture.linear else None
+        self.hybrid = linear.serving if linear else None
+        self.serving = self.hybrid or _with_experts(calibration.serving or KERNELS_ALONE, self.experts)
+        running = self.experts.serving if self.experts and not self.hybrid else None
         self.experts_ratio = running.experts_ratio / running.kernel_ratio if running else 1.0
-        self._attention_times = d.architecture.layers * self.serving.attention_ratio
+        self._attention_times = d.architecture.attention_layers * self.serving.attention_ratio
+        self._linear = BoundLinearAttention(
+            calibration, d, flops_per_s=self.attention_flops_per_s, bytes_per_s=self.bytes_per_s
+        )
         self._launches_s = d.architecture.layers * self.serving.layer_s
         self._graph_batches = calibration.graph_batches
         self._alone: dict[int, _TimedAlone] = {}
@@ -179,56 +187,21 @@ class BoundCalibrated:
         found = [f"Steps take what was measured of {c.engine} on {c.gpu} ({c.source})."]
         if c.gpu != d.gpu.name:
             found.append(f"They were measured on {c.gpu} and are taken for {d.gpu.name}.")
-        found.append(self._of_serving() + self.serving.fitted.caveat())
-        found += self._of_experts()
+        found.append(of_serving(c, self.hybrid) + self.serving.fitted.caveat())
+        found += of_experts(self.experts, c.engine, told=self.hybrid is not None)
         missing = {
             "matrix products": self._gemm is None,
             "experts": d.architecture.experts is not None and self.experts is None,
             "decode attention": self._decode is None,
             "prefill attention": self._prefill is None,
             "all-reduces": d.tp > 1 and self._allreduce is None,
+            "states of linear attention": self._linear.present and not self._linear.measured,
             "block selection": d.attention.index_block_tokens is not None and self._selection is None,
         }
         absent = [name for name, lacks in missing.items() if lacks]
         if absent:
             found.append(f"Not measured, so at their optimistic bound: {', '.join(absent)}.")
         return found
-
-    def _of_serving(self) -> str:
-        """Return what a reader must know of the numbers of a running engine."""
-        c = self.calibration
-        if c.serving is None:
-            return (
-                f"No serving runs of {c.engine} on {c.gpu} were measured: kernels run one after the other "
-                "and the host takes no time."
-            )
-        by = c.serving.fitted
-        if by.median_error_ratio is None or by.p90_error_ratio is None:
-            return f"What a running engine adds was fitted to {by.table}; nothing was held out to judge it."
-        return (
-            f"On {by.held_out_rows} measurements of dense models that the fit has not seen ({by.table}), its "
-            f"estimate was {by.median_error_ratio:.0%} off in the median and {by.p90_error_ratio:.0%} at the "
-            "90th percentile."
-        )
-
-    def _of_experts(self) -> list[str]:
-        """Return what a reader must know of the experts' time."""
-        fit, engine = self.experts, self.calibration.engine
-        if fit is None or fit.fitted.median_error_ratio is None:
-            return []
-        alone = (
-            f"Layers of experts alone were {fit.fitted.median_error_ratio:.0%} off in the median on shapes "
-            "not fitted."
-        )
-        running = fit.serving.fitted if fit.serving else None
-        if running is None or running.median_error_ratio is None or running.p90_error_ratio is None:
-            return [f"No serving run of such a mixture of experts was fitted. {alone}"]
-        told = (
-            f"On {running.held_out_rows} measured runs of {engine} with experts in this format that the fit "
-            f"has not seen, its estimate was {running.median_error_ratio:.0%} off in the median and "
-            f"{running.p90_error_ratio:.0%} at the 90th percentile. {alone}"
-        )
-        return [told]
 
     # -- a step
 
@@ -239,14 +212,24 @@ class BoundCalibrated:
         batch = self._padded(decoding)
         fixed = self._by_batch.get(batch) or self._batch_seconds(batch)
         fixed += self._by_sampled.get(sampled) or self._sampling_seconds(sampled)
+        if self._linear.present:
+            fixed += self._states_seconds(decoding, prefilling, prefill_ends)
         if prefilling:
             tokens = prefilling + (batch if decoding else 0)
             fixed += self._by_tokens.get((batch, tokens)) or self._prompt_seconds(batch, tokens)
             fixed += self._prefill_seconds(prefilling, prefill_attended, prefill_read)
         if not decoding:
-            return fixed
+            return max(fixed, self._launched_s(prefilling))
         seconds = self._attention.seconds(work, decoding, batch) * self._attention_times + fixed
+        if prefilling:
+            return max(float(seconds), self._launched_s(decoding + prefilling))
         return float(seconds) if steps == 1 else seconds
+
+    def _launched_s(self, tokens: int) -> float:
+        """Return the time in which the host launches a step with prompts of `tokens` tokens in all, s."""
+        batches = self._graph_batches
+        captured = bool(batches) and tokens <= batches[-1]
+        return self.serving.captured_prompt_s if captured else self.serving.eager_prompt_s
 
     def _padded(self, sequences: int) -> int:
         """Return the batch whose graph runs `sequences`; beyond the largest nothing is padded.
@@ -260,7 +243,7 @@ class BoundCalibrated:
 
     def _prefill_seconds(self, tokens: int, attended: int, read: int) -> float:
         """Return the time of the attention of prompt tokens, s: at least that of reading what is cached."""
-        d, layers = self.deployment, self.deployment.architecture.layers
+        d, layers = self.deployment, self.deployment.architecture.attention_layers
         flops = attended * self.costs.attended_flops / layers
         peak = self.attention_flops_per_s
         if self._prefill is None:
@@ -269,6 +252,11 @@ class BoundCalibrated:
             seconds = float(self._prefill.seconds(flops, tokens * d.query_heads, flops_per_s=peak))
         reading = read * self._attention.read_s
         return self.serving.prompt_ratio * layers * max(seconds, reading)
+
+    def _states_seconds(self, decoding: int, prefilling: int, prompts: int) -> float:
+        """Return the time of the states of linear attention, s."""
+        decode_s = self.serving.kernel_ratio * self._linear.decode_s(decoding)
+        return decode_s + self.serving.prompt_ratio * self._linear.prefill_s(prefilling, prompts)
 
     # -- what depends on counts alone
 
@@ -383,12 +371,17 @@ class BoundCalibrated:
         seconds["overhead"] = steps * self._launches_s + steps * by_value(sampled, self._host_s)
         for name, alone_s in self._attention.parts(rows, batches).items():
             seconds[name] = self._attention_times * alone_s
+        ratios = {"decode_ratio": serving.kernel_ratio, "prompt_ratio": serving.prompt_ratio}
+        seconds |= self._linear.parts(rows, **ratios)
         prompts = (rows.prefill_tokens, rows.prefill_attended_tokens, rows.prefill_read_tokens)
         prefills = [
             self._prefill_seconds(int(new), int(attended), int(read)) if new else 0.0
             for new, attended, read in zip(*prompts, strict=True)
         ]
         seconds["prefill_attention"] = np.array(prefills)
+        launched = by_value(rows.decode_sequences + rows.prefill_tokens, self._launched_s)
+        waits = np.maximum(launched - sum(seconds.values()), 0.0) * (rows.prefill_tokens > 0)
+        seconds["overhead"] = seconds["overhead"] + waits
         return self._bounded(rows, seconds)
 
     def _product_s(self, position: int, tokens: int) -> float:

@@ -43,7 +43,7 @@ class BoundDecodeAttention:
         selects = deployment.attention.index_block_tokens
         selection = calibration.selection if selects else None
         self._kv_heads = deployment.kv_heads
-        layers = deployment.architecture.layers
+        layers = deployment.architecture.attention_layers
         ratio = selection.gather_ratio if selection else fit.memory_ratio if fit else 1.0
         scan_ratio = selection.scan_ratio if selection else ratio
         token_bytes = costs.read_bytes / layers

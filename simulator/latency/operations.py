@@ -70,7 +70,30 @@ def _feed_forward(d: Deployment, tokens: int) -> list[Operation]:
 
     flops, hbm_bytes = work(*e.busiest_rank(tokens, ranks))
     mean = work(e.expected_distinct_experts(tokens) / ranks, tokens * e.active / ranks)
-    return [router, Operation("experts", flops, hbm_bytes, mean_work=mean)]
+    experts = Operation("experts", flops, hbm_bytes, mean_work=mean)
+    if not e.shared_ffn_size:
+        return [router, experts]
+    shared, size = e.shared_ffn_size // d.tp, a.hidden_size
+    return [
+        router,
+        experts,
+        _linear("shared_gate_up", d, tokens=tokens, size_in=size, size_out=2 * shared, repeats=a.layers),
+        _linear("shared_down", d, tokens=tokens, size_in=shared, size_out=size, repeats=a.layers),
+    ]
+
+
+def _linear_mixers(d: Deployment, tokens: int) -> list[Operation]:
+    """Return the projections of the layers of linear attention: in, gates of the value heads, out."""
+    a = d.architecture
+    if a.linear is None:
+        return []
+    size, inside = a.hidden_size, (a.linear.conv_channels + a.linear.value_size) // d.tp
+    gates, values, layers = 2 * a.linear.value_heads // d.tp, a.linear.value_size // d.tp, a.linear_layers
+    return [
+        _linear("linear_in", d, tokens=tokens, size_in=size, size_out=inside, repeats=layers),
+        _linear("linear_gates", d, tokens=tokens, size_in=size, size_out=gates, repeats=layers),
+        _linear("linear_out", d, tokens=tokens, size_in=values, size_out=size, repeats=layers),
+    ]
 
 
 def layer_operations(d: Deployment, tokens: int) -> list[Operation]:
@@ -78,14 +101,13 @@ def layer_operations(d: Deployment, tokens: int) -> list[Operation]:
 
     The qkv operation includes writing the new keys and values.
     """
-    a = d.architecture
-    width = a.head_dim * (d.query_heads + 2 * d.kv_heads)
-    qkv = _linear("qkv", d, tokens=tokens, size_in=a.hidden_size, size_out=width, repeats=a.layers)
+    a, layers = d.architecture, d.architecture.attention_layers
+    qkv = _linear("qkv", d, tokens=tokens, size_in=a.hidden_size, size_out=d.qkv_columns, repeats=layers)
     qkv = replace(qkv, hbm_bytes=qkv.hbm_bytes + tokens * d.kv_token_bytes)
     output = _linear(
-        "o", d, tokens=tokens, size_in=a.head_dim * d.query_heads, size_out=a.hidden_size, repeats=a.layers
+        "o", d, tokens=tokens, size_in=a.head_dim * d.query_heads, size_out=a.hidden_size, repeats=layers
     )
-    return [qkv, output, *_feed_forward(d, tokens)]
+    return [qkv, output, *_linear_mixers(d, tokens), *_feed_forward(d, tokens)]
 
 
 def norms_operation(d: Deployment, tokens: int) -> Operation:
@@ -123,5 +145,5 @@ class AttentionCosts:
     def of(cls, d: Deployment) -> AttentionCosts:
         """Return the costs of a deployment."""
         grouped = d.attention.layers_per_count
-        per_head = d.query_heads * d.architecture.head_dim * d.architecture.layers / grouped
+        per_head = d.query_heads * d.architecture.head_dim * d.architecture.attention_layers / grouped
         return cls(4.0 * per_head, d.kv_token_bytes / grouped, 2.0 * per_head, d.index_entry_bytes)

@@ -22,6 +22,7 @@ from simulator.deployment import Deployment
 from simulator.frozen import FrozenModel
 from simulator.latency.breakdown import Part, StepRows, by_value
 from simulator.latency.collectives import allreduce_seconds
+from simulator.latency.linear_attention import decode_states, prefill_states, states_of
 from simulator.latency.load import StepLoad
 from simulator.latency.operations import (
     AttentionCosts,
@@ -108,6 +109,7 @@ class BoundRoofline:
         # (compute s, memory s, s apart from the roofline) by tokens and by sequences that sample.
         self._by_tokens: dict[int, tuple[float, float, float]] = {}
         self._by_sampled: dict[int, tuple[float, float, float]] = {}
+        self._keeps_states = deployment.architecture.linear is not None
 
     def step_seconds(self, load: StepLoad) -> Seconds:
         """Return the latency of each step of `load`, s: shape (steps,), a plain float for one step."""
@@ -115,6 +117,9 @@ class BoundRoofline:
         layers = self._by_tokens.get(decoding + prefilling) or self._layers(decoding + prefilling)
         head = self._by_sampled.get(decoding + prefill_ends) or self._sampling(decoding + prefill_ends)
         compute, memory, apart = layers[0] + head[0], layers[1] + head[1], layers[2] + head[2]
+        if self._keeps_states:
+            states = self._states(decoding, prefilling, prefill_ends)
+            compute, memory = compute + states[0], memory + states[1]
         if self._operations_in_turn:
             if prefilling:
                 compute += max(prefill_attended * self._attended_s, prefill_read * self._read_s)
@@ -146,14 +151,15 @@ class BoundRoofline:
 
         Under ``sum_of_max`` the operations are already combined and stand in the first number.
         """
-        compute, memory = self._combined(layer_operations(self.deployment, tokens))
+        operations = layer_operations(self.deployment, tokens)
+        compute, memory = self._combined(operations, self.peak_flops_per_s)
         norms = max(self.layers_overhead_s, self._norms_s(tokens))
         entry = self._by_tokens[tokens] = (compute, memory, self._allreduce_s(tokens) + norms)
         return entry
 
     def _sampling(self, sequences: int) -> tuple[float, float, float]:
         """Return the time of the output head, and of the host, for `sequences` that sample."""
-        compute, memory = self._combined([self._head(sequences)])
+        compute, memory = self._combined([self._head(sequences)], self.peak_flops_per_s)
         entry = self._by_sampled[sequences] = (compute, memory, self._host_s(sequences))
         return entry
 
@@ -163,8 +169,14 @@ class BoundRoofline:
     def _sampling_operations(self, sampled: int) -> list[Operation]:
         return [self._head(sampled)]
 
-    def _combined(self, operations: list[Operation]) -> tuple[float, float]:
-        compute = [op.flops / self.peak_flops_per_s for op in operations]
+    def _states(self, decoding: int, prefilling: int, prompts: int) -> tuple[float, float]:
+        """Return the time of the states of linear attention, as `_layers` does."""
+        d = self.deployment
+        operations = [decode_states(d, decoding), prefill_states(d, prefilling, prompts)]
+        return self._combined(operations, self.attention_flops_per_s)
+
+    def _combined(self, operations: list[Operation], flops_per_s: float) -> tuple[float, float]:
+        compute = [op.flops / flops_per_s for op in operations]
         memory = [op.hbm_bytes / self.bytes_per_s for op in operations]
         if self.config.combine == "sum_of_max":
             return sum(map(max, compute, memory)), 0.0
@@ -253,4 +265,4 @@ class BoundRoofline:
             rows.prefill_read_tokens * c.read_bytes,
             peak,
         )
-        return work
+        return work | {name: (*counts, peak) for name, counts in states_of(d, rows).items()}

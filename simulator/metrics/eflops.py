@@ -1,9 +1,9 @@
 """eFLOPs per task (Kinetics, arXiv 2506.05333): FLOPs plus bytes weighed by the hardware's ridge.
 
 Two readings of the same run.  *Decode*, the paper's (Eq. 1, 2 and 4): 2 x active parameters per output token,
-attention as recorded, KV and selection keys read; weight reads are taken as amortised over the
-batch, prefill is left out.  *Executed*: every modelled operation, with the weight reads and the prefill
-of the batches that really ran.
+attention as recorded, KV, selection keys and states of linear attention read; weight reads are taken as
+amortised over the batch, prefill is left out.  *Executed*: every modelled operation, with the weight reads
+and the prefill of the batches that really ran.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from simulator.deployment import ACTIVATION_BYTES
 from simulator.hardware import DTYPE_BYTES
 from simulator.latency import StepLatency
+from simulator.latency.linear_attention import decode_states
 from simulator.metrics.hardware import WindowWork
 from simulator.metrics.tables import RunTables
 
@@ -22,7 +23,7 @@ def decode_work(tables: RunTables, work: WindowWork, latency: StepLatency) -> tu
     """
     d, steps = latency.deployment, tables.steps
     a = d.architecture
-    layers = a.layers / d.attention.layers_per_count
+    layers = a.attention_layers / d.attention.layers_per_count
     per_head = a.query_heads * a.head_dim * layers
     tokens = work.total(steps["decode_sequences"] * steps["steps"])
     attended, read = work.total(steps["attended_tokens"]), work.total(steps["read_tokens"])
@@ -30,8 +31,9 @@ def decode_work(tables: RunTables, work: WindowWork, latency: StepLatency) -> tu
     flops = 2.0 * a.active_parameters * tokens + 4.0 * per_head * attended + 2.0 * per_head * scored
     index_bytes = a.kv_heads * a.head_dim * layers * ACTIVATION_BYTES
     kv_bytes = a.kv_out_size * layers * DTYPE_BYTES[d.kv_dtype]
-    hbm_bytes = kv_bytes * read + index_bytes * scored
-    return flops, hbm_bytes
+    states = decode_states(d, 1)
+    hbm_bytes = kv_bytes * read + index_bytes * scored + d.tp * states.hbm_bytes * tokens
+    return flops + d.tp * states.flops * tokens, hbm_bytes
 
 
 def eflops(tables: RunTables, work: WindowWork, latency: StepLatency, ended: int) -> dict[str, object]:

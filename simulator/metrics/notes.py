@@ -54,10 +54,12 @@ def notes(
 
 def _more_than_memory(capacity: KvCapacity) -> str:
     kv_bytes = capacity.blocks * capacity.block_bytes
+    states = f" and {capacity.state_bytes / 1e9:.1f} GB of states" if capacity.state_bytes else ""
     return (
         f"engine.kv.blocks asks for {kv_bytes / 1e9:.1f} GB of KV per GPU beside "
         f"{capacity.weight_bytes / 1e9:.1f} GB of weights and {capacity.activation_bytes / 1e9:.1f} GB of "
-        f"activations, and an engine claims {capacity.hbm_bytes / 1e9:.1f} GB: no real node may run this."
+        f"activations{states}, and an engine claims {capacity.hbm_bytes / 1e9:.1f} GB: no real node may run "
+        "this."
     )
 
 

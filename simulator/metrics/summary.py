@@ -41,6 +41,7 @@ def _plan(scenario: Scenario, capacity: KvCapacity, latency: StepLatency) -> dic
         "kv_capacity_bytes_per_gpu": capacity.blocks * capacity.block_bytes if limited else None,
         "weight_bytes_per_gpu": capacity.weight_bytes,
         "activation_bytes_per_gpu": capacity.activation_bytes,
+        "state_bytes_per_gpu": capacity.state_bytes,
         "claimed_hbm_bytes_per_gpu": capacity.hbm_bytes,
     }
 

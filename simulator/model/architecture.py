@@ -1,10 +1,12 @@
 """The shape of a decoder-only transformer and what follows from it: parameters and KV size.
 
 Counts are exact integers of the published weights: matrices, biases, norms, embeddings.  Covered are
-grouped-query attention, in every layer alike or with a sliding window in one layer of some, and gated
-(three-matrix) feed-forward layers, either dense or, in every layer alike, a mixture of experts.
+grouped-query attention, in every layer alike, with a sliding window in one layer of some, or between layers
+of linear attention, and gated (three-matrix) feed-forward layers, either dense or, in every layer alike, a
+mixture of experts, with or without one that all tokens share.
 
-Ignored: latent and linear attention, shared experts, layers that differ otherwise.
+Ignored: latent attention, layers that differ otherwise, encoders of images, layers that predict further
+tokens.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from statistics import NormalDist
 
 from pydantic import Field, model_validator
 
-from simulator.frozen import Count, FrozenModel, OneLine, Tokens
+from simulator.frozen import Count, CountOrZero, FrozenModel, OneLine, Tokens
+from simulator.model.linear import LinearLayers
 
 
 class Experts(FrozenModel):
@@ -30,6 +33,9 @@ class Experts(FrozenModel):
     active: Count = Field(description="[-] experts a token is sent to, k")
     ffn_size: Count = Field(description="[-] inner size of one expert")
     bias: bool = Field(default=False, description="[-] whether router and experts have biases")
+    shared_ffn_size: CountOrZero = Field(
+        default=0, description="[-] inner size of an expert that all tokens share, behind a gate; 0: none"
+    )
 
     @model_validator(mode="after")
     def _check_active(self) -> Experts:
@@ -131,6 +137,9 @@ class Architecture(FrozenModel):
     attention_sinks: bool = Field(
         default=False, description="[-] whether every query head has a learned logit beside its keys"
     )
+    attention_gate: bool = Field(
+        default=False, description="[-] whether queries bring a gate of their size for attention's output"
+    )
     max_context_tokens: Tokens = Field(description="[tokens] longest context the model is published for")
     experts: Experts | None = Field(
         default=None, description="[-] mixture of experts of every layer, or null"
@@ -138,7 +147,25 @@ class Architecture(FrozenModel):
     sliding: SlidingLayers | None = Field(
         default=None, description="[-] layers with a sliding window, or null: all layers are alike"
     )
+    linear: LinearLayers | None = Field(
+        default=None, description="[-] layers of linear attention, or null: all attend to keys and values"
+    )
     source: str = Field(min_length=3, description="[-] where these numbers were read")
+
+    @model_validator(mode="after")
+    def _check_layers(self) -> Architecture:
+        if self.linear is None:
+            return self
+        if self.sliding is not None:
+            message = "linear and sliding exclude each other; give one of them"
+            raise ValueError(message)
+        if self.layers % self.linear.full_every:
+            message = (
+                f"linear.full_every {self.linear.full_every} does not divide layers {self.layers}; groups of "
+                "layers repeat"
+            )
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _check_heads(self) -> Architecture:
@@ -151,8 +178,18 @@ class Architecture(FrozenModel):
         return self
 
     @property
+    def attention_layers(self) -> int:
+        """Layers that keep keys and values and attend to them."""
+        return self.layers if self.linear is None else self.layers // self.linear.full_every
+
+    @property
+    def linear_layers(self) -> int:
+        """Layers of linear attention."""
+        return self.layers - self.attention_layers
+
+    @property
     def q_out_size(self) -> int:
-        """Columns of the query projection, which are the rows of the output projection."""
+        """Elements of all query heads, which are the rows of the output projection."""
         return self.query_heads * self.head_dim
 
     @property
@@ -162,12 +199,12 @@ class Architecture(FrozenModel):
 
     @property
     def qkv_out_size(self) -> int:
-        """Columns of the fused query, key and value projection."""
-        return self.q_out_size + self.kv_out_size
+        """Columns of the fused query, key and value projection, with the output's gate where there is one."""
+        return self.q_out_size * (2 if self.attention_gate else 1) + self.kv_out_size
 
     @property
     def layer_attention_parameters(self) -> int:
-        """Parameters of one layer's attention: qkv and output projections, biases, per-head norms."""
+        """Parameters of one layer's attention to cached keys: qkv, output, biases, per-head norms."""
         matrices = self.hidden_size * (self.qkv_out_size + self.q_out_size)
         biases = (self.qkv_out_size if self.qkv_bias else 0) + (self.hidden_size if self.output_bias else 0)
         norms = 2 * self.head_dim if self.qk_norm else 0
@@ -175,11 +212,12 @@ class Architecture(FrozenModel):
 
     @property
     def layer_ffn_parameters(self) -> int:
-        """Parameters of one layer's feed-forward part: gate, up, down of every expert, and the router."""
+        """Parameters of one layer's feed-forward part: gate, up, down of all experts, and the router."""
         if self.experts is None:
             return 3 * self.hidden_size * self.ffn_size
         router = (self.hidden_size + int(self.experts.bias)) * self.experts.count
-        return self.experts.count * self._expert_parameters(self.experts) + router
+        shared = self.hidden_size * (3 * self.experts.shared_ffn_size + bool(self.experts.shared_ffn_size))
+        return self.experts.count * self._expert_parameters(self.experts) + router + shared
 
     @property
     def active_layer_ffn_parameters(self) -> int:
@@ -212,7 +250,12 @@ class Architecture(FrozenModel):
     @property
     def kv_elements_per_token(self) -> int:
         """Key and value elements one token leaves in the cache, over all layers (D of Kinetics)."""
-        return self.kv_out_size * self.layers
+        return self.kv_out_size * self.attention_layers
+
+    @property
+    def state_bytes(self) -> float:
+        """Bytes that one sequence keeps in all layers of linear attention, however long it is."""
+        return 0.0 if self.linear is None else self.linear_layers * self.linear.layer_state_bytes
 
     def kv_bytes_per_token(self, bytes_per_element: float) -> float:
         """Return the bytes one token leaves in the KV cache, over all layers.
@@ -229,5 +272,8 @@ class Architecture(FrozenModel):
 
     def _total(self, layer_ffn_parameters: int) -> int:
         norms = 2 * self.hidden_size
-        layer = self.layer_attention_parameters + layer_ffn_parameters + norms
-        return self.embedding_parameters + self.layers * layer + self.hidden_size
+        mixers = self.attention_layers * self.layer_attention_parameters
+        if self.linear is not None:
+            mixers += self.linear_layers * self.linear.layer_parameters(self.hidden_size)
+        rest = self.layers * (layer_ffn_parameters + norms) + self.hidden_size
+        return self.embedding_parameters + mixers + rest

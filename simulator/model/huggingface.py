@@ -3,7 +3,8 @@
 Only decoder families whose weights `Architecture` counts exactly are read.  Anything else is refused
 by name rather than approximated: a model read wrongly has the wrong memory and the wrong speed.
 
-Ignored: rotary embedding parameters, dropout, token ids and number formats.
+Ignored: rotary embedding parameters, dropout, token ids and number formats; of models that read images too,
+everything but the language model (``text_config``); layers that predict further tokens.
 """
 
 from __future__ import annotations
@@ -18,8 +19,31 @@ from ruamel.yaml import YAML
 from simulator.errors import ScenarioError
 from simulator.model.architecture import Architecture
 
-FAMILIES: Final = ("gpt_oss", "llama", "mistral", "mixtral", "qwen2", "qwen3", "qwen3_moe")
+FAMILIES: Final = (
+    "gpt_oss",
+    "llama",
+    "mistral",
+    "mixtral",
+    "qwen2",
+    "qwen3",
+    "qwen3_5",
+    "qwen3_5_moe",
+    "qwen3_moe",
+    "qwen3_next",
+)
 """Values of ``model_type`` that can be read."""
+
+NESTED: Final = ("qwen3_5", "qwen3_5_moe")
+"""Families whose files hold the language model under ``text_config``, beside an encoder of images."""
+
+HYBRID: Final = (*NESTED, "qwen3_next")
+"""Families with layers of linear attention."""
+
+MIXED: Final = ("qwen3_5_moe", "qwen3_moe", "qwen3_next")
+"""Families with experts whose inner size is ``moe_intermediate_size``."""
+
+FULL_EVERY: Final = 4
+"""Layers per layer of full attention where a config does not say: transformers' default of `HYBRID`."""
 
 
 def architecture_from_config(
@@ -49,14 +73,14 @@ def architecture_from_config(
     >>> architecture_from_config(config, name="llama-3.1-8b").parameters
     8030261248
     """
-    reader = _Reader(config, name)
+    reader = _Reader(_language_model(config), name)
     family = reader.family()
     reader.refuse_what_is_not_modelled(family)
     fields: dict[str, object] = {
         "name": name,
         "layers": reader.size("num_hidden_layers"),
         "hidden_size": reader.size("hidden_size"),
-        "ffn_size": reader.size("intermediate_size"),
+        "ffn_size": reader.size("moe_intermediate_size" if family == "qwen3_5_moe" else "intermediate_size"),
         "query_heads": reader.size("num_attention_heads"),
         "kv_heads": reader.kv_heads(family),
         "head_dim": reader.head_dim(family),
@@ -66,9 +90,11 @@ def architecture_from_config(
         "qkv_bias": family in {"qwen2", "gpt_oss"},
         "output_bias": family == "gpt_oss",
         "attention_sinks": family == "gpt_oss",
+        "attention_gate": family in HYBRID,
         "max_context_tokens": reader.size("max_position_embeddings"),
         "experts": reader.experts(family),
         "sliding": reader.sliding(family),
+        "linear": reader.linear(family),
         "source": source or f"Hugging Face config.json, model_type {family}",
     }
     reader.raise_faults()
@@ -87,6 +113,17 @@ def architecture_to_yaml(architecture: Architecture) -> str:
     text = StringIO()
     yaml.dump(architecture.model_dump(exclude_defaults=True), text)
     return text.getvalue()
+
+
+def _language_model(config: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the config of the language model alone, under the name of the whole model's family."""
+    family, text = config.get("model_type"), config.get("text_config")
+    if family in NESTED and isinstance(text, Mapping):
+        shared = {key: config[key] for key in ("tie_word_embeddings",) if key in config}
+        return {**text, **shared, "model_type": family}
+    if isinstance(family, str) and family.removesuffix("_text") in NESTED:
+        return {**config, "model_type": family.removesuffix("_text")}
+    return config
 
 
 def _describe(location: tuple[int | str, ...], message: str) -> str:
@@ -160,12 +197,19 @@ class _Reader:
         keys = {
             "gpt_oss": ("num_local_experts", "num_experts_per_tok", "intermediate_size"),
             "mixtral": ("num_local_experts", "num_experts_per_tok", "intermediate_size"),
-            "qwen3_moe": ("num_experts", "num_experts_per_tok", "moe_intermediate_size"),
+            **dict.fromkeys(MIXED, ("num_experts", "num_experts_per_tok", "moe_intermediate_size")),
         }.get(family)
         if keys is None:
             return None
         count, active, ffn_size = (self.size(key) for key in keys)
-        return {"count": count, "active": active, "ffn_size": ffn_size, "bias": family == "gpt_oss"}
+        shared = self.size("shared_expert_intermediate_size") if family in HYBRID else 0
+        return {
+            "count": count,
+            "active": active,
+            "ffn_size": ffn_size,
+            "bias": family == "gpt_oss",
+            "shared_ffn_size": shared,
+        }
 
     def sliding(self, family: str) -> dict[str, int] | None:
         """Return the fields of `SlidingLayers`; of the families here only gpt_oss has layers that differ."""
@@ -176,12 +220,39 @@ class _Reader:
             self._add("layer_types: only sliding_attention and full_attention in turn are supported")
         return {"window_tokens": self.size("sliding_window"), "every": len(in_turn)}
 
+    def linear(self, family: str) -> dict[str, object] | None:
+        """Return the fields of `LinearLayers`; a state's format that is not stated is float32."""
+        if family not in HYBRID:
+            return None
+        said = self._config.get("full_attention_interval")
+        every = FULL_EVERY if said is None else self.size("full_attention_interval")
+        kinds = self._config.get("layer_types")
+        in_turn = ["linear_attention"] * (every - 1) + ["full_attention"]
+        groups = len(kinds) // max(every, 1) if isinstance(kinds, list) else 0
+        if kinds is not None and every and kinds != in_turn * groups:
+            self._add(
+                "layer_types: only linear_attention with full_attention as every layer of "
+                f"full_attention_interval, {every}, is supported"
+            )
+        state_dtype = self._config.get("mamba_ssm_dtype")
+        return {
+            "full_every": every,
+            "key_heads": self.size("linear_num_key_heads"),
+            "value_heads": self.size("linear_num_value_heads"),
+            "key_dim": self.size("linear_key_head_dim"),
+            "value_dim": self.size("linear_value_head_dim"),
+            "conv_kernel": self.size("linear_conv_kernel_dim"),
+            "state_dtype": "float32" if state_dtype is None else state_dtype,
+        }
+
     def refuse_what_is_not_modelled(self, family: str) -> None:
         """Add a fault for every setting that would make the parameter or KV count wrong."""
         if family == "gpt_oss" and not self.flag("attention_bias"):
             self._add("attention_bias: only true is supported in gpt_oss")
         if family not in {"qwen2", "gpt_oss"} and self.flag("attention_bias"):
             self._add("attention_bias: true is not supported: it also biases the output projection")
+        if family in HYBRID and self._config.get("attn_output_gate", True) is not True:
+            self._add(f"attn_output_gate: only true is supported in {family}")
         if self.flag("mlp_bias"):
             self._add("mlp_bias: true is not supported")
         window = self._config.get("sliding_window")
@@ -196,6 +267,7 @@ class _Reader:
         kinds = self._config.get("layer_types")
         if (
             family != "gpt_oss"
+            and family not in HYBRID
             and kinds is not None
             and not (isinstance(kinds, list) and all(kind == "full_attention" for kind in kinds))
         ):

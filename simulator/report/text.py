@@ -74,17 +74,18 @@ def table(names: Sequence[str], groups: Sequence[tuple[str, Sequence[Row]]]) -> 
 
 def _memory(capacity: KvCapacity, kv_held_bytes: float) -> tuple[str, str]:
     """Return the bar (empty where memory is ignored) and the sum behind it, per GPU."""
-    weights, activations = capacity.weight_bytes, capacity.activation_bytes
+    weights, activations, states = capacity.weight_bytes, capacity.activation_bytes, capacity.state_bytes
     taken = f"{written(weights, 'bytes')} weights + {written(activations, 'bytes')} activations"
+    taken += f" + {written(states, 'bytes')} states" if states else ""
     if not capacity.limited:
-        over = (weights + activations + kv_held_bytes) / capacity.hbm_bytes
+        over = (capacity.taken_bytes + kv_held_bytes) / capacity.hbm_bytes
         return "", (
             f"unlimited: {taken} + {written(kv_held_bytes, 'bytes')} KV held at most = {over:.2f} times the "
             f"{written(capacity.hbm_bytes, 'bytes')} that an engine would claim"
         )
     kv_bytes = capacity.blocks * capacity.block_bytes
-    marks = zip("WA#", (weights, activations, kv_held_bytes), strict=True)
-    total = weights + activations + kv_bytes
+    marks = zip("WAS#", (weights, activations, states, kv_held_bytes), strict=True)
+    total = capacity.taken_bytes + kv_bytes
     bar = "".join(mark * round(BAR * part / total) for mark, part in marks)
     share = kv_held_bytes / kv_bytes
     text = f"{taken} + {written(kv_bytes, 'bytes')} KV ({capacity.source}), {share:.0%} held at most"
@@ -92,7 +93,7 @@ def _memory(capacity: KvCapacity, kv_held_bytes: float) -> tuple[str, str]:
 
 
 def memory_lines(comparison: Comparison) -> list[str]:
-    """Return a bar per variant: weights (W), activations (A), KV held at most (#) and KV free (.)."""
+    """Return a bar per variant: weights (W), activations (A), states (S), KV held (#) and KV free (.)."""
     lines = []
     width = min(max(len(name) for name in comparison.names), LONGEST_NAME)
     indent = " " * (width + 2)

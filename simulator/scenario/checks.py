@@ -53,7 +53,12 @@ def capacity_of(scenario: Scenario) -> KvCapacity:
     """
     deployment = scenario.deployment()
     engine = scenario.engine
-    capacity = kv_capacity(engine.kv, deployment, max_batched_tokens=engine.max_batched_tokens)
+    capacity = kv_capacity(
+        engine.kv,
+        deployment,
+        max_batched_tokens=engine.max_batched_tokens,
+        max_sequences=engine.max_sequences,
+    )
     longest = scenario.workload.max_context_tokens()
     if capacity.limited and longest > capacity.tokens:
         message = (

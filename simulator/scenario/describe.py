@@ -100,6 +100,7 @@ def _plan(scenario: Scenario) -> list[Row]:
         ("gpu.weight_bytes", capacity.weight_bytes, "bytes"),
         ("gpu.kv_bytes_per_token", deployment.kv_token_bytes, "bytes"),
         ("gpu.index_bytes_per_token", deployment.index_token_bytes, "bytes"),
+        ("gpu.state_bytes_per_sequence", deployment.state_bytes, "bytes"),
         *_memory(capacity),
         ("workload.max_context_tokens", scenario.workload.max_context_tokens(), "tokens"),
     ]
@@ -110,11 +111,12 @@ def _memory(capacity: KvCapacity) -> list[tuple[str, float | int | str, str]]:
     """Return the sum behind the number of KV blocks."""
     if not capacity.limited:
         return [("kv.blocks", "unlimited: memory is ignored", "blocks")]
-    free = capacity.hbm_bytes - capacity.weight_bytes - capacity.activation_bytes
+    free = capacity.hbm_bytes - capacity.taken_bytes
     sum_behind: list[tuple[str, float | int | str, str]] = [
         ("kv.claimed_bytes", capacity.hbm_bytes, "bytes"),
         ("kv.less_weight_bytes", capacity.weight_bytes, "bytes"),
         ("kv.less_activation_bytes", capacity.activation_bytes, "bytes"),
+        ("kv.less_state_bytes", capacity.state_bytes, "bytes"),
         ("kv.free_bytes", free, "bytes"),
         ("kv.block_bytes", capacity.block_bytes, "bytes"),
     ]

@@ -89,6 +89,9 @@ class EngineConfig(FrozenModel):
         description="[-] local = replicas compute prompts; remote = other servers do, and deliver their KV "
         "in no time when a sequence is admitted: the replica computes a prompt's last token alone",
     )
+    prefill_multiple_tokens: Count = Field(
+        default=1, description="[tokens] parts of a prompt end at multiples of this, all but the last one"
+    )
 
     @model_validator(mode="after")
     def _a_step_holds_the_batch(self) -> Self:
@@ -96,6 +99,13 @@ class EngineConfig(FrozenModel):
             message = (
                 f"max_batched_tokens {self.max_batched_tokens} is below max_sequences {self.max_sequences}; "
                 "every running sequence takes one token of each step"
+            )
+            raise ValueError(message)
+        multiple = self.prefill_multiple_tokens
+        if multiple > 1 and self.max_batched_tokens < self.max_sequences + multiple:
+            message = (
+                f"max_batched_tokens {self.max_batched_tokens} is below max_sequences {self.max_sequences} + "
+                f"prefill_multiple_tokens {multiple}; a step with prompts holds one multiple beside the batch"
             )
             raise ValueError(message)
         return self

@@ -33,6 +33,21 @@ TINY_MODEL = {
 TINY_EXPERTS = {**TINY_MODEL, "name": "tiny-moe", "experts": {"count": 8, "active": 2, "ffn_size": 128}}
 TINY_WINDOWS = {**TINY_EXPERTS, "name": "tiny-windows", "sliding": {"window_tokens": 48, "every": 2}}
 
+TINY_LINEAR = {
+    **TINY_MODEL,
+    "name": "tiny-linear",
+    "attention_gate": True,
+    "experts": {"count": 8, "active": 2, "ffn_size": 128, "shared_ffn_size": 64},
+    "linear": {
+        "full_every": 2,
+        "key_heads": 2,
+        "value_heads": 4,
+        "key_dim": 32,
+        "value_dim": 64,
+        "conv_kernel": 4,
+    },
+}
+
 
 @cache
 def gpu(name: str) -> dict[str, Any]:
@@ -231,7 +246,16 @@ def windowed(document: dict[str, Any]) -> dict[str, Any]:
     return document | {"model": model, "parallelism": document["parallelism"] | {"expert_parallel": True}}
 
 
+def linear(document: dict[str, Any]) -> dict[str, Any]:
+    """Return `document` for a model with linear attention and a shared expert; multiples cut its prompts."""
+    engine = document["engine"]
+    room = engine["max_batched_tokens"] - engine["max_sequences"]
+    multiple = {"prefill_multiple_tokens": 7 if room >= 7 else 1}
+    model = document["model"] | {"preset": TINY_LINEAR}
+    return document | {"model": model, "engine": engine | multiple}
+
+
 def scenarios() -> st.SearchStrategy[Scenario]:
-    """Return resolved scenarios, one in four of a model whose layers differ."""
+    """Return resolved scenarios, two in five of models whose layers differ."""
     plain = documents()
-    return st.one_of(plain, plain, plain, plain.map(windowed)).map(Scenario.model_validate)
+    return st.one_of(plain, plain, plain, plain.map(windowed), plain.map(linear)).map(Scenario.model_validate)

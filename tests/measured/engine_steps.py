@@ -1,4 +1,4 @@
-"""Engine steps of vLLM 0.20 on B300 (Qwen3-32B on one, two and eight GPUs), made ready to compare.
+"""Engine steps of vLLM 0.20 on B300 (Qwen3-32B, Qwen3.6-35B-A3B), made ready to compare.
 
 The files log sums over the batch; who was in it follows from the requests' lengths. Two things are put right:
 the step before a prompt holds part of the prompt's time (the host launches it early), and steps after an idle
@@ -13,11 +13,24 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from simulator.calibrate.steps import loads
+from simulator.latency import StepLatency
+
 MEASURED = Path(__file__).parents[3] / "shared" / "data" / "measured"
 STEPS = MEASURED / "steps"
 TPS = (1, 2, 8)
+DENSE = tuple(f"qwen3-32b_tp{tp}" for tp in TPS)
+HYBRID = {
+    "qwen3.6-35b-a3b_tp1": 1,
+    "qwen3.6-35b-a3b_tp4": 4,
+    "qwen3.6-35b-a3b_tp4_ep4": 4,
+    "qwen3.6-35b-a3b_tp8_ep8": 8,
+}
+"""GPUs of the runs of the model with linear attention; in the last two ranks hold whole experts."""
+
 SOURCE = "ai-dynamo/aiconfigurator@60a0ffc304ca:fpm_golden_runs, vLLM 0.20.1, qwen3-32b, tp 1, 2, 8"
 MOST_AT_ONCE = 4
+CLIENTS = 32
 EVEN_TOKENS = 50.0
 """Spread of contexts up to which the longest is the mean."""
 
@@ -25,26 +38,26 @@ Request = tuple[int, int]
 """Prompt and output tokens."""
 
 
-def logged(tp: int, segment: str | None = None) -> pd.DataFrame:
+def logged(run: str, segment: str | None = None) -> pd.DataFrame:
     """Return the log of a run, or of one segment of it."""
-    rows = pd.read_csv(STEPS / f"qwen3-32b_tp{tp}.csv.gz")
+    rows = pd.read_csv(STEPS / f"{run}.csv.gz")
     return rows if segment is None else rows[rows["segment"] == segment].reset_index(drop=True)
 
 
-def requests(tp: int) -> list[Request]:
+def requests(run: str) -> list[Request]:
     """Return the requests of the real segment, in the order in which the client took them up."""
-    rows = _asked(tp)
+    rows = _asked(run)
     return list(zip(rows["prompt_tokens"].astype(int), rows["output_tokens"].astype(int), strict=True))
 
 
-def end_to_end_s(tp: int) -> np.ndarray:
+def end_to_end_s(run: str) -> np.ndarray:
     """Return how long the client waited for each of `requests`, s."""
-    return _asked(tp)["e2e_s"].to_numpy(dtype=np.float64)
+    return _asked(run)["e2e_s"].to_numpy(dtype=np.float64)
 
 
-def _asked(tp: int) -> pd.DataFrame:
+def _asked(run: str) -> pd.DataFrame:
     rows = pd.read_csv(STEPS / "requests.csv")
-    return rows[(rows["run"] == f"qwen3-32b_tp{tp}") & (rows["workload"] == "real")]
+    return rows[(rows["run"] == run) & (rows["workload"] == "real")]
 
 
 class Batch:
@@ -103,17 +116,26 @@ def _left_alone(steps: pd.DataFrame, asked: list[Request]) -> list[tuple[Request
 
 
 def measured_steps() -> pd.DataFrame:
-    """Return the steps of all three runs in the columns that ``kinesim calibrate --from`` reads, and more.
+    """Return the steps of the dense runs in the columns that ``kinesim calibrate --from`` reads, and more.
 
     More are ``segment`` and ``phase``. Left out are steps whose longest context is not known.
     """
-    return pd.concat([_steps_of(tp) for tp in TPS], ignore_index=True)
+    return pd.concat([steps_of(run, tp) for run, tp in zip(DENSE, TPS, strict=True)], ignore_index=True)
 
 
-def _steps_of(tp: int) -> pd.DataFrame:
-    rows = logged(tp)
+def steps_of(run: str, tp: int, *, apart: bool = False) -> pd.DataFrame:
+    """Return the steps of one run on `tp` GPUs, as `measured_steps` does.
+
+    Parameters
+    ----------
+    run : name of the run.
+    tp : GPUs.
+    apart : leave out steps with prompts that follow on one another: on one GPU each holds the launch of the
+        next.
+    """
+    rows = logged(run)
     seconds = settled_seconds(rows)
-    known = longest_contexts(logged(tp, "real"), requests(tp))
+    known = longest_contexts(logged(run, "real"), requests(run))
     count = rows["decode_sequences"].to_numpy()
     real = (rows["segment"] == "real").to_numpy()
     mean = np.rint(rows["decode_context_tokens"].to_numpy() / np.maximum(count, 1))
@@ -122,6 +144,9 @@ def _steps_of(tp: int) -> pd.DataFrame:
     after_prompt = (rows["phase"] == "decode") & (rows["phase"].shift(fill_value="decode") != "decode")
     usable = (rows["suspect"] == 0) & (rows["idle_before"] == 0) & ~after_prompt
     usable &= np.where(real, ~np.isnan(longest), even)
+    if apart:
+        prompts = rows["phase"] != "decode"
+        usable &= ~(prompts & (prompts.shift(fill_value=False) | prompts.shift(-1, fill_value=False)))
     table = pd.DataFrame(
         {
             "tp": tp,
@@ -149,3 +174,47 @@ def settled_seconds(rows: pd.DataFrame) -> np.ndarray:
             seconds[at - 1] -= early
             seconds[at] += early
     return seconds
+
+
+def errors(bound: StepLatency, rows: pd.DataFrame) -> np.ndarray:
+    """Return the relative error of every step."""
+    predicted = np.array([float(bound.step_seconds(load)) for load in loads(rows)])
+    return predicted / rows["step_s"].to_numpy() - 1.0
+
+
+def median_and_p90(signed: np.ndarray) -> tuple[float, float]:
+    """Return the median and the 90th percentile of the sizes of some errors."""
+    size = np.abs(signed)
+    return float(np.median(size)), float(np.percentile(size, 90))
+
+
+def replay(
+    run: str, model: str, tp: int, asked: list[Request], *, expert_parallel: bool = False
+) -> dict[str, object]:
+    """Return the scenario of 32 clients that take up the requests one after the other."""
+    prompts, outputs = zip(*asked, strict=True)
+    return {
+        "schema": 1,
+        "name": run,
+        "hardware": {"kind": "node", "name": f"b300-{tp}", "gpu": "b300-sxm", "gpus": tp},
+        "model": {"preset": model},
+        "parallelism": {"tp": tp, "expert_parallel": expert_parallel},
+        "engine": {
+            "latency": {"kind": "calibrated", "engine": "vllm"},
+            "max_batched_tokens": 8192,
+            "max_sequences": 128,
+        },
+        "workload": {
+            "tasks": {"kind": "synthetic", "count": len(asked), "prompt_tokens": 1},
+            "lengths": {"kind": "constant", "tokens": 1},
+            "outcomes": {"kind": "fixed", "solve_probability": 1.0},
+            "arrivals": {
+                "kind": "closed_loop",
+                "concurrency": CLIENTS,
+                "prompt_tokens": list(prompts),
+                "output_tokens": list(outputs),
+            },
+            "strategy": {"kind": "long_cot"},
+            "max_tokens": max(outputs),
+        },
+    }

@@ -42,11 +42,17 @@ def norms_and_biases(name: str) -> int:
     if a.experts is not None and a.experts.bias:
         biases += a.experts.count * (1 + 2 * a.experts.ffn_size + a.hidden_size)
     per_head = 2 * a.head_dim * a.qk_norm
-    return a.layers * (biases + per_head + 2 * a.hidden_size) + a.hidden_size
+    mixers = a.attention_layers * (biases + per_head)
+    if a.linear is not None:
+        mixers += a.linear_layers * (a.linear.conv_channels * 4 + 2 * a.linear.value_heads + 128)
+    shared_gate = a.hidden_size if a.experts and a.experts.shared_ffn_size else 0
+    return a.layers * (shared_gate + 2 * a.hidden_size) + a.hidden_size + mixers
 
 
 def weights(d: Deployment) -> int:
-    return d.architecture.layers * (d.attention_weights + d.ffn_weights) + d.embedding_weights
+    a = d.architecture
+    mixers = a.attention_layers * d.attention_weights + a.linear_layers * d.linear_weights
+    return mixers + a.layers * d.ffn_weights + d.embedding_weights
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -121,3 +121,14 @@ def test_more_given_blocks_than_fit_beside_the_weights_are_known() -> None:
     assert kv_capacity(KvConfig(blocks=fitting + 1), plan, max_batched_tokens=8192).exceeds_memory
     unlimited = kv_capacity(KvConfig(capacity="unlimited"), plan, max_batched_tokens=8192)
     assert not unlimited.exceeds_memory
+
+
+def test_states_of_linear_attention_are_set_aside_for_the_largest_batch() -> None:
+    plan = deployment("qwen3.6-35b-a3b", tp=2)
+    none = kv_capacity(KvConfig(), plan, max_batched_tokens=8192)
+    many = kv_capacity(KvConfig(), plan, max_batched_tokens=8192, max_sequences=256)
+    assert many.state_bytes == 256 * 64_389_120 / 2
+    assert (none.blocks - many.blocks) * many.block_bytes == pytest.approx(many.state_bytes, rel=1e-3)
+    assert f"{many.state_bytes / 1e9:.1f} GB states" in many.describe()
+    with pytest.raises(InfeasiblePlanError, match=r"lower engine.max_sequences, raise parallelism.tp"):
+        kv_capacity(KvConfig(), plan, max_batched_tokens=8192, max_sequences=10_000)

@@ -37,7 +37,7 @@ def total(parts: dict[str, Part]) -> list[float]:
 
 @combines
 @attentions
-@pytest.mark.parametrize(("model", "tp"), [("qwen3-8b", 1), ("qwen3-30b-a3b", 8)])
+@pytest.mark.parametrize(("model", "tp"), [("qwen3-8b", 1), ("qwen3-30b-a3b", 8), ("qwen3.6-35b-a3b", 4)])
 @FEW
 @given(batches=st.lists(st.tuples(contexts_of_a_batch, prefills()), min_size=1, max_size=3))
 def test_single_steps_are_the_sum_of_their_parts(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,13 @@ from ruamel.yaml import YAML
 
 import simulator.model
 from simulator.errors import ScenarioError
-from simulator.model import Architecture, Experts, architecture_from_config, architecture_to_yaml
+from simulator.model import (
+    Architecture,
+    Experts,
+    LinearLayers,
+    architecture_from_config,
+    architecture_to_yaml,
+)
 
 COMMON: dict[str, Any] = {
     "attention_dropout": 0.0,
@@ -60,6 +67,31 @@ MIXTRAL_8X7B = COMMON | {
     "num_experts_per_tok": 2, "num_hidden_layers": 32, "num_key_value_heads": 8, "num_local_experts": 8,
     "router_aux_loss_coef": 0.02, "sliding_window": None, "vocab_size": 32000,
 }  # fmt: skip
+LINEAR = {
+    "linear_conv_kernel_dim": 4, "linear_key_head_dim": 128, "linear_num_key_heads": 16,
+    "linear_num_value_heads": 32, "linear_value_head_dim": 128,
+}  # fmt: skip
+# As Qwen/Qwen3.5-35B-A3B publishes it: the language model stands beside an encoder of images.
+QWEN3_5_35B_A3B = COMMON | {
+    "architectures": ["Qwen3_5MoeForConditionalGeneration"], "model_type": "qwen3_5_moe",
+    "vision_config": {"depth": 27, "hidden_size": 1152},
+    "text_config": LINEAR | {
+        "attention_bias": False, "attn_output_gate": True, "full_attention_interval": 4, "head_dim": 256,
+        "hidden_size": 2048, "layer_types": (["linear_attention"] * 3 + ["full_attention"]) * 10,
+        "mamba_ssm_dtype": "float32", "max_position_embeddings": 262144, "mlp_only_layers": [],
+        "model_type": "qwen3_5_moe_text", "moe_intermediate_size": 512, "mtp_num_hidden_layers": 1,
+        "num_attention_heads": 16, "num_experts": 256, "num_experts_per_tok": 8, "num_hidden_layers": 40,
+        "num_key_value_heads": 2, "shared_expert_intermediate_size": 512, "vocab_size": 248320,
+    },
+}  # fmt: skip
+QWEN3_NEXT_80B_A3B = COMMON | LINEAR | {
+    "architectures": ["Qwen3NextForCausalLM"], "model_type": "qwen3_next", "attention_bias": False,
+    "decoder_sparse_step": 1, "full_attention_interval": 4, "head_dim": 256, "hidden_size": 2048,
+    "intermediate_size": 5120, "max_position_embeddings": 262144, "mlp_only_layers": [],
+    "moe_intermediate_size": 512, "num_attention_heads": 16, "num_experts": 512, "num_experts_per_tok": 10,
+    "num_hidden_layers": 48, "num_key_value_heads": 2, "shared_expert_intermediate_size": 512,
+    "vocab_size": 151936,
+}  # fmt: skip
 
 
 def without(config: dict[str, Any], *keys: str) -> dict[str, Any]:
@@ -103,6 +135,40 @@ def test_the_experts_of_each_family_are_read(config: dict[str, Any], experts: Ex
     assert architecture_from_config(config, name="model").experts == experts
 
 
+def test_a_model_with_linear_layers_is_read_from_beside_its_encoder_of_images() -> None:
+    read = architecture_from_config(QWEN3_5_35B_A3B, name="m")
+    assert read.experts == Experts(count=256, active=8, ffn_size=512, shared_ffn_size=512)
+    assert read.linear == LinearLayers(
+        full_every=4, key_heads=16, value_heads=32, key_dim=128, value_dim=128, conv_kernel=4
+    )
+    assert (read.attention_layers, read.linear_layers, read.attention_gate) == (10, 30, True)
+    text: dict[str, Any] = QWEN3_5_35B_A3B["text_config"]
+    assert architecture_from_config(text, name="m", source=read.source) == read
+
+
+def test_the_linear_layers_of_qwen3_next_are_read_and_count_the_80_billions_of_its_name() -> None:
+    read = architecture_from_config(QWEN3_NEXT_80B_A3B, name="m")
+    assert read.parameters / 1e9 == pytest.approx(80.0, rel=0.01)
+    assert (read.active_parameters - read.output_head_parameters) / 1e9 == pytest.approx(3.0, rel=0.25)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"attn_output_gate": False}, "attn_output_gate: only true is supported in qwen3_5_moe"),
+        ({"layer_types": ["full_attention"] * 40}, "layer_types: only linear_attention with full_attention"),
+        ({"full_attention_interval": "4"}, "full_attention_interval: '4' is not a positive whole number"),
+        ({"linear_num_value_heads": 33}, "linear: value_heads 33 is not a multiple of key_heads 16"),
+        ({"num_hidden_layers": 42, "layer_types": None}, "linear.full_every 4 does not divide layers 42"),
+        ({"mamba_ssm_dtype": "int8"}, "linear.state_dtype: Input should be 'float32' or 'bfloat16'"),
+    ],
+)
+def test_linear_layers_that_are_not_modelled_are_refused(changes: dict[str, Any], fault: str) -> None:
+    text = QWEN3_5_35B_A3B["text_config"] | changes
+    with pytest.raises(ScenarioError, match=re.escape(fault)):
+        architecture_from_config(QWEN3_5_35B_A3B | {"text_config": text}, name="m")
+
+
 def test_the_source_says_the_family_when_none_is_given() -> None:
     assert architecture_from_config(LLAMA_8B, name="m").source == "Hugging Face config.json, model_type llama"
 
@@ -121,9 +187,9 @@ def test_tied_embeddings_are_read() -> None:
     assert architecture_from_config(QWEN3_8B | {"tie_word_embeddings": True}, name="m").tied_embeddings
 
 
-@pytest.mark.parametrize("family", ["deepseek_v3", "qwen3_next", "qwen2_moe", 7])
+@pytest.mark.parametrize("family", ["deepseek_v3", "minimax_m2", "qwen2_moe", 7])
 def test_an_unsupported_family_is_refused_with_what_is_supported(family: object) -> None:
-    supported = "gpt_oss, llama, mistral, mixtral, qwen2, qwen3, qwen3_moe"
+    supported = "gpt_oss, llama, mistral, mixtral, qwen2, qwen3, qwen3_5, qwen3_5_moe, qwen3_moe, qwen3_next"
     with pytest.raises(
         ScenarioError, match=rf"^m: model_type: {family!r} is not supported; supported: {supported}$"
     ):

@@ -51,12 +51,22 @@ CHECKPOINT_BYTES = {
 GPT_OSS = {"gpt-oss-120b": (116.83, 5.13), "gpt-oss-20b": (20.91, 3.61)}
 
 
+# The names of the models: parameters in 1e9, in all and of a token (all but the input embedding, and of the
+# smaller one rounded down to 3).
+HYBRID = {
+    "qwen3.6-27b": (27.0, 27.0),
+    "qwen3.6-35b-a3b": (35.0, 3.0),
+    "qwen3.5-122b-a10b": (122.0, 10.0),
+    "qwen3.5-397b-a17b": (397.0, 17.0),
+}
+
+
 def preset(name: str) -> Architecture:
     return Architecture.model_validate(YAML(typ="safe", pure=True).load(FILES[name]))
 
 
-def test_the_catalog_holds_the_models_of_the_paper_two_llamas_and_the_gpt_oss_models() -> None:
-    assert set(FILES) == {*KINETICS, "llama-3.1-8b", "llama-3.1-70b", *GPT_OSS}
+def test_the_catalog_holds_the_models_of_the_paper_two_llamas_the_gpt_oss_and_hybrid_models() -> None:
+    assert set(FILES) == {*KINETICS, "llama-3.1-8b", "llama-3.1-70b", *GPT_OSS, *HYBRID}
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -109,6 +119,26 @@ def test_the_gpt_oss_models_have_the_published_parameters_and_windows(name: str)
     assert (model.sliding.window_tokens, model.sliding.every) == (128, 2)
 
 
+@pytest.mark.parametrize("name", HYBRID)
+def test_the_hybrid_models_have_the_parameters_of_their_names_and_three_linear_layers_in_four(
+    name: str,
+) -> None:
+    model, (total, active) = preset(name), HYBRID[name]
+    assert model.parameters / 1e9 == pytest.approx(total, rel=0.01)
+    without_input = model.active_parameters - model.output_head_parameters
+    reach = 0.1 if model.experts else 0.06
+    assert without_input / 1e9 == pytest.approx(active, rel=reach)
+    assert model.linear_layers == 3 * model.attention_layers
+    assert model.attention_gate
+
+
+def test_the_cache_of_a_hybrid_model_grows_by_its_ten_full_layers_and_a_state_does_not_grow() -> None:
+    model = preset("qwen3.6-35b-a3b")
+    assert model.kv_bytes_per_token(2.0) == 10 * 2 * 2 * 256 * 2
+    # 32 heads of 128 x 128 in float32, and three inputs of 8192 channels in bf16, in each of 30 layers.
+    assert model.state_bytes == 30 * (32 * 128 * 128 * 4 + 3 * 8192 * 2)
+
+
 @pytest.mark.parametrize(("name", "billions"), [("qwen3-30b-a3b", 3.3), ("qwen3-235b-a22b", 22.0)])
 def test_active_parameters_match_the_models_names(name: str, billions: float) -> None:
     assert preset(name).active_parameters / 1e9 == pytest.approx(billions, rel=0.02)
@@ -129,4 +159,5 @@ def test_a_family_has_its_own_norms_and_biases(name: str) -> None:
         "llama": (False, False),
         "gpt": (False, True),
     }
-    assert (model.qk_norm, model.qkv_bias) == expected[name.split("-", maxsplit=1)[0]]
+    family = name.split("-", maxsplit=1)[0].split(".", maxsplit=1)[0]
+    assert (model.qk_norm, model.qkv_bias) == expected[family]

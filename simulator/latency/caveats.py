@@ -1,0 +1,58 @@
+"""What a reader of calibrated results must know of the measurements behind them, a sentence each."""
+
+from __future__ import annotations
+
+from simulator.hardware import Calibration
+from simulator.hardware.calibration import ExpertsFit, ServingFit
+
+
+def of_serving(c: Calibration, hybrid: ServingFit | None) -> str:
+    """Return what a reader must know of the numbers of a running engine.
+
+    Parameters
+    ----------
+    c : the calibration.
+    hybrid : numbers of models with linear attention, where such a model runs and has some.
+    """
+    serving, models = hybrid or c.serving, "models with linear attention" if hybrid else "dense models"
+    if serving is None:
+        return (
+            f"No serving runs of {c.engine} on {c.gpu} were measured: kernels run one after the other "
+            "and the host takes no time."
+        )
+    by = serving.fitted
+    if by.median_error_ratio is None or by.p90_error_ratio is None:
+        return f"What a running engine adds was fitted to {by.table}; nothing was held out to judge it."
+    return (
+        f"On {by.held_out_rows} measurements of {models} that the fit has not seen ({by.table}), its "
+        f"estimate was {by.median_error_ratio:.0%} off in the median and {by.p90_error_ratio:.0%} at the "
+        "90th percentile."
+    )
+
+
+def of_experts(fit: ExpertsFit | None, engine: str, *, told: bool) -> list[str]:
+    """Return what a reader must know of the experts' time.
+
+    Parameters
+    ----------
+    fit : of experts in the format that runs, if any.
+    engine : the serving engine.
+    told : whether the numbers of a running engine come from models with such experts.
+    """
+    if fit is None or fit.fitted.median_error_ratio is None:
+        return []
+    alone = (
+        f"Layers of experts alone were {fit.fitted.median_error_ratio:.0%} off in the median on shapes "
+        "not fitted."
+    )
+    if told:
+        return [alone]
+    running = fit.serving.fitted if fit.serving else None
+    if running is None or running.median_error_ratio is None or running.p90_error_ratio is None:
+        return [f"No serving run of such a mixture of experts was fitted. {alone}"]
+    served = (
+        f"On {running.held_out_rows} measured runs of {engine} with experts in this format that the fit "
+        f"has not seen, its estimate was {running.median_error_ratio:.0%} off in the median and "
+        f"{running.p90_error_ratio:.0%} at the 90th percentile. {alone}"
+    )
+    return [served]
