@@ -131,7 +131,7 @@ def calibrate_bench(
     measured = np.array([point.token.value for point in points])
     serving = calibration.serving or KERNELS_ALONE
     before = np.array([getattr(serving, name) for name in NUMBERS], dtype=np.float64)
-    launches = {name: getattr(serving, name) for name in ("captured_prompt_s", "eager_prompt_s")}
+    least_s = (serving.captured_prompt_s, serving.eager_prompt_s)
     solutions = [solved(rung, terms[~out], measured[~out], before, source) for rung in ladder[: reached + 1]]
     # Numbers at their bounds may fit worse than one factor on all of them, which has wider ones.
     misses = [_miss(terms[~out] @ numbers, measured[~out]) for numbers in solutions]
@@ -139,8 +139,10 @@ def calibrate_bench(
     rung, numbers = ladder[chosen], solutions[chosen]
     errors = Errors.of(terms[out] @ numbers, measured[out])
     by = fitted(f"{source}; {rung.what}", len(seen), errors, _ends(rung, numbers))
+    largest = max(round(point.in_flight.value) for point in seen)
+    found = serving_of(numbers, by, largest_batch=largest, least_s=least_s)
     return BenchFit(
-        calibration=calibration.model_copy(update={"serving": serving_of(numbers, by, **launches)}),
+        calibration=calibration.model_copy(update={"serving": found}),
         rung=rung,
         missing=tuple(lacks(ladder[reached + 1], seen)) if reached + 1 < len(ladder) else (),
         bounded=tuple(_ends(ladder[reached], solutions[reached])) if chosen < reached else (),

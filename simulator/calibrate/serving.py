@@ -109,7 +109,8 @@ def _fitted(
     others, other_measured = measured_by(unseen)
     errors = Errors.of(others @ numbers, other_measured)
     source = f"systems/silicon_sample.csv, {calibration.gpu}, {calibration.engine}"
-    serving = serving_of(numbers, fitted(source, len(seen), errors, ends(numbers, known)))
+    by = fitted(source, len(seen), errors, ends(numbers, known))
+    serving = serving_of(numbers, by, largest_batch=max(run.concurrency for run in seen))
     return calibration.model_copy(update={"serving": serving})
 
 

@@ -166,7 +166,7 @@ def calibrate_steps(
     if not seen[NEW].any():
         known["prompt_ratio"] = calibration.serving.prompt_ratio if calibration.serving else 1.0
     rows, measured = _rows(base, deployments, seen)
-    looked_at, kinds = len(seen), kinds_of(base, seen, NEW)
+    looked_at, kinds, largest = len(seen), kinds_of(base, seen, NEW), int(seen["sequences"].max())
 
     def kernels_s(working: Mask) -> Vector:
         numbers, _ = _fit(rows[working], measured[working], seen[working], known, calibration.serving)
@@ -188,7 +188,7 @@ def calibrate_steps(
     ended = by.model_copy(update={"at_bound": ends(numbers, known)})
     return best.model_copy(
         update={
-            "serving": serving_of(numbers, ended, captured_prompt_s=least[0], eager_prompt_s=least[1]),
+            "serving": serving_of(numbers, ended, largest_batch=largest, least_s=least),
             "split": _judged(best.split, by) if best.split else None,
         }
     )

@@ -164,12 +164,23 @@ def ends(numbers: Vector, known: Collection[str]) -> dict[str, Bound]:
 
 
 def serving_of(
-    numbers: Vector, by: Fitted, *, captured_prompt_s: float = 0.0, eager_prompt_s: float = 0.0
+    numbers: Vector, by: Fitted, *, largest_batch: int | None = None, least_s: tuple[float, float] = (0.0, 0.0)
 ) -> ServingFit:
-    """Return a solution as serving numbers, rounded, with its provenance and the least times of prompts."""
+    """Return a solution as serving numbers, rounded.
+
+    Parameters
+    ----------
+    numbers : as `solve` returns.
+    by : their provenance.
+    largest_batch : most sequences that ran at once in what they were fitted to.
+    least_s : least times of steps with prompts, captured and not, s.
+    """
     found = (rounded(float(number)) if number > NOTHING else 0.0 for number in numbers)
     named = dict(zip(NUMBERS, found, strict=True))
-    return ServingFit(**named, captured_prompt_s=captured_prompt_s, eager_prompt_s=eager_prompt_s, fitted=by)
+    captured_s, eager_s = least_s
+    return ServingFit(
+        **named, captured_prompt_s=captured_s, eager_prompt_s=eager_s, largest_batch=largest_batch, fitted=by
+    )
 
 
 def known_numbers(

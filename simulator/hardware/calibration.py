@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from simulator.frozen import FrozenModel, OneLine
+from simulator.frozen import Count, FrozenModel, OneLine
 from simulator.hardware.dtypes import Dtype
 from simulator.hardware.forms import (
     Number,
@@ -185,6 +185,9 @@ class ServingFit(FrozenModel):
     )
     eager_prompt_s: float = Field(
         default=0.0, ge=0.0, le=1.0, description="[s] the same beyond it: every kernel is launched by itself"
+    )
+    largest_batch: Count | None = Field(
+        default=None, description="[sequences] most that ran at once in what it was fitted to; null: not told"
     )
     fitted: Fitted = Field(description="[-] provenance and error")
 

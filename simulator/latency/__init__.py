@@ -35,6 +35,11 @@ class StepLatency(Protocol):
         """What a reader of the results must know, a sentence each."""
         ...
 
+    @property
+    def largest_batch(self) -> int | None:
+        """Most sequences that ran at once in what the step times rest on; None: not told, or no measurement."""
+        ...
+
     def step_seconds(self, load: StepLoad) -> Seconds:
         """Return the latency of each step of `load`, s: shape (steps,), a plain float for one step."""
         ...

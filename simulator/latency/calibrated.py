@@ -169,6 +169,7 @@ class BoundCalibrated:
         self.serving = self.hybrid or _with_experts(calibration.serving or KERNELS_ALONE, self.experts)
         running = self.experts.serving if self.experts and not self.hybrid else None
         self.experts_ratio = running.experts_ratio / running.kernel_ratio if running else 1.0
+        self.largest_batch = self.serving.largest_batch
         self._attention_times = d.architecture.attention_layers * self.serving.attention_ratio
         self._linear = BoundLinearAttention(
             calibration, d, flops_per_s=self.attention_flops_per_s, bytes_per_s=self.bytes_per_s

@@ -32,6 +32,7 @@ class BoundConstant:
 
     kind: Final = "constant"
     caveats: Final[tuple[str, ...]] = ()
+    largest_batch: Final = None
 
     def __init__(self, config: ConstantLatency, deployment: Deployment) -> None:
         self.config = config

@@ -86,6 +86,7 @@ class BoundRoofline:
 
     kind: Final = "roofline"
     caveats: Final = (OPTIMISTIC,)
+    largest_batch: Final = None
 
     def __init__(self, config: RooflineLatency, deployment: Deployment) -> None:
         self.config = config

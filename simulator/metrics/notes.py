@@ -20,6 +20,9 @@ ATTRIBUTION_SLACK: Final = 0.01
 CHANCE: Final = 3.0
 """Standard deviations of a Poisson count by which answers may lag behind arrivals without a word."""
 
+MOST_BEYOND: Final = 2.0
+"""Batches up to this many times the largest measured one go without a word."""
+
 UNLIMITED: Final = "KV capacity is unlimited: memory is ignored, and no real node may be able to run this."
 
 
@@ -40,6 +43,7 @@ def notes(
     if capacity.exceeds_memory:
         found.append(_more_than_memory(capacity))
     found += latency.caveats
+    found += _about_batches(tables, latency.largest_batch)
     if energy_known:
         found.append(_about_power(scenario.hardware.gpu))
     found += _about_tasks(tables)
@@ -75,6 +79,17 @@ def _about_power(gpu: Gpu) -> str:
         f"was {checked.median_error_ratio:.0%} off in the median and {checked.p90_error_ratio:.0%} at the "
         "90th percentile, their step times given."
     )
+
+
+def _about_batches(tables: RunTables, largest: int | None) -> list[str]:
+    """Say so where batches lie well beyond all that were measured: host time per sequence is carried on."""
+    held = int(tables.steps["decode_sequences"].max(initial=0))
+    if largest is None or held <= MOST_BEYOND * largest:
+        return []
+    return [
+        f"Up to {held:,} sequences decoded at once; what a running engine adds was measured up to {largest:,}, "
+        "and its time per sequence is carried on beyond."
+    ]
 
 
 def _about_tasks(tables: RunTables) -> list[str]:
