@@ -32,9 +32,7 @@ def study(
         bool, typer.Option("--quick", help="A coarse grid and short runs, to see what comes out.")
     ] = False,
     workers: Workers = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Write tables, pictures and a page to this folder.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write tables, pictures and a page here.")] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
