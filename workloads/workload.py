@@ -23,6 +23,7 @@ from workloads.draws import OutcomeDraws
 from workloads.length_prediction import LengthPrediction
 from workloads.lengths import Lengths
 from workloads.lengths.protocol import LARGEST_U
+from workloads.outcome import NodeOutcome
 from workloads.outcomes import Outcomes
 from workloads.strategies import AnyStrategy, Oracle
 from workloads.task import Task
@@ -100,12 +101,11 @@ class Workload(FrozenModel):
         if not isinstance(strategy, Oracle):
             return strategy.start()
 
-        def tokens_if_correct(number: int, budget_tokens: int | None) -> int | None:
+        def outcome(number: int, budget_tokens: int | None) -> NodeOutcome:
             request = NodeRequest(kv_budget_tokens=budget_tokens)
-            found = draws.trial(task, request, number=number, max_tokens=self.max_tokens)
-            return found.output_tokens if found.correct else None
+            return draws.trial(task, request, number=number, max_tokens=self.max_tokens)
 
-        return strategy.plan(tokens_if_correct)
+        return strategy.plan(outcome)
 
     def max_context_tokens(self) -> int:
         """Return an upper bound of prompt and outputs along any path of any task, tokens.

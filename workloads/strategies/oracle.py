@@ -9,12 +9,17 @@ from pydantic import Field
 
 from simulator.frozen import Count, FrozenModel
 from workloads.kv_budgets import Ladder
+from workloads.outcome import NodeOutcome
 from workloads.strategies.protocol import CONTINUE, TRIAL, Decision, any_correct
 from workloads.tree import NodeRequest, RequestNode, RequestTree
 
 BOUND: Final = (
     "workload.strategy oracle knows the outcome of every trial in advance: a bound that no server can reach."
 )
+
+
+_WRONG: Final = -1
+"""Stands for the KV budget of a trial that none makes right."""
 
 
 class Oracle(FrozenModel):
@@ -24,7 +29,8 @@ class Oracle(FrozenModel):
     budget, the last the smallest under which it is right; so a strategy that runs trials in order to
     their end, as `adaptive` with waves of one does, writes no fewer tokens for any task that it solves.
     With `skips_failures` the failing trials are left out too: of each task the shortest trial that is
-    right is run.  No strategy whatever that stays within `max_trials` writes fewer tokens for it.
+    right is run.  No strategy whatever that stays within `max_trials` writes fewer tokens for it.  With
+    `most_tokens` it takes the tasks that need the fewest tokens, as is best for a lower solving rate.
 
     Notes
     -----
@@ -33,8 +39,9 @@ class Oracle(FrozenModel):
 
     Examples
     --------
-    >>> oracle = Oracle(max_trials=3, kv_budgets_tokens=(64, 256))
-    >>> plan = oracle.plan(lambda trial, budget: 900 if (trial, budget) == (1, 256) else None)
+    >>> def known(trial: int, budget: int | None) -> NodeOutcome:
+    ...     return NodeOutcome(900, (trial, budget) == (1, 256), 0, 0.0, False)
+    >>> plan = Oracle(max_trials=3, kv_budgets_tokens=(64, 256)).plan(known)
     >>> [request.kv_budget_tokens for request in plan]
     [64, 256]
     """
@@ -48,6 +55,10 @@ class Oracle(FrozenModel):
         default=False, description="[-] Leave the trials that fail before the first success out, too."
     )
 
+    most_tokens: Count | None = Field(
+        default=None, description="[tokens] Output beyond which a task is left out; null: all that can be."
+    )
+
     max_depth: ClassVar[int] = 0
     verifier_noise: ClassVar[float] = 0.0
     shares_prompt: ClassVar[bool] = True
@@ -57,31 +68,29 @@ class Oracle(FrozenModel):
         """Return one trial, which is all that can be planned without `plan`."""
         return (TRIAL,)
 
-    def plan(self, tokens_if_correct: Callable[[int, int | None], int | None]) -> Sequence[NodeRequest]:
+    def plan(self, outcome: Callable[[int, int | None], NodeOutcome]) -> Sequence[NodeRequest]:
         """Return the trials of a task whose outcomes are known.
 
         Parameters
         ----------
-        tokens_if_correct : called with a trial and a KV budget; returns the trial's output where it is
-            correct, tokens, else None.
+        outcome : the hidden truth about a trial under a KV budget; a larger one solves what a smaller does.
         """
         budgets: tuple[int | None, ...] = self.kv_budgets_tokens or (None,)
-        right: list[tuple[int, int, int | None]] = []
+        spent, found = 0, []
         for trial in range(self.max_trials):
-            for budget in budgets:
-                tokens = tokens_if_correct(trial, budget)
-                if tokens is not None:
-                    right.append((tokens, trial, budget))
+            tokens = outcome(trial, budgets[-1]).output_tokens
+            spent = tokens if self.skips_failures else spent + tokens
+            right = next((budget for budget in budgets if outcome(trial, budget).correct), _WRONG)
+            if right != _WRONG:
+                found.append((spent, trial, right))
+                if not self.skips_failures:
                     break
-            if right and not self.skips_failures:
-                break
-        cheap = NodeRequest(kv_budget_tokens=budgets[0])
-        if not right:
+        spent, trial, budget = min(found, key=lambda one: one[:2], default=(0, 0, _WRONG))
+        if budget == _WRONG or (self.most_tokens is not None and spent > self.most_tokens):
             return (NodeRequest(kv_budget_tokens=budgets[0], max_tokens=1),)
-        _, trial, budget = min(right, key=lambda found: found[:2])
         if self.skips_failures:
             return (NodeRequest(kv_budget_tokens=budget, luck=trial),)
-        return (*[cheap] * trial, NodeRequest(kv_budget_tokens=budget))
+        return (*[NodeRequest(kv_budget_tokens=budgets[0])] * trial, NodeRequest(kv_budget_tokens=budget))
 
     def on_finish(self, tree: RequestTree, node: RequestNode) -> Decision:
         """Return `CONTINUE`: the plan is complete from the start."""
