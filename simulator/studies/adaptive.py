@@ -98,7 +98,7 @@ _Setting = tuple[str, str, dict[str, object]]
 def _settings(*, lossless: bool, quick: bool) -> Iterator[_Setting]:
     """Yield the settings of all families; where budgets lose nothing, the smallest alone is of interest."""
     ladder = LADDER[:1] if lossless else LADDER
-    yield from _fixed(ladder[-2:] if quick else ladder, (1, 8) if quick else (1, 2, 4, 8))
+    yield from _fixed(ladder[-2:] if quick else ladder, (1, 8) if quick else (1, 2, 3, 4, 6, 8))
     gives_up = (30_000, 120_000) if quick else (30_000, 45_000, 70_000, 120_000)
     yield from _adaptive(ladder[-3:], gives_up)
     if not lossless:

@@ -86,11 +86,12 @@ def test_fixed_and_adaptive_settings_are_run_with_the_same_budgets_and_twice_the
     points = list(adaptive._points("0.005", quick=False))
     assert len({tuple(point.labels.values()) for point in points}) == len(points)
     counts = Counter(point.labels["family"] for point in points)
-    assert counts == {FIXED: 16, TRIALS: 12, BOTH: 8, ORACLE: 6, LUCKY: 4}
+    assert counts == {FIXED: 24, TRIALS: 12, BOTH: 8, ORACLE: 6, LUCKY: 4}
     for point in points:
         workload = point.scenario.workload
-        in_flight = len(workload.strategy.start()) * (workload.arrivals.concurrency or 0)
-        assert in_flight == 2 * point.scenario.engine.max_sequences
+        trials = len(workload.strategy.start())
+        in_flight = trials * (workload.arrivals.concurrency or 0)
+        assert 0 <= 2 * point.scenario.engine.max_sequences - in_flight < trials
         assert workload.budget_loss is not None
         assert workload.budget_loss.half_ratio == 0.005
 
