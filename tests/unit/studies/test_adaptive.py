@@ -8,6 +8,7 @@ from math import isnan
 import pandas as pd
 import pytest
 
+from simulator.attention.budgets import own_budget
 from simulator.studies import adaptive
 from simulator.studies.adaptive import BOTH, FAMILIES, FIXED, LUCKY, ORACLE, QUOTED, TRIALS
 from simulator.studies.questions import STUDIES
@@ -100,7 +101,7 @@ def test_without_a_loss_only_the_smallest_budget_is_run() -> None:
     for point in adaptive._points("none", quick=True):
         strategy, attention = point.scenario.workload.strategy, point.scenario.model.attention
         assert point.scenario.workload.budget_loss is None
-        budgets = strategy.kv_budgets_tokens or (attention.kv_budget_tokens,)  # type: ignore[union-attr]
+        budgets = strategy.kv_budgets_tokens or (own_budget(attention),)
         assert budgets == adaptive.LADDER[:1]
 
 
