@@ -39,12 +39,18 @@ class NodeRequest:
     share_ratio : part of a whole solution that this node writes, in (0, 1]; a trial writes 1.
     keep_kv : keep the node's KV cached when it ends, because children may continue it.
     max_tokens : a tighter cap on this node's output than its share of the workload's, if any, tokens.
+    kv_budget_tokens : keys that its decode steps attend to, one of the strategy's `kv_budgets_tokens`; None
+        for the budget of the scenario's attention, if it has one, tokens.
+    luck : number of the draws that decide its length and outcome; None, as for all strategies that do
+        not know them, for its own index in the tree.
     """
 
     parent: int | None = None
     share_ratio: float = 1.0
     keep_kv: bool = False
     max_tokens: int | None = None
+    kv_budget_tokens: int | None = None
+    luck: int | None = None
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ How a node's length and outcome are drawn stands in `workloads.draws`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Self
 
 import numpy as np
@@ -18,14 +18,17 @@ from pydantic import Field, model_validator
 from simulator.frozen import FrozenModel, Tokens
 from simulator.rng import Streams
 from workloads.arrivals import Arrivals
+from workloads.budget_loss import BudgetLoss
 from workloads.draws import OutcomeDraws
 from workloads.length_prediction import LengthPrediction
 from workloads.lengths import Lengths
 from workloads.lengths.protocol import LARGEST_U
+from workloads.outcome import NodeOutcome
 from workloads.outcomes import Outcomes
-from workloads.strategies import AnyStrategy
+from workloads.strategies import AnyStrategy, Oracle
 from workloads.task import Task
 from workloads.tasks import TaskSet
+from workloads.tree import NodeRequest
 
 
 class Workload(FrozenModel):
@@ -46,6 +49,11 @@ class Workload(FrozenModel):
 
     length_prediction: LengthPrediction | None = Field(
         default=None, description="[-] Outside predictor of output lengths, for schedulers that read one."
+    )
+
+    budget_loss: BudgetLoss | None = Field(
+        default=None,
+        description="[-] Correct trials that a small KV budget loses, assumed; null: budgets cost none.",
     )
 
     @model_validator(mode="after")
@@ -77,9 +85,27 @@ class Workload(FrozenModel):
         for index in range(self.count):
             yield Task(index, int(prompts[index]), float(chances[index]), priorities[index % turns])
 
-    def draws(self, streams: Streams) -> OutcomeDraws:
-        """Return the hidden lengths and outcomes of the run with these random numbers."""
-        return OutcomeDraws(self, streams)
+    def draws(self, streams: Streams, kv_budget_tokens: int | None = None) -> OutcomeDraws:
+        """Return the hidden lengths and outcomes of the run with these random numbers.
+
+        Parameters
+        ----------
+        streams : the run's random numbers.
+        kv_budget_tokens : KV budget of the scenario's attention, tokens; None attends to all keys.
+        """
+        return OutcomeDraws(self, streams, kv_budget_tokens)
+
+    def first_requests(self, task: Task, draws: OutcomeDraws) -> Sequence[NodeRequest]:
+        """Return the nodes that `task` starts with; an oracle alone may look at its outcomes."""
+        strategy = self.strategy
+        if not isinstance(strategy, Oracle):
+            return strategy.start()
+
+        def outcome(number: int, budget_tokens: int | None) -> NodeOutcome:
+            request = NodeRequest(kv_budget_tokens=budget_tokens)
+            return draws.trial(task, request, number=number, max_tokens=self.max_tokens)
+
+        return strategy.plan(outcome)
 
     def max_context_tokens(self) -> int:
         """Return an upper bound of prompt and outputs along any path of any task, tokens.

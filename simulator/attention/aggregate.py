@@ -237,8 +237,9 @@ class ContextAggregate:
         self._holders: dict[Hashable, int] = {}
         self._repeated = 0
 
-    def join(self, context: int, prefix: Prefix = ()) -> int:
+    def join(self, context: int, prefix: Prefix = (), budget_tokens: int | None = None) -> int:
         """Let a sequence with `context` at the coming step join; return its offset."""
+        del budget_tokens  # all members are alike here; `BudgetAggregate` tells them apart
         offset = context - self.step
         self._members += 1
         self._offsets += offset
@@ -252,8 +253,9 @@ class ContextAggregate:
             self._holders[key] = holders + 1
         return offset
 
-    def leave(self, offset: int, prefix: Prefix = ()) -> None:
+    def leave(self, offset: int, prefix: Prefix = (), budget_tokens: int | None = None) -> None:
         """Let the sequence that joined with `offset` leave."""
+        del budget_tokens  # as above
         self._members -= 1
         self._offsets -= offset
         self._negated.strike(-offset)

@@ -164,7 +164,11 @@ def ends(numbers: Vector, known: Collection[str]) -> dict[str, Bound]:
 
 
 def serving_of(
-    numbers: Vector, by: Fitted, *, largest_batch: int | None = None, least_s: tuple[float, float] = (0.0, 0.0)
+    numbers: Vector,
+    by: Fitted,
+    *,
+    largest_batch: int | None = None,
+    least_s: tuple[float, float] = (0.0, 0.0),
 ) -> ServingFit:
     """Return a solution as serving numbers, rounded.
 

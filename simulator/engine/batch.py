@@ -107,7 +107,8 @@ class Batch:
     def start_decoding(self, sequence: Sequence) -> None:
         """Let a sequence whose prefill has just produced a token decode from the next step on."""
         contexts = self.contexts
-        sequence.offset = contexts.join(sequence.known_tokens, sequence.prefix)
+        budget = sequence.node.request.kv_budget_tokens
+        sequence.offset = contexts.join(sequence.known_tokens, sequence.prefix, budget)
         self.decoding[sequence.admitted] = sequence
         left = sequence.outcome.output_tokens - sequence.view.generated_tokens
         heappush(self._finishes, (contexts.step + left, sequence.admitted, sequence))
@@ -139,7 +140,7 @@ class Batch:
         """Take a decoding sequence out of the batch; its blocks stay held."""
         self.update_generated(sequence)
         del self.decoding[sequence.admitted]
-        self.contexts.leave(sequence.offset, sequence.prefix)
+        self.contexts.leave(sequence.offset, sequence.prefix, sequence.node.request.kv_budget_tokens)
 
     # -- leaving
 

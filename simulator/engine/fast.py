@@ -9,12 +9,16 @@ are those of `simulator.engine.reference`, byte for byte (``docs/decisions/0003-
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Final, Literal
 
 import numpy as np
 from simpy import Event
 
+from simulator.attention import Attention
 from simulator.attention.aggregate import ContextAggregate
+from simulator.attention.budgets import BudgetAggregate
 from simulator.attention.work import AttentionWork, IntTotals, IntVector
 from simulator.engine.batch import Batch
 from simulator.engine.clock import Boundary, boundary_priority
@@ -48,14 +52,13 @@ class FastReplica:
         self._env = node.env
         attention = node.scenario.model.attention
         # Bound once: read in every step, and a pydantic attribute takes ten times as long as a plain one.
-        self._step_work = attention.step_work
         self._prefill_attended = attention.prefill_attended_tokens
         self._prefill_read = attention.prefill_read_tokens
         self._step_seconds = latency.step_seconds
         self._max_batched_tokens = node.scenario.engine.max_batched_tokens
         self._multiple = node.scenario.engine.prefill_multiple_tokens
-        granules = {cache.block_tokens, *attention.granules}
-        self._contexts = ContextAggregate(granules=sorted(granules), caps=attention.caps)
+        budgets = node.scenario.workload.strategy.kv_budgets_tokens
+        self._contexts, self._decode_work = _statistics(attention, budgets, cache.block_tokens)
         self._kv_growth = self._contexts.granules(cache.block_tokens)
         self._batch = Batch(node.scenario.engine, cache, self._contexts)
         self._cache = cache
@@ -314,12 +317,12 @@ class FastReplica:
             attended += self._prefill_attended(past, new)
             read += self._prefill_read(past, new)
             ends += new == sequence.remaining_prefill
-        work = self._step_work(self._contexts, 1) if decoding else _NO_WORK
+        work = self._decode_work(1) if decoding else _NO_WORK
         return StepLoad(1, decoding, work, tokens, attended, read, ends)
 
     def _decode_load(self, decoding: int, *, single: bool) -> StepLoad:
         steps = 1 if single else self._window()
-        return StepLoad(steps, decoding, self._step_work(self._contexts, steps))
+        return StepLoad(steps, decoding, self._decode_work(steps))
 
     def _window(self) -> int:
         """Return how many steps pass before the batch can change of itself."""
@@ -332,6 +335,18 @@ class FastReplica:
         if most > available:
             steps = min(steps, self._kv_growth.steps_within(available))
         return steps
+
+
+def _statistics(
+    attention: Attention, budgets_tokens: tuple[int, ...], block_tokens: int
+) -> tuple[ContextAggregate, Callable[[int], AttentionWork]]:
+    """Return the statistics of a decode batch and the function that tells its work in coming steps."""
+    if budgets_tokens:
+        mixed = BudgetAggregate(attention, budgets_tokens, granules=(block_tokens,))
+        return mixed, mixed.work
+    granules = sorted({block_tokens, *attention.granules})
+    contexts = ContextAggregate(granules=granules, caps=attention.caps)
+    return contexts, partial(attention.step_work, contexts)
 
 
 def _sum(totals: IntTotals, steps: int) -> int:

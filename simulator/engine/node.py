@@ -11,6 +11,7 @@ from typing import Protocol
 
 from simpy import Environment, Event
 
+from simulator.attention.budgets import own_budget
 from simulator.engine.recorder import Recorder
 from simulator.engine.records import RunRecords, SequenceState
 from simulator.engine.sequence import Sequence, TaskRun
@@ -94,7 +95,8 @@ class ServingNode:
         self._route = scenario.engine.router.route
         self._max_tokens = scenario.workload.max_tokens
         self._predictor = scenario.workload.length_prediction
-        self._outcome = scenario.workload.draws(self.streams).outcome
+        self._draws = scenario.workload.draws(self.streams, own_budget(scenario.model.attention))
+        self._outcome = self._draws.outcome
         shares = scenario.engine.kv.prefix_sharing and self._strategy.shares_prompt
         self._shares_prompt = shares
         self._reads_prefix_once = shares and scenario.model.attention.reads_prefix_once
@@ -157,7 +159,7 @@ class ServingNode:
         run = TaskRun(task, int(self.env.now), RequestTree(task))
         self._arrived += 1
         self._open_runs[task.index] = run
-        self._request(run, self._strategy.start())
+        self._request(run, self._workload.first_requests(task, self._draws))
 
     def _replace_task(self) -> None:
         """Start the successor of a task that has ended, in a closed loop."""

@@ -101,6 +101,7 @@ class Recorder:
                 int(finished and sequence.outcome.truncated),
                 int(finished and sequence.outcome.correct),
                 sequence.outcome.answer if finished else -1,
+                node.request.kv_budget_tokens or 0,
             )
         )
 

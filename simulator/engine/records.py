@@ -59,9 +59,11 @@ TRIAL_COLUMNS: Final = (
     "truncated",
     "correct",
     "answer",
+    "kv_budget_tokens",
 )
 """A node of a request tree; times that never came are -1; `cached_tokens` are those of the prompt that
-were found in the cache at first admission; `output_tokens` counts what was produced."""
+were found in the cache at first admission; `output_tokens` counts what was produced;
+`kv_budget_tokens` is 0 where the node had the budget of the attention, if that has one."""
 
 TASK_COLUMNS: Final = (
     "task",

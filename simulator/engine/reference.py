@@ -12,6 +12,7 @@ from collections.abc import Generator
 from simpy import Event
 
 from simulator.attention import ContextArray
+from simulator.attention.budgets import kinds_by_budget, mixed_work
 from simulator.attention.work import AttentionWork
 from simulator.engine.clock import Boundary, boundary_priority
 from simulator.engine.node import ServingNode
@@ -41,6 +42,8 @@ class ReferenceReplica:
         self._env = node.env
         self._engine = node.scenario.engine
         self._attention = node.scenario.model.attention
+        budgets = node.scenario.workload.strategy.kv_budgets_tokens
+        self._kinds = kinds_by_budget(self._attention, budgets)
         self._latency = latency
         self._cache = cache
         self._recorder = node.recorder.steps[index]
@@ -176,7 +179,7 @@ class ReferenceReplica:
 
     def _load(self, chunks: dict[int, int]) -> StepLoad:
         decoding = self._decoding()
-        contexts = ContextArray([s.known_tokens for s in decoding], [s.prefix for s in decoding])
+        contexts = {budget: self._contexts(budget) for budget in self._kinds}
         tokens = attended = read = ends = 0
         for sequence in self._running:
             new = chunks.get(sequence.view.number, 0)
@@ -186,8 +189,13 @@ class ReferenceReplica:
                 attended += self._attention.prefill_attended_tokens(past, new)
                 read += self._attention.prefill_read_tokens(past, new)
                 ends += new == sequence.remaining_prefill
-        work = self._attention.step_work(contexts, 1)
+        work = mixed_work(self._kinds, contexts, 1)
         return StepLoad(1, len(decoding), work, tokens, attended, read, ends)
+
+    def _contexts(self, budget_tokens: int | None) -> ContextArray:
+        """Return the contexts of the decoding sequences with one KV budget."""
+        members = [s for s in self._decoding() if s.node.request.kv_budget_tokens == budget_tokens]
+        return ContextArray([s.known_tokens for s in members], [s.prefix for s in members])
 
     def _record(self, start_ns: int, load: StepLoad) -> None:
         work: AttentionWork = load.decode

@@ -13,6 +13,10 @@ from simulator.metrics.tables import RunTables
 from simulator.metrics.window import SETTLING_TASK_TIMES, Window
 from simulator.scenario.schema import Scenario
 from simulator.units import to_s
+from workloads import Workload
+from workloads.budget_loss import ASSUMPTION as ASSUMED_LOSS
+from workloads.strategies import Oracle
+from workloads.strategies.oracle import BOUND
 
 ATTRIBUTION_SLACK: Final = 0.01
 """Part of the step time that may go unattributed before a note says so."""
@@ -44,6 +48,7 @@ def notes(
         found.append(_more_than_memory(capacity))
     found += latency.caveats
     found += _about_batches(tables, latency.largest_batch)
+    found += _about_knowledge(scenario.workload)
     if energy_known:
         found.append(_about_power(scenario.hardware.gpu))
     found += _about_tasks(tables)
@@ -65,6 +70,13 @@ def _more_than_memory(capacity: KvCapacity) -> str:
         f"activations{states}, and an engine claims {capacity.hbm_bytes / 1e9:.1f} GB: no real node may run "
         "this."
     )
+
+
+def _about_knowledge(workload: Workload) -> list[str]:
+    found = [BOUND] if isinstance(workload.strategy, Oracle) else []
+    if workload.budget_loss is not None:
+        found.append(f"{ASSUMED_LOSS[:1].upper()}{ASSUMED_LOSS[1:]}.")
+    return found
 
 
 def _about_power(gpu: Gpu) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simulator.attention.budgets import with_budget
 from simulator.errors import InfeasiblePlanError, SimulatorError
 from simulator.kvcache import KvCapacity, kv_capacity
 from simulator.scenario.schema import Scenario
@@ -11,9 +12,25 @@ def mistakes_in(scenario: Scenario) -> list[str]:
     """Return what cannot be: each text starts with the path of what it is about, if it is about one key.
 
     Covers prompts to be read once that are not shared, heads that do not split over the ranks and formats
-    that the GPU has no peak for.
+    that the GPU has no peak for, KV budgets of a strategy that the attention cannot have.
     """
-    return [*_mistakes_of_sharing(scenario), *_mistakes_of_deployment(scenario)]
+    return [
+        *_mistakes_of_sharing(scenario),
+        *_mistakes_of_budgets(scenario),
+        *_mistakes_of_deployment(scenario),
+    ]
+
+
+def _mistakes_of_budgets(scenario: Scenario) -> list[str]:
+    attention, found = scenario.model.attention, []
+    for budget in scenario.workload.strategy.kv_budgets_tokens:
+        try:
+            with_budget(attention, budget)
+        except SimulatorError as error:
+            found.append(f"workload.strategy.kv_budgets_tokens: {error}")
+    if scenario.workload.budget_loss is not None and attention.kind == "sliding_window":
+        found.append("workload.budget_loss: a sliding window has no KV budget; allowed: null")
+    return list(dict.fromkeys(found))
 
 
 def _mistakes_of_sharing(scenario: Scenario) -> list[str]:

@@ -18,6 +18,7 @@ from simulator.scenario.checks import capacity_of
 from simulator.scenario.loader import Resolved
 from simulator.scenario.located import Keys, Located, dotted
 from simulator.scenario.schema import Scenario
+from workloads.budget_loss import ASSUMPTION
 
 CALIBRATIONS = "hardware.gpu.calibrations."
 MOST_ITEMS = 8
@@ -104,6 +105,8 @@ def _plan(scenario: Scenario) -> list[Row]:
         *_memory(capacity),
         ("workload.max_context_tokens", scenario.workload.max_context_tokens(), "tokens"),
     ]
+    if scenario.workload.budget_loss is not None:
+        rows.append(("workload.budget_loss", ASSUMPTION, "-"))
     return [Row(path, value, unit, "computed") for path, value, unit in rows]
 
 

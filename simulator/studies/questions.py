@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from simulator.errors import UnknownNameError, suggest
-from simulator.studies import blocks, energy, hardware, lengths, overlap, per_layer, prefix
+from simulator.studies import adaptive, blocks, energy, hardware, lengths, overlap, per_layer, prefix
 from simulator.studies.study import Study
 
 _ALL: Final = (
@@ -15,6 +15,7 @@ _ALL: Final = (
     overlap.STUDY,
     lengths.STUDY,
     prefix.STUDY,
+    adaptive.STUDY,
     blocks.STUDY,
     hardware.STUDY,
     energy.STUDY,

@@ -133,6 +133,46 @@ def test_time_strategies() -> st.SearchStrategy[dict[str, Any]]:
 
 
 @cache
+def budgeted_strategies() -> st.SearchStrategy[dict[str, Any]]:
+    """Strategies whose trials have KV budgets of their own, some of which contexts of 200 tokens pass."""
+    budgets = st.sampled_from([16, 32, 48, 96, 2048])
+    ladders = st.lists(budgets, min_size=1, max_size=3, unique=True).map(sorted)
+    return st.one_of(
+        st.builds(
+            lambda ladder, first, wave, more, ratio, after, give_up: {
+                "kind": "adaptive",
+                "first_wave": first,
+                "wave": wave,
+                "max_trials": first + more,
+                "kv_budgets_tokens": ladder,
+                "first_budget_tokens": ladder[-1] if first == 2 else None,
+                "budget_ratio": ratio,
+                "raise_after": after,
+                "give_up_tokens": give_up,
+            },
+            ladders,
+            st.integers(1, 3),
+            st.integers(1, 3),
+            st.integers(0, 4),
+            st.sampled_from([0.0, 0.3, 1.0]),
+            st.sampled_from([None, 1, 2]),
+            st.sampled_from([None, 100, 300]),
+        ),
+        st.builds(
+            lambda ladder, trials, skips: {
+                "kind": "oracle",
+                "max_trials": trials,
+                "kv_budgets_tokens": ladder,
+                "skips_failures": skips,
+            },
+            ladders,
+            st.integers(1, 6),
+            st.booleans(),
+        ),
+    )
+
+
+@cache
 def arrivals() -> st.SearchStrategy[dict[str, Any]]:
     """Open and closed loops; rates around the service rate, so that arrivals fall inside macro steps."""
     return st.one_of(
@@ -246,6 +286,19 @@ def windowed(document: dict[str, Any]) -> dict[str, Any]:
     return document | {"model": model, "parallelism": document["parallelism"] | {"expert_parallel": True}}
 
 
+@st.composite
+def budgeted(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw a document whose sequences have different KV budgets in one batch."""
+    document = draw(documents())
+    attention: dict[str, Any] = {"kind": "topk", "kv_budget_tokens": 64}
+    blocks = draw(st.sampled_from([None, 1, 8, 16]))
+    if blocks is not None:
+        attention = {"kind": "block_topk", "kv_budget_tokens": 64, "block_tokens": blocks}
+    loss = draw(st.sampled_from([None, {"half_ratio": 0.3}]))
+    workload = document["workload"] | {"strategy": draw(budgeted_strategies()), "budget_loss": loss}
+    return document | {"model": document["model"] | {"attention": attention}, "workload": workload}
+
+
 def linear(document: dict[str, Any]) -> dict[str, Any]:
     """Return `document` for a model with linear attention and a shared expert; multiples cut its prompts."""
     engine = document["engine"]
@@ -256,6 +309,12 @@ def linear(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def scenarios() -> st.SearchStrategy[Scenario]:
-    """Return resolved scenarios, two in five of models whose layers differ."""
+    """Return resolved scenarios, one in three of models whose layers differ, one in six of mixed budgets."""
     plain = documents()
-    return st.one_of(plain, plain, plain, plain.map(windowed), plain.map(linear)).map(Scenario.model_validate)
+    drawn = st.one_of(plain, plain, plain, plain.map(windowed), plain.map(linear), budgeted())
+    return drawn.map(Scenario.model_validate)
+
+
+def mixed_scenarios() -> st.SearchStrategy[Scenario]:
+    """Return resolved scenarios whose sequences have KV budgets of their own."""
+    return budgeted().map(Scenario.model_validate)

@@ -9,7 +9,7 @@ from hypothesis import given
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from scenario_space import TINY_MODEL, node, scenarios
+from scenario_space import TINY_MODEL, mixed_scenarios, node, scenarios
 
 from simulator.engine.records import RunRecords
 from simulator.engine.run import EngineName, run_scenario
@@ -28,6 +28,15 @@ def records_or_refusal(scenario: Scenario, engine: EngineName) -> tuple[RunRecor
 
 @given(scenario=scenarios())
 def test_both_engines_give_the_same_records(scenario: Scenario) -> None:
+    assert_same_records(scenario)
+
+
+@given(scenario=mixed_scenarios())
+def test_both_engines_agree_where_sequences_have_kv_budgets_of_their_own(scenario: Scenario) -> None:
+    assert_same_records(scenario)
+
+
+def assert_same_records(scenario: Scenario) -> None:
     reference, reference_refusal = records_or_refusal(scenario, "reference")
     fast, fast_refusal = records_or_refusal(scenario, "fast")
     assert fast_refusal == reference_refusal

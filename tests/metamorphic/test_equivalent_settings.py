@@ -25,6 +25,8 @@ from changed import (
     tables_of,
 )
 
+from simulator.engine.records import TRIAL_COLUMNS
+
 ONE_TRIAL = st.sampled_from([{"kind": "long_cot"}, {"kind": "best_of_n", "trials": 1}])
 
 
@@ -64,6 +66,31 @@ SPARSE = {
     "block_topk": lambda budget: {"kind": "block_topk", "kv_budget_tokens": budget, "block_tokens": 8},
     "sliding_window": lambda budget: {"kind": "sliding_window", "window_tokens": budget, "sink_tokens": 4},
 }
+
+
+@given(
+    kind=st.sampled_from(["topk", "block_topk"]),
+    budget=st.sampled_from([16, 48, 2048]),
+    document=documents_with({}),
+    first=st.integers(1, 3),
+)
+def test_trials_with_the_budget_that_the_attention_has_anyway_change_no_step(
+    kind: str, budget: int, document: Document, first: int
+) -> None:
+    waves = {"kind": "adaptive", "first_wave": first, "wave": 2, "max_trials": 5, "give_up_tokens": 400}
+    document = changed(document, {"model.attention": SPARSE[kind](budget)})
+    own, ladder = (
+        records_of(changed(document, {"workload.strategy": waves | more}))
+        for more in ({}, {"kv_budgets_tokens": [budget]})
+    )
+    assert own.steps.tolist() == ladder.steps.tolist()
+    assert own.tasks.tolist() == ladder.tasks.tolist()
+    budgets = TRIAL_COLUMNS.index("kv_budget_tokens")
+    assert (
+        np.delete(own.trials, budgets, axis=1).tolist() == np.delete(ladder.trials, budgets, axis=1).tolist()
+    )
+    assert set(ladder.trials[:, budgets].tolist()) <= {budget}
+    assert set(own.trials[:, budgets].tolist()) <= {0}
 
 
 @given(

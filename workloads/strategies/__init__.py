@@ -13,11 +13,12 @@ from workloads.strategies.adaptive import Adaptive
 from workloads.strategies.beam_search import BeamSearch
 from workloads.strategies.best_of_n import BestOfN
 from workloads.strategies.long_cot import LongCot
+from workloads.strategies.oracle import Oracle
 from workloads.strategies.protocol import CONTINUE, Decision, Strategy
 from workloads.strategies.self_consistency import SelfConsistency
 
 AnyStrategy = Annotated[
-    LongCot | BestOfN | SelfConsistency | BeamSearch | Adaptive,
+    LongCot | BestOfN | SelfConsistency | BeamSearch | Adaptive | Oracle,
     Field(discriminator="kind"),
 ]
 
@@ -29,6 +30,7 @@ __all__ = [
     "BestOfN",
     "Decision",
     "LongCot",
+    "Oracle",
     "SelfConsistency",
     "Strategy",
 ]

@@ -1,42 +1,88 @@
-"""Adaptive sampling: trials in waves, more only for tasks that are not solved yet."""
+"""Adaptive sampling: trials in waves, more only for tasks that are not solved yet.
+
+What is known of a task are its finished trials: which were verified as correct, and how long they
+were.  From these follow how many trials come next, their KV budget, and when a task is given up.
+
+Ignored: how far running trials have come, for a strategy is asked only when one has finished.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from simulator.frozen import Count, FrozenModel
-from workloads.strategies.protocol import CONTINUE, TRIAL, Decision, any_correct, open_nodes
+from simulator.frozen import Count, FrozenModel, Tokens
+from workloads.kv_budgets import Ladder
+from workloads.strategies.protocol import CONTINUE, Decision, any_correct, open_nodes
 from workloads.tree import NodeRequest, RequestNode, RequestTree
 
 
 class Adaptive(FrozenModel):
-    """Trials in waves until one verifies as correct or `max_trials` are spent.
+    """Trials in waves until one verifies as correct, `max_trials` are spent or the task is given up.
 
-    A success cancels what is left of its wave; a wave that ends without one starts the next.  Solves
-    what best_of_n with as many trials solves, spends fewer tokens and takes more time.
+    A success cancels what is left of its wave; a wave that ends without one starts the next.  With the
+    first three parameters alone it solves what best_of_n with as many trials solves, spends fewer tokens
+    and takes more time.
+
+    Notes
+    -----
+    Number of trials: with `give_up_tokens`, no more than fit into it together with those so far, each
+    taken to be as long as the mean so far.  After n failures of L tokens each a trial succeeds with a
+    chance of some 1 / (n + 1), so this ends where a success would cost more than so many tokens.
+
+    KV budget: the smallest on the ladder that is `budget_ratio` times the context that the next trial
+    is taken to reach (the prompt and the mean length so far), and one step up for each `raise_after`
+    trials that failed.  Without a finished trial, `first_budget_tokens`.
 
     Examples
     --------
-    >>> len(Adaptive(first_wave=2, wave=4, max_trials=10).start())
-    2
+    >>> strategy = Adaptive(first_wave=2, wave=4, max_trials=10, kv_budgets_tokens=(256, 1024))
+    >>> [request.kv_budget_tokens for request in strategy.start()]
+    [256, 256]
     """
 
     kind: Literal["adaptive"] = Field(default="adaptive", description="[-] Selects this strategy.")
     first_wave: Count = Field(description="[trials] Trials a task starts with.")
     wave: Count = Field(description="[trials] Trials added each time none so far is correct.")
     max_trials: Count = Field(description="[trials] Trials after which a task is given up.")
+    give_up_tokens: Count | None = Field(
+        default=None,
+        description="[tokens] Output of all trials of a task beyond which it is given up; null: no bound.",
+    )
+    kv_budgets_tokens: Ladder = Field(
+        default=(), description="[tokens] KV budgets to choose from, ascending; none: that of the attention."
+    )
+    first_budget_tokens: Tokens | None = Field(
+        default=None, description="[tokens] KV budget of the first wave; null: the smallest."
+    )
+    budget_ratio: float = Field(
+        default=0.0, ge=0.0, le=1.0, description="[-] KV budget wanted over the context expected."
+    )
+    raise_after: Count | None = Field(
+        default=None, description="[trials] Failures that raise the KV budget by a step; null: never."
+    )
 
     max_depth: ClassVar[int] = 0
     verifier_noise: ClassVar[float] = 0.0
 
     @model_validator(mode="after")
-    def _first_wave_fits(self) -> Self:
+    def _parameters_fit(self) -> Self:
+        faults = []
         if self.first_wave > self.max_trials:
-            msg = f"first_wave {self.first_wave} is more than max_trials {self.max_trials}"
-            raise ValueError(msg)
+            faults.append(f"first_wave {self.first_wave} is more than max_trials {self.max_trials}")
+        first, ladder = self.first_budget_tokens, self.kv_budgets_tokens
+        if ladder and first is not None and first not in ladder:
+            faults.append(f"first_budget_tokens {first} is none of kv_budgets_tokens {list(ladder)}")
+        needless = {"first_budget_tokens": first, "budget_ratio": self.budget_ratio or None}
+        needless["raise_after"] = self.raise_after
+        given = [name for name, value in needless.items() if value is not None]
+        if given and not ladder:
+            faults.append(f"{', '.join(given)} without kv_budgets_tokens; for example [256, 512, 1024]")
+        if faults:
+            raise ValueError("; ".join(faults))
         return self
 
     @property
@@ -51,7 +97,9 @@ class Adaptive(FrozenModel):
 
     def start(self) -> Sequence[NodeRequest]:
         """Return the first wave."""
-        return (TRIAL,) * self.first_wave
+        ladder = self.kv_budgets_tokens
+        budget = self.first_budget_tokens or (ladder[0] if ladder else None)
+        return (NodeRequest(kv_budget_tokens=budget),) * self.first_wave
 
     def on_finish(self, tree: RequestTree, node: RequestNode) -> Decision:
         """Return the cancellation of the wave on success, the next wave when this one has failed."""
@@ -59,9 +107,31 @@ class Adaptive(FrozenModel):
             return Decision(cancel=open_nodes(tree))
         if tree.open_nodes or any_correct(tree):
             return CONTINUE
-        left = self.max_trials - len(tree.nodes)
-        return Decision((TRIAL,) * min(self.wave, left)) if left else CONTINUE
+        spent = sum(trial.generated_tokens for trial in tree.nodes)
+        trials = self._trials_left(len(tree.nodes), spent)
+        if trials < 1:
+            return CONTINUE
+        budget = self._budget(len(tree.nodes), tree.task.prompt_tokens + spent / len(tree.nodes))
+        return Decision((NodeRequest(kv_budget_tokens=budget),) * trials)
 
     def solved(self, tree: RequestTree) -> bool:
         """Say whether any finished trial is correct."""
         return any_correct(tree)
+
+    def _trials_left(self, failed: int, spent_tokens: int) -> int:
+        """Return how many trials to add after `failed` ones that wrote `spent_tokens` together."""
+        trials = min(self.wave, self.max_trials - failed)
+        if self.give_up_tokens is None:
+            return trials
+        # (give_up - spent) / (spent / failed), in whole numbers.
+        return min(trials, (self.give_up_tokens - spent_tokens) * failed // spent_tokens)
+
+    def _budget(self, failed: int, context_tokens: float) -> int | None:
+        """Return the KV budget of the next trial, expected to reach `context_tokens`."""
+        ladder = self.kv_budgets_tokens
+        if not ladder:
+            return None
+        step = bisect_left(ladder, self.budget_ratio * context_tokens)
+        if self.raise_after is not None:
+            step += failed // self.raise_after
+        return ladder[min(step, len(ladder) - 1)]

@@ -45,6 +45,7 @@ class BeamSearch(FrozenModel):
     )
 
     shares_prompt: ClassVar[bool] = True
+    kv_budgets_tokens: ClassVar[tuple[int, ...]] = ()
 
     @property
     def max_depth(self) -> int:

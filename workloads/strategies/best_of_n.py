@@ -34,6 +34,7 @@ class BestOfN(FrozenModel):
 
     max_depth: ClassVar[int] = 0
     verifier_noise: ClassVar[float] = 0.0
+    kv_budgets_tokens: ClassVar[tuple[int, ...]] = ()
 
     @property
     def shares_prompt(self) -> bool:

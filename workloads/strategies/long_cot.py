@@ -27,6 +27,7 @@ class LongCot(FrozenModel):
     shares_prompt: ClassVar[bool] = False
     independent_trials: ClassVar[bool] = True
     verifier_noise: ClassVar[float] = 0.0
+    kv_budgets_tokens: ClassVar[tuple[int, ...]] = ()
 
     def start(self) -> Sequence[NodeRequest]:
         """Return the one trial."""

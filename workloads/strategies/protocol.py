@@ -83,6 +83,11 @@ class Strategy(Protocol):
         """Standard deviation of a node's score around the truth; 0 where no score is read."""
         ...
 
+    @property
+    def kv_budgets_tokens(self) -> tuple[int, ...]:
+        """KV budgets that its nodes may have, ascending, tokens; none: all have the attention's own."""
+        ...
+
 
 def open_nodes(tree: RequestTree) -> tuple[int, ...]:
     """Return the indices of the nodes of `tree` that are still being served."""

@@ -33,6 +33,7 @@ class SelfConsistency(FrozenModel):
     max_depth: ClassVar[int] = 0
     independent_trials: ClassVar[bool] = True
     verifier_noise: ClassVar[float] = 0.0
+    kv_budgets_tokens: ClassVar[tuple[int, ...]] = ()
 
     @property
     def shares_prompt(self) -> bool:

@@ -158,6 +158,15 @@ def test_unlimited_memory_is_said() -> None:
     assert {row.path: row.value for row in plan}["kv.blocks"] == "unlimited: memory is ignored"
 
 
+def test_an_assumed_loss_of_small_budgets_is_called_so() -> None:
+    changed = load_scenario("quickstart", overrides=["workload.budget_loss={half_ratio: 0.01}"])
+    plan = {row.path: row.value for row in describe_plans(changed)["dense"]}
+    assert str(plan["workload.budget_loss"]).startswith("assumed, not measured")
+    assert "workload.budget_loss" not in {
+        row.path for row in describe_plans(load_scenario("quickstart"))["dense"]
+    }
+
+
 @pytest.fixture(scope="module")
 def validator() -> jsonschema.Draft202012Validator:
     schema = scenario_json_schema()

@@ -53,7 +53,7 @@ def _play(
     chaos = None if scramble is None else random.Random(scramble)  # noqa: S311 - the same
     played = Played(RequestTree(task))
     tree, hidden = played.tree, {}
-    wanted = tuple(strategy.start())
+    wanted = tuple(workload.first_requests(task, workload.draws(streams)))
     while True:
         for request in wanted:
             node = tree.add(request, max_tokens=workload.max_tokens)

@@ -69,6 +69,17 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"kind": "beam_search", "beams": 2, "expansion": 2, "rounds": 1},
         {"kind": "adaptive", "first_wave": 2, "wave": 3, "max_trials": 8},
         {"kind": "adaptive", "first_wave": 3, "wave": 1, "max_trials": 3},
+        {
+            "kind": "adaptive",
+            "first_wave": 1,
+            "wave": 2,
+            "max_trials": 6,
+            "kv_budgets_tokens": [64, 256, 1024],
+            "budget_ratio": 0.1,
+            "raise_after": 2,
+            "give_up_tokens": 900,
+        },
+        {"kind": "oracle", "max_trials": 4, "kv_budgets_tokens": [64, 256]},
     ],
 }
 EASY, HARD = Task(0, 10, 1.0), Task(0, 10, 0.0)

@@ -1,0 +1,116 @@
+"""The study of adaptive allocation compares families of settings at equal solving rates."""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import isnan
+
+import pandas as pd
+import pytest
+
+from simulator.attention.budgets import own_budget
+from simulator.studies import adaptive
+from simulator.studies.adaptive import BOTH, FAMILIES, FIXED, LUCKY, ORACLE, QUOTED, TRIALS
+from simulator.studies.questions import STUDIES
+from simulator.studies.study import Budget
+
+
+def made(**cost_of: float) -> pd.DataFrame:
+    """Return rows of two seeds in which a task of each family costs as said, at 0.4 and 0.8 solved."""
+    rows = []
+    for loss in adaptive.LOSSES:
+        for family, cost in cost_of.items():
+            for seed in (0, 1):
+                for rate, times in ((0.4, 1.0), (0.8, 3.0)):
+                    spent = cost * times * (1.0 + 0.1 * seed)
+                    row = {"loss": loss, "family": family, "setting": str(rate), "seed": seed, "rate": rate}
+                    rows.append(row | {"gpu_s_per_task": spent, "joules_per_task": 500.0 * spent})
+    return pd.DataFrame(rows)
+
+
+FRAME = made(**{FIXED: 2.0, TRIALS: 1.0, ORACLE: 0.5})
+
+
+def test_costs_are_interpolated_seed_by_seed() -> None:
+    # 0.6 lies in the middle of 0.4 and 0.8: (2 + 6) / 2.
+    assert adaptive.costs(FRAME, "none", FIXED, 0.6, "gpu_s_per_task") == pytest.approx([4.0, 4.4])
+    assert all(map(isnan, adaptive.costs(FRAME, "none", FIXED, 0.9, "gpu_s_per_task")))
+
+
+def test_a_gain_is_paired_by_seed() -> None:
+    for cost in ("gpu_s_per_task", "joules_per_task"):
+        found = adaptive.gain(FRAME, "0.02", TRIALS, 0.6, cost)
+        assert found is not None
+        assert (found.estimate, found.low, found.high) == pytest.approx((2.0, 2.0, 2.0))
+    assert adaptive.gain(FRAME, "0.02", TRIALS, 0.9, "gpu_s_per_task") is None
+    assert adaptive.gain(FRAME, "0.02", BOTH, 0.6, "gpu_s_per_task") is None
+
+
+def test_the_answer_quotes_every_family_that_was_run_under_every_loss() -> None:
+    text = adaptive.answer(FRAME)
+    assert text.count(f"{TRIALS}: 2 (2 to 2) times as many, 2 (2 to 2) times as many per joule") == 3
+    assert text.count(f"{ORACLE}: 4 (4 to 4) times") == 3
+    assert BOTH not in text
+    assert "budgets chosen per trial" not in text
+    assert "half_ratio 0.02" in text
+    assert f"{QUOTED:.0%}" in text
+
+
+def test_the_answer_says_what_budgets_per_trial_are_worth() -> None:
+    frame = made(**{FIXED: 2.0, TRIALS: 1.0, BOTH: 0.8})
+    assert (
+        adaptive.answer(frame).count("budgets chosen per trial against the best one for all: 1.25 (1.25") == 3
+    )
+
+
+def test_the_answer_says_what_was_not_reached() -> None:
+    low = FRAME[FRAME["rate"] < QUOTED]
+    assert adaptive.answer(low).count("no fixed setting solves 64% of the tasks") == 3
+    only = FRAME[(FRAME["family"] == FIXED) | (FRAME["rate"] < QUOTED)]
+    assert f"{TRIALS}: not reached" in adaptive.answer(only)
+
+
+def test_the_chart_has_a_panel_for_each_loss_and_a_colour_for_each_family() -> None:
+    (chart,) = adaptive.charts(FRAME)
+    assert len(chart.panels) == len(adaptive.LOSSES)
+    for panel in chart.panels:
+        shown = {series.name: series for series in panel.series}
+        assert list(shown) == [FIXED, TRIALS, ORACLE]
+        assert [series.place for series in panel.series] == [FAMILIES.index(name) for name in shown]
+        assert [series.dashed for series in panel.series] == [False, False, True]
+        assert shown[FIXED].x == [level for level in adaptive.LEVELS if level <= 0.8]
+        expected = [0.6 / 4.0, 0.6 / 4.4]
+        assert shown[FIXED].y[shown[FIXED].x.index(0.6)] == pytest.approx(sum(expected) / 2.0)
+
+
+def test_fixed_and_adaptive_settings_are_run_with_the_same_budgets_and_twice_the_places_in_flight() -> None:
+    points = list(adaptive._points("0.005", quick=False))
+    assert len({tuple(point.labels.values()) for point in points}) == len(points)
+    counts = Counter(point.labels["family"] for point in points)
+    assert counts == {FIXED: 24, TRIALS: 12, BOTH: 8, ORACLE: 6, LUCKY: 4}
+    for point in points:
+        workload = point.scenario.workload
+        trials = len(workload.strategy.start())
+        in_flight = trials * (workload.arrivals.concurrency or 0)
+        assert 0 <= 2 * point.scenario.engine.max_sequences - in_flight < trials
+        assert workload.budget_loss is not None
+        assert workload.budget_loss.half_ratio == 0.005
+
+
+def test_without_a_loss_only_the_smallest_budget_is_run() -> None:
+    for point in adaptive._points("none", quick=True):
+        strategy, attention = point.scenario.workload.strategy, point.scenario.model.attention
+        assert point.scenario.workload.budget_loss is None
+        budgets = strategy.kv_budgets_tokens or (own_budget(attention),)
+        assert budgets == adaptive.LADDER[:1]
+
+
+@pytest.mark.slow
+def test_a_quick_run_puts_the_bounds_above_what_servers_reach() -> None:
+    frame = STUDIES["adaptive"].run(Budget(seeds=1, quick=True))
+    for loss in adaptive.LOSSES:
+        best = {
+            family: adaptive.costs(frame, loss, family, 0.55, "gpu_s_per_task")[0]
+            for family in (FIXED, TRIALS, ORACLE, LUCKY)
+        }
+        assert best[LUCKY] < best[ORACLE] < best[TRIALS] < best[FIXED]
