@@ -37,7 +37,7 @@ class StepLatency(Protocol):
 
     @property
     def largest_batch(self) -> int | None:
-        """Most sequences that ran at once in what the step times rest on; None: not told, or no measurement."""
+        """Most sequences that ran at once in what was measured; None: not told, or nothing was measured."""
         ...
 
     def step_seconds(self, load: StepLoad) -> Seconds:

@@ -99,8 +99,8 @@ def _about_batches(tables: RunTables, largest: int | None) -> list[str]:
     if largest is None or held <= MOST_BEYOND * largest:
         return []
     return [
-        f"Up to {held:,} sequences decoded at once; what a running engine adds was measured up to {largest:,}, "
-        "and its time per sequence is carried on beyond."
+        f"Up to {held:,} sequences decoded at once; what a running engine adds was measured up to "
+        f"{largest:,}, and its time per sequence is carried on beyond."
     ]
 
 
