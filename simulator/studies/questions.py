@@ -7,10 +7,12 @@ from types import MappingProxyType
 from typing import Final
 
 from simulator.errors import UnknownNameError, suggest
-from simulator.studies import overlap
+from simulator.studies import capacity, overlap, threshold
 from simulator.studies.study import Study
 
-STUDIES: Final[Mapping[str, Study]] = MappingProxyType({study.name: study for study in (overlap.STUDY,)})
+STUDIES: Final[Mapping[str, Study]] = MappingProxyType(
+    {study.name: study for study in (threshold.STUDY, overlap.STUDY, capacity.STUDY)}
+)
 """Every study, in the order of docs/kinetics.md."""
 
 

@@ -1,0 +1,148 @@
+"""The threshold against the paper's bands, costs against closed forms, one replica against eight."""
+
+from __future__ import annotations
+
+from math import log
+from typing import Literal
+
+import pandas as pd
+import pytest
+
+from simulator import load_scenario, simulate
+from simulator.attention import DenseAttention
+from simulator.kinetics import BF16_RIDGE, cost, kinetics_model
+from simulator.kinetics.accuracy import accuracy_at_length, long_cot_curves, published
+from simulator.kinetics.derived import longest_on_the_frontier
+from simulator.studies import Budget
+from simulator.studies import threshold as study
+
+
+@pytest.fixture(scope="module")
+def closed() -> pd.DataFrame:
+    return study.closed_forms({model: study.lengths_of(model, 12) for model in study.MODELS})
+
+
+@pytest.mark.parametrize("source", ["fit", "points"])
+def test_on_the_papers_terms_the_threshold_is_14b(
+    closed: pd.DataFrame, source: Literal["fit", "points"]
+) -> None:
+    assert study.thresholds(closed, source)["paper"] == "14B"
+
+
+@pytest.mark.parametrize("model", ["qwen3-4b", "qwen3-14b"])
+def test_the_published_points_end_where_the_papers_bands_do(closed: pd.DataFrame, model: str) -> None:
+    ours = study.useful(closed, "points").set_index(["condition", "model"]).loc[("paper", model), "tokens"]
+    assert ours == pytest.approx(
+        longest_on_the_frontier(long_cot_curves()["dense"], frozenset({model})), rel=0.02
+    )
+
+
+def test_a_lead_shortens_what_is_useful(closed: pd.DataFrame) -> None:
+    middle, ahead, behind = (
+        study.useful(closed, lead=lead).set_index(["condition", "model"])["tokens"]
+        for lead in (0.0, study.CURVE_ERROR, -study.CURVE_ERROR)
+    )
+    key = ("BF16 ridge", "qwen3-4b")
+    assert 0.0 < ahead[key] < middle[key] < behind[key]
+
+
+def by_parameters() -> pd.DataFrame:
+    """Return costs that are all reads of parameters: those of a server with one question at a time."""
+    rows = [
+        {"condition": "1 per GPU", "model": model, "tokens": tokens, "gpus": 1, "seed": 0}
+        | {"gpu_s": 2.0 * kinetics_model(model).active_parameters * tokens / 8e12, "batch": 1.0}
+        for model in study.MODELS
+        for tokens in (2000, published().length_fits.models[model].longest_tokens)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_where_parameters_are_all_that_costs_small_models_think_long() -> None:
+    frame = by_parameters()
+    longest = study.useful(frame).set_index("model")["tokens"]
+    # By hand: the last length of 1.7B at which 4B, given the same reads, is no better.
+    sizes = {size: kinetics_model(f"qwen3-{size}").active_parameters for size in ("1.7b", "4b")}
+    shorter = sizes["1.7b"] / sizes["4b"]
+    last = max(
+        tokens
+        for tokens in range(6000, 24_000, 10)
+        if accuracy_at_length("qwen3-1.7b", tokens) >= accuracy_at_length("qwen3-4b", tokens * shorter)
+    )
+    assert last > study.LONG_TOKENS
+    assert longest["qwen3-1.7b"] == pytest.approx(last, rel=0.005)
+    assert study.thresholds(frame) == {"1 per GPU": "1.7B"}
+
+
+def gpu_s(variant: str, **changed: object) -> float:
+    small: dict[str, object] = {
+        "workload.tasks.repeats": 1,
+        "workload.arrivals.concurrency": 30,
+        "workload.lengths.tokens": 3000,
+        "workload.max_tokens": 3000,
+    }
+    paths = {path.replace("__", "."): value for path, value in changed.items()}
+    scenario = load_scenario(study.SCENARIO, overrides=small | paths).variants[variant]
+    per_s: float = simulate(scenario).summary["throughput"]["tasks_per_s"]
+    return scenario.parallelism.tp * scenario.parallelism.dp / per_s
+
+
+def test_a_simulated_question_costs_what_the_closed_form_says_with_weights_shared_by_its_batch() -> None:
+    expected = cost(
+        kinetics_model("qwen3-8b"),
+        DenseAttention(),
+        trials=1,
+        prompt_tokens=173,  # the middle of 128 to 218
+        output_tokens=3000,
+        ridge_flops_per_byte=BF16_RIDGE,
+        combine="max",
+        summation="steps",
+        concurrent_tasks=30,
+    )
+    bare = {"kind": "roofline", "layer_overhead_s": 0.0}
+    found = gpu_s("roofline_unlimited", engine__latency=bare)
+    # The embedding table, 4 % of the parameters, is looked up, not read; prompts and norms come on top.
+    assert found == pytest.approx(expected.eflops / study.BF16_PEAK_FLOPS_PER_S, rel=0.05)
+
+
+def test_one_replica_stands_for_eight() -> None:
+    one = gpu_s("measured")
+    eight = gpu_s(
+        "measured", parallelism__dp=8, workload__tasks__repeats=8, workload__arrivals__concurrency=240
+    )
+    assert one == pytest.approx(eight, rel=0.01)
+
+
+def test_the_answer_follows_from_a_quick_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study, "MODELS", ("qwen3-4b", "qwen3-14b"))
+    frame = study.run(Budget(seeds=2, quick=True))
+    assert set(frame["condition"]) == set(study.CONDITIONS)
+    assert not frame["infeasible"].any()
+    costs = frame.groupby(["condition", "model", "tokens"])["gpu_s"].mean()
+    # A question on its own reads all weights for itself.
+    assert costs["1 per GPU", "qwen3-14b", 2000] > 5 * costs["measured", "qwen3-14b", 2000]
+    said = study.answer(frame)
+    assert f"paper: 14B (4B up to {study.useful(frame)['tokens'].iloc[0]:,.0f}, " in said
+    assert [chart.name for chart in study.charts(frame)] == [
+        "threshold",
+        "threshold-length",
+        "threshold-accuracy",
+    ]
+
+
+def test_the_error_of_the_costs_is_the_widest_interval() -> None:
+    rows = [
+        {"condition": "measured", "model": "qwen3-4b", "tokens": tokens, "gpus": 1, "gpu_s": gpu_s}
+        for tokens, costs in ((2000, (1.0, 1.1, 1.2)), (4000, (5.0, 5.0, 5.0)))
+        for gpu_s in costs
+    ]
+    # t of two degrees of freedom is 4.303.
+    expected = 4.303 * 0.1 / 3**0.5 / 1.1
+    assert study.cost_error_ratio(pd.DataFrame(rows)) == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_fit_and_the_points_are_of_the_same_curve() -> None:
+    for model in study.MODELS:
+        fit, points = (study.accuracy_of(model, source) for source in ("fit", "points"))
+        for tokens in (4000, 8000, 15_000):
+            assert points(tokens) == pytest.approx(fit(tokens), abs=0.09)
+    assert log(study.accuracy_of("qwen3-14b", "points")(20_000)) == pytest.approx(log(0.775), abs=0.02)
