@@ -262,7 +262,9 @@ def _longest(frame: pd.DataFrame) -> Chart:
     reach = reach_of(frame, PIVOT)
     name = f"{short(PIVOT)} pays up to"
     spans = [
-        Series("if accuracies are off by 0.026", [row["low"], row["high"]], [at] * 2, 5, "span", width=12.0)
+        Series(
+            "if accuracies are off by 0.026", [row["low"], row["high"]], [str(at)] * 2, 5, "span", width=12.0
+        )
         for at, row in reach.to_dict("index").items()
     ]
     rows = Axis(categories=tuple(reversed(CONDITIONS)))

@@ -60,17 +60,18 @@ def by_parameters() -> pd.DataFrame:
 def test_where_parameters_are_all_that_costs_small_models_think_long() -> None:
     frame = by_parameters()
     longest = study.useful(frame).set_index("model")["tokens"]
-    # By hand: the last length of 1.7B at which 4B, given the same reads, is no better.
-    sizes = {size: kinetics_model(f"qwen3-{size}").active_parameters for size in ("1.7b", "4b")}
-    shorter = sizes["1.7b"] / sizes["4b"]
-    last = max(
-        tokens
-        for tokens in range(6000, 24_000, 10)
-        if accuracy_at_length("qwen3-1.7b", tokens) >= accuracy_at_length("qwen3-4b", tokens * shorter)
-    )
-    assert last > study.LONG_TOKENS
-    assert longest["qwen3-1.7b"] == pytest.approx(last, rel=0.005)
-    assert study.thresholds(frame) == {"1 per GPU": "1.7B"}
+    # By hand: the last length at which the next larger model, given the same reads, is no better.
+    for small, large in (("0.6b", "1.7b"), ("1.7b", "4b")):
+        one, other = kinetics_model(f"qwen3-{small}"), kinetics_model(f"qwen3-{large}")
+        shorter = one.active_parameters / other.active_parameters
+        last = max(
+            tokens
+            for tokens in range(6000, 24_000, 10)
+            if accuracy_at_length(one.name, tokens) >= accuracy_at_length(other.name, tokens * shorter)
+        )
+        assert last > study.LONG_TOKENS
+        assert longest[one.name] == pytest.approx(last, rel=0.005)
+    assert study.thresholds(frame) == {"1 per GPU": "0.6B"}
 
 
 def gpu_s(variant: str, **changed: object) -> float:
