@@ -209,9 +209,10 @@ def _ends(frame: pd.DataFrame) -> tuple[str, str]:
 
 
 def _times(rows: pd.DataFrame, label: str) -> str:
-    """Return the row of that label as text, with its interval."""
+    """Return the row of that label as text, with its interval where that can be seen."""
     estimate, low, high = (float(rows[column][label]) for column in ("estimate", "low", "high"))
-    return f"{estimate:.3g}" if pd.isna(low) else f"{estimate:.3g} ({low:.3g} to {high:.3g})"
+    is_sure = pd.isna(low) or f"{low:.3g}" == f"{high:.3g}"
+    return f"{estimate:.3g}" if is_sure else f"{estimate:.3g} ({low:.3g} to {high:.3g})"
 
 
 def _costs(frame: pd.DataFrame) -> str:

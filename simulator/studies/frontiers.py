@@ -22,6 +22,9 @@ LENGTHS: Final = 400
 CAPS: Final = 3000
 """Caps that models are compared at; 0.2 % apart over a factor of 400."""
 
+ROUNDING: Final = 1e-9
+"""Relative slack at the ends of a range of caps."""
+
 
 @dataclass(frozen=True)
 class Offer:
@@ -98,25 +101,31 @@ def stretches(offers: Mapping[str, Offer]) -> list[Stretch]:
     return found
 
 
-def longest_useful(offers: Mapping[str, Offer], *, lead: float = 0.0) -> dict[str, float]:
-    """Return by model the longest output, tokens, at which no other model is better for the same cost.
+def longest_useful(offers: Mapping[str, Offer], shifts: Floats | None = None) -> Floats:
+    """Return the longest output, tokens, of each model at which no other is better for the same cost.
 
     Parameters
     ----------
     offers : by model.
-    lead : accuracy by which it has to be ahead; negative to let it be behind by that much.
+    shifts : by how much accuracies are off, all of a model's by the same, shape (draws, models); None: one
+        draw without.  Accuracies stay between 0 and 1.
 
     Returns
     -------
-    dict of str to float
-        0 for a model that never is.
+    numpy.ndarray
+        Shape (draws, models); 0 for a model that never is the best.
     """
-    caps = caps_of(offers)
-    accuracy = {name: one.accuracy_for(caps) for name, one in offers.items()}
-    found = {}
-    for name, one in offers.items():
-        others = np.max([seen for other, seen in accuracy.items() if other != name], axis=0)
-        affords = (caps >= one.gpu_s[0]) & (caps <= one.gpu_s[-1] * (1 + 1e-9))
-        useful = caps[affords & (accuracy[name] >= others + lead)]
-        found[name] = float(one.tokens_for(useful[-1:])[0]) if len(useful) else 0.0
+    caps, every = caps_of(offers), list(offers.values())
+    shifts = np.zeros((1, len(every))) if shifts is None else shifts
+    accuracy = np.array([one.accuracy_for(caps) for one in every])
+    tokens = np.array([one.tokens_for(caps) for one in every])
+    first, last = (np.array([[one.gpu_s[end]] for one in every]) for end in (0, -1))
+    known = caps >= first * (1 - ROUNDING)
+    within = known & (caps <= last * (1 + ROUNDING))
+    found = np.zeros(shifts.shape)
+    for draw, shift in enumerate(shifts):
+        seen = np.where(known, np.clip(accuracy + shift[:, np.newaxis], 0.0, 1.0), 0.0)
+        useful = within & (seen > 0.0) & (seen >= seen.max(axis=0))
+        last_place = len(caps) - 1 - useful[:, ::-1].argmax(axis=1)
+        found[draw] = np.where(useful.any(axis=1), tokens[np.arange(len(every)), last_place], 0.0)
     return found

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import accumulate
+from math import sqrt
+from statistics import fmean
 from typing import Final, Literal
 
 import numpy as np
@@ -24,20 +26,18 @@ from simulator.kinetics.cost import Combine
 from simulator.kinetics.derived import length_at
 from simulator.kinetics.model import PAPER_PEAK_FLOPS_PER_S, KineticsModel, Parameters
 from simulator.report.chart import Axis, Chart, Panel, Series
+from simulator.rng import Streams
 from simulator.scenario.loader import load_scenario
 from simulator.scenario.schema import Scenario
-from simulator.studies.frontiers import Offer, Stretch, longest_useful, offer, stretches
+from simulator.studies.frontiers import Offer, longest_useful, offer, stretches
 from simulator.studies.points import Point, run_points
 from simulator.studies.study import Budget, Study
-from simulator.studies.tables import mean_over_seeds
+from simulator.studies.tables import CONFIDENCE
 
 SCENARIO: Final = "kinetics/open/threshold"
 MODELS: Final = ("qwen3-0.6b", "qwen3-1.7b", "qwen3-4b", "qwen3-8b", "qwen3-14b", "qwen3-32b")
 LONG_TOKENS: Final = 10_000
 """Output beyond which a chain of thought is long (Kinetics, arXiv 2506.05333, section 3.1), tokens."""
-
-CURVE_ERROR: Final = 0.026
-"""Largest root mean square error of the fits of accuracy by length (simulator/kinetics/accuracy.toml)."""
 
 BF16_PEAK_FLOPS_PER_S: Final = PAPER_PEAK_FLOPS_PER_S / 2
 """FLOP/s of B200 in BF16, half of the FP8 peak behind the paper's ridge (data sheet, dense)."""
@@ -81,15 +81,22 @@ CONDITIONS: Final = (*FORMS, *SIMULATED.values())
 LAYOUTS: Final = {"qwen3-14b": (1, 2), "qwen3-32b": (1, 2, 4)}
 """GPUs per replica that are tried where the KV cache binds; others have one, which is faster for them."""
 
+DRAWS: Final = 500
+"""Draws of errors of the curves."""
+
 PIVOT: Final = "qwen3-4b"
 """The model below 14B that is the best for a stretch on all terms: up to which length is the question."""
 
 BOUND_BY_KV: Final = ("roofline", "measured")
 Accuracy = Literal["fit", "points"]
+SOURCES: Final[tuple[Accuracy, Accuracy]] = ("fit", "points")
 
 
 def run(budget: Budget) -> pd.DataFrame:
-    """Return GPU seconds per question by condition, model, output length and GPUs per replica."""
+    """Return GPU seconds per question by condition, model, output length and GPUs per replica.
+
+    Nothing is drawn at random: lengths are constant and prompts those of the benchmark, so one run says all.
+    """
     lengths = {model: lengths_of(model, 3 if budget.quick else 6) for model in MODELS}
     points = [
         Point({"condition": SIMULATED[name], "model": model, "tokens": tokens, "gpus": gpus}, scenario)
@@ -98,7 +105,7 @@ def run(budget: Budget) -> pd.DataFrame:
         for name, gpus, scenario in _scenarios(model, tokens, quick=budget.quick)
     ]
     measures = {"per_s": "throughput.tasks_per_s", "batch": "load.batch_sequences.mean"}
-    frame = run_points(points, measures, seeds=budget.seeds, workers=budget.workers, progress=budget.progress)
+    frame = run_points(points, measures, seeds=1, workers=budget.workers, progress=budget.progress)
     frame.insert(5, "gpu_s", frame["gpus"] / frame.pop("per_s"))
     return pd.concat([closed_forms(lengths), frame], ignore_index=True)[list(frame.columns)]
 
@@ -154,19 +161,17 @@ def _scenarios(model: str, tokens: int, *, quick: bool) -> list[tuple[str, int, 
     return found
 
 
-def offers_of(frame: pd.DataFrame, condition: str, seed: int | None, source: Accuracy) -> dict[str, Offer]:
+def offers_of(frame: pd.DataFrame, condition: str, source: Accuracy = "fit") -> dict[str, Offer]:
     """Return what each model offers under a condition, in its best layout at each length.
 
     Parameters
     ----------
     frame : of `run`.
     condition : one of `CONDITIONS`.
-    seed : which runs; None takes the mean over seeds.
     source : accuracy from the logistic fits or from the published points, both of oracle curves.
     """
     rows = frame[frame["condition"] == condition]
-    rows = rows if seed is None else rows[rows["seed"] == seed]
-    costs = rows.groupby(["model", "tokens", "gpus"])["gpu_s"].mean().groupby(["model", "tokens"]).min()
+    costs = rows.groupby(["model", "tokens"])["gpu_s"].min()
     return {
         model: offer(list(costs[model].index), list(costs[model]), accuracy_of(model, source))
         for model in MODELS
@@ -189,30 +194,52 @@ def _published_points(model: str) -> tuple[list[float], list[float]]:
 
 
 @cache
+def curve_error(model: str) -> float:
+    """Return the root mean square distance of the published points from their fit, where the fit holds."""
+    fits = published().length_fits
+    longest = fits.models[model].longest_tokens
+    inside = [
+        (tokens, accuracy)
+        for tokens, accuracy in zip(*_published_points(model), strict=True)
+        if fits.shortest_tokens <= tokens <= longest
+    ]
+    return sqrt(fmean((accuracy_at_length(model, tokens) - accuracy) ** 2 for tokens, accuracy in inside))
+
+
+@cache
 def _model(name: str, whose: Parameters) -> KineticsModel:
     return kinetics_model(name, parameters=whose)
 
 
-def useful(frame: pd.DataFrame, source: Accuracy = "fit", lead: float = 0.0) -> pd.DataFrame:
-    """Return the longest useful output by condition, model and seed, tokens."""
-    rows = []
-    for condition in [one for one in CONDITIONS if one in set(frame["condition"])]:
-        for seed in frame[frame["condition"] == condition]["seed"].unique():
-            found = longest_useful(offers_of(frame, condition, int(seed), source), lead=lead)
-            rows += [
-                {"condition": condition, "model": model, "seed": int(seed), "tokens": tokens}
-                for model, tokens in found.items()
-            ]
-    return pd.DataFrame(rows)
+def useful(frame: pd.DataFrame, source: Accuracy = "fit", draws: int = 0) -> pd.DataFrame:
+    """Return the longest useful output by condition, draw and model, tokens.
+
+    Parameters
+    ----------
+    frame : of `run`.
+    source : of accuracies.
+    draws : 0 takes accuracies as they are; else that many times all of a model's are off by one error, normal
+        with the deviation `curve_error`.
+    """
+    errors = None
+    if draws:
+        deviations = [curve_error(model) for model in MODELS]
+        errors = Streams(0).generator("curve error").normal(0.0, deviations, (draws, len(MODELS)))
+    found = {
+        condition: pd.DataFrame(
+            longest_useful(offers_of(frame, condition, source), errors), columns=list(MODELS)
+        )
+        for condition in CONDITIONS
+        if condition in set(frame["condition"])
+    }
+    return pd.concat(found, names=["condition", "draw"])
 
 
-def thresholds(frame: pd.DataFrame, source: Accuracy = "fit", lead: float = 0.0) -> dict[str, str]:
-    """Return the smallest model with a long useful output by condition; a dash where no model has one."""
-    means = mean_over_seeds(useful(frame, source, lead), ["condition", "model"], "tokens")
-    found = dict.fromkeys(means["condition"], "-")
-    for _, row in means[means["estimate"] > LONG_TOKENS].iloc[::-1].iterrows():
-        found[str(row["condition"])] = short(str(row["model"]))
-    return found
+def thresholds(longest: pd.DataFrame) -> pd.Series[str]:
+    """Return the smallest model with a long useful output for each row of `useful`; a dash for none."""
+    is_long = longest > LONG_TOKENS
+    sizes = is_long.idxmax(axis=1).map(short)
+    return sizes.where(is_long.any(axis=1), "-")
 
 
 def short(model: str) -> str:
@@ -233,7 +260,7 @@ def charts(frame: pd.DataFrame) -> list[Chart]:
 
 _CAPTION: Final = (
     "AIME24, Long-CoT, dense attention, one output length for all questions; accuracy from logistic fits of "
-    "the paper's curves (oracle lengths, root mean square errors up to 0.026). "
+    "the paper's curves (oracle lengths, root mean square errors up to 0.027). "
 )
 _COST: Final = Axis("cost cap per question, GPU seconds of a B200", log=True)
 
@@ -243,7 +270,7 @@ def _best(frame: pd.DataFrame) -> Chart:
     spans = [
         Series(short(one.model), [one.first_gpu_s, one.last_gpu_s], [condition] * 2, place, "span", width=18)
         for condition in CONDITIONS
-        for one in _stretches(frame, condition)
+        for one in stretches(offers_of(frame, condition))
         for place in [MODELS.index(one.model)]
     ]
     spans.sort(key=lambda span: span.place)
@@ -253,28 +280,22 @@ def _best(frame: pd.DataFrame) -> Chart:
     return Chart("threshold", "Which model is best at which cost", caption, (panel,), height=440)
 
 
-def _stretches(frame: pd.DataFrame, condition: str) -> list[Stretch]:
-    return stretches(offers_of(frame, condition, None, "fit"))
-
-
 def _longest(frame: pd.DataFrame) -> Chart:
     """Return up to which output 4B pays, a row per condition, with what the curves leave open."""
     reach = reach_of(frame, PIVOT)
-    name = f"{short(PIVOT)} pays up to"
     spans = [
-        Series(
-            "if accuracies are off by 0.026", [row["low"], row["high"]], [str(at)] * 2, 5, "span", width=12.0
-        )
+        Series("95 % interval", [row["low"], row["high"]], [str(at)] * 2, 5, "span", width=12.0)
         for at, row in reach.to_dict("index").items()
     ]
     rows = Axis(categories=tuple(reversed(CONDITIONS)))
     long = Series(f"{LONG_TOKENS:,} tokens", [LONG_TOKENS] * 2, [CONDITIONS[0], CONDITIONS[-1]], 7, "line")
-    points = Series("published points", list(reach["points"]), list(reach.index), 1, "dots")
-    fits = Series(name, list(reach["fit"]), list(reach.index), 0, "dots")
-    tokens = Axis("longest useful output, tokens", from_zero=True)
+    points = Series("by the published points", list(reach["points"]), list(reach.index), 1, "dots")
+    fits = Series("by the fits", list(reach["fit"]), list(reach.index), 0, "dots")
+    tokens = Axis(f"longest useful output of {short(PIVOT)}, tokens", from_zero=True)
     caption = (
         _CAPTION
-        + f"Beyond, a larger model is better for the same cost. Below {LONG_TOKENS:,}: 14B is the threshold."
+        + "Beyond, a larger model is better for the same cost. The interval is that of the fits, each "
+        "as a whole off by its error."
     )
     panel = Panel((*spans, long, points, fits), tokens, rows)
     return Chart("threshold-length", f"How long a chain of thought of {short(PIVOT)} pays", caption, (panel,))
@@ -286,29 +307,26 @@ def reach_of(frame: pd.DataFrame, model: str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        By condition: ``fit``, ``points``, and ``low`` and ``high``, where the model has to be ahead by
-        `CURVE_ERROR` and may be behind by it.
+        By condition: ``fit``, ``points``, and ``low`` and ``high``, the 95 % interval of the fit.
     """
-    kinds: dict[str, tuple[Accuracy, float]] = {
-        "fit": ("fit", 0.0),
-        "points": ("points", 0.0),
-        "low": ("fit", CURVE_ERROR),
-        "high": ("fit", -CURVE_ERROR),
+    drawn = useful(frame, draws=DRAWS)[model].groupby("condition", sort=False)
+    tail = (1.0 - CONFIDENCE) / 2.0
+    columns = {
+        "fit": useful(frame)[model].droplevel("draw"),
+        "points": useful(frame, "points")[model].droplevel("draw"),
+        "low": drawn.quantile(tail),
+        "high": drawn.quantile(1.0 - tail),
     }
-    columns = {}
-    for name, (source, lead) in kinds.items():
-        found = useful(frame, source, lead)
-        columns[name] = found[found["model"] == model].groupby("condition", sort=False)["tokens"].mean()
     return pd.DataFrame(columns)
 
 
 def _curves(frame: pd.DataFrame) -> Chart:
-    """Return accuracy by cost for the paper's terms and two of a server."""
+    """Return accuracy by cost on the paper's terms and with small batches."""
     panels = []
-    for condition in ("paper", "measured", "8 per GPU"):
+    for condition in ("paper", "8 per GPU"):
         lines = [
             Series(short(model), list(one.gpu_s), list(one.accuracy), MODELS.index(model), "line")
-            for model, one in offers_of(frame, condition, None, "fit").items()
+            for model, one in offers_of(frame, condition).items()
         ]
         panels.append(Panel(tuple(lines), _COST, Axis("accuracy (pass@1)", from_zero=True), condition))
     return Chart("threshold-accuracy", "Accuracy by cost", _CAPTION, tuple(panels))
@@ -316,28 +334,26 @@ def _curves(frame: pd.DataFrame) -> Chart:
 
 def answer(frame: pd.DataFrame) -> str:
     """Return the threshold under each condition and how sure it is."""
-    fit, points, reach = thresholds(frame), thresholds(frame, "points"), reach_of(frame, PIVOT)
+    reach = reach_of(frame, PIVOT).to_dict("index")
+    fit, points = (thresholds(useful(frame, source)).droplevel("draw") for source in SOURCES)
+    drawn = thresholds(useful(frame, draws=DRAWS))
     batches = frame.groupby("condition")["batch"].mean()
     told = []
-    for condition, found in fit.items():
-        row = reach.loc[condition]
-        parts = [f"{short(PIVOT)} up to {row.fit:,.0f}, {row.low:,.0f} to {row.high:,.0f}"]
+    for condition in fit.index:
+        found, row = fit[condition], reach[condition]
+        shares = drawn[drawn.index.get_level_values("condition") == condition].value_counts(normalize=True)
+        parts = [f"{share:.0%} {model}" for model, share in shares.items()]
+        parts.append(f"{short(PIVOT)} up to {row['fit']:,.0f}, {row['low']:,.0f} to {row['high']:,.0f}")
         if not pd.isna(batches[condition]):
             parts.append(f"batch {batches[condition]:,.0f}")
         if points[condition] != found:
             parts.append(f"by the published points {points[condition]}")
         told.append(f"{condition}: {found} ({'; '.join(parts)})")
     return (
-        f"Smallest model for which more than {LONG_TOKENS:,} tokens pay, and up to which output "
-        f"{short(PIVOT)} pays, with the range if accuracies are off by {CURVE_ERROR}. {'. '.join(told)}. "
-        f"Simulated costs are known to {cost_error_ratio(frame):.2%} (95 %)."
+        f"Smallest model for which more than {LONG_TOKENS:,} tokens pay; how often, if each curve is off as "
+        f"a whole by the error of its fit; and up to which output {short(PIVOT)} pays, with 95 % intervals "
+        f"of the same. {'. '.join(told)}."
     )
-
-
-def cost_error_ratio(frame: pd.DataFrame) -> float:
-    """Return the widest half of any 95 % interval of simulated GPU seconds, relative; NaN for one seed."""
-    means = mean_over_seeds(frame, ["condition", "model", "tokens", "gpus"], "gpu_s")
-    return float(((means["high"] - means["low"]) / (2.0 * means["estimate"])).max())
 
 
 STUDY: Final = Study(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import exp, log
 
+import numpy as np
 import pytest
 
 from simulator.studies.frontiers import Offer, longest_useful, offer, stretches
@@ -32,17 +33,22 @@ def test_the_best_model_changes_where_the_curves_cross(offers: dict[str, Offer])
     assert second.last_gpu_s == pytest.approx(50_000.0)
 
 
-@pytest.mark.parametrize("lead", [-0.03, 0.0, 0.05])
-def test_the_longest_useful_output_ends_where_the_lead_does(offers: dict[str, Offer], lead: float) -> None:
-    # Small minus large is 0.1 ln(16,000 / c).
-    longest = longest_useful(offers, lead=lead)
-    assert longest["small"] == pytest.approx(CROSSING_S * exp(-10 * lead), rel=0.003)
-    assert longest["large"] == pytest.approx(12_500.0, rel=0.003)
+def test_the_longest_useful_output_ends_at_the_crossing(offers: dict[str, Offer]) -> None:
+    # Small minus large is 0.1 ln(16,000 / c), and large is off by 0.03 too much or 0.05 too little.
+    shifts = np.array([[0.0, 0.0], [0.0, -0.03], [0.0, 0.05]])
+    expected = [CROSSING_S * exp(10 * more) for more in (0.0, 0.03, -0.05)]
+    found = longest_useful(offers, shifts)
+    assert found[:, 0] == pytest.approx(expected, rel=0.003)
+    assert found[:, 1] == pytest.approx([12_500.0] * 3, rel=0.003)
+    assert longest_useful(offers)[0] == pytest.approx(found[0])
 
 
 def test_a_model_that_never_is_the_best_has_no_useful_output(offers: dict[str, Offer]) -> None:
     worse = offer([2000.0, 50_000.0], [3000.0, 75_000.0], lambda length: 0.1 * log(length / 1000))
-    assert longest_useful(offers | {"worse": worse})["worse"] == 0.0
+    both = offers | {"worse": worse}
+    # Beyond 50,000 s both others stay as good as there.
+    assert longest_useful(both)[0, 2] == 0.0
+    assert longest_useful(both, np.array([[0.0, 0.0, 0.2]]))[0, 2] > 0.0
 
 
 def test_beyond_its_longest_output_a_model_stays_as_good_as_there() -> None:
@@ -52,7 +58,7 @@ def test_beyond_its_longest_output_a_model_stays_as_good_as_there() -> None:
     first, second = stretches({"short": short, "late": late})
     assert (first.model, second.model) == ("short", "late")
     assert second.first_gpu_s == pytest.approx(8000.0, rel=0.003)
-    assert longest_useful({"short": short, "late": late})["short"] == pytest.approx(4000.0, rel=0.003)
+    assert longest_useful({"short": short, "late": late})[0, 0] == pytest.approx(4000.0, rel=0.003)
 
 
 def test_between_two_lengths_the_cost_is_a_power_of_the_length() -> None:
