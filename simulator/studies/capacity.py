@@ -25,26 +25,31 @@ from simulator.studies.tables import mean_over_seeds, ratio_over_seeds
 SCENARIO: Final = "kinetics/open/capacity"
 MODELS: Final = ("qwen3-0.6b", "qwen3-1.7b", "qwen3-4b", "qwen3-8b", "qwen3-14b", "qwen3-32b")
 
-ESTIMATE: Final = "one step, full context"
+ESTIMATE: Final = "one step"
 STEPS: Final = {
     "bare": "whole questions",
-    "unlimited": "+ all-reduces, launches",
+    "unlimited": "+ all-reduces",
     "enforced": "+ KV capacity",
-    "measured": "+ measured steps",
-    "replicas": "8 replicas instead of TP8",
+    "measured": "+ measured",
+    "replicas": "8 replicas",
 }
-"""Steps towards a real node by the second part of a variant's name."""
+"""Steps towards a real node by the second part of a variant's name; the last takes TP1 x DP8 for TP8."""
 
 ATTENTION: Final = {"dense": "dense", "topk128": "block top-k 128", "topk1024": "block top-k 1,024"}
 BUDGETS: Final = {"topk128": 128, "topk1024": 1024}
 """KV budgets of the variants, tokens; block size times budget is 16,384."""
 LARGER_BUDGET_STEPS: Final = ("unlimited", "enforced", "replicas")
+PRICED_STEPS: Final = ("enforced", "replicas")
+"""Steps whose plan a node can run, before and after step times are measured ones."""
 
 CELLS: Final[Mapping[str, tuple[int, int, int]]] = {
     "4,096 x 16,384": (136, 4096, 16_384),
     "2,048 x 32,768": (68, 2048, 32_768),
 }
 """Repetitions of the 30 questions, sequences at once and context; 4,080 and 2,040 questions fit one batch."""
+
+THREE_DIGITS: Final = 1000.0
+"""From here on figures are written whole, below with three digits."""
 
 LONGEST_PROMPT_TOKENS: Final = 218
 """Longest prompt of AIME24 (workloads/benchmarks/aime24.toml)."""
@@ -61,13 +66,23 @@ BY: Final = ["cell", "model", "attention", "step"]
 
 
 def run(budget: Budget) -> pd.DataFrame:
-    """Return questions and solved questions per second, USD and J per solved one, by cell, model and step."""
+    """Return questions and solved questions per second, USD and J per solved one, by cell, model and step.
+
+    Seeds draw what is solved, lengths and prompts are fixed: steps whose prices are not told run once.
+    """
     models = ("qwen3-0.6b", "qwen3-14b") if budget.quick else MODELS
     cells = list(CELLS)[:1] if budget.quick else CELLS
     points = [
         point for cell in cells for model in models for point in _points(cell, model, quick=budget.quick)
     ]
-    frame = run_points(points, MEASURES, seeds=budget.seeds, workers=budget.workers, progress=budget.progress)
+    priced = [STEPS[step] for step in PRICED_STEPS]
+    frames = [
+        run_points(some, MEASURES, seeds=seeds, workers=budget.workers, progress=budget.progress)
+        for some, seeds in (
+            ([point for point in points if point.labels["step"] not in priced], 1),
+            ([point for point in points if point.labels["step"] in priced], budget.seeds),
+        )
+    ]
     estimates = [
         {"cell": cell, "model": model, "attention": kind, "step": ESTIMATE, "seed": 0, "infeasible": ""}
         | {"per_s": estimate_per_s(cell, model, name)}
@@ -75,7 +90,7 @@ def run(budget: Budget) -> pd.DataFrame:
         for model in models
         for name, kind in ATTENTION.items()
     ]
-    return pd.concat([pd.DataFrame(estimates), frame], ignore_index=True)[list(frame.columns)]
+    return pd.concat([pd.DataFrame(estimates), *frames], ignore_index=True)[list(frames[0].columns)]
 
 
 def estimate_per_s(cell: str, model: str, attention: str) -> float:
@@ -151,12 +166,16 @@ def _gain(frame: pd.DataFrame) -> Chart:
     return Chart(
         "capacity",
         "What remains of the speed-up of block top-k",
-        "Eight B200, TP8 where nothing else is said, KV budget and block of 128 tokens. One step at full "
-        "context is the paper's kind of estimate, here by the roofline; questions grow from their prompt to "
-        "that context. Means over seeds with 95 % intervals, paired.",
+        "Eight B200, KV budget and block of 128 tokens. One step at full context is the paper's kind of "
+        "estimate, here by the roofline; then questions grow from their prompt to that context, all-reduces "
+        "and launches count, KV capacity is enforced, steps take what was measured with vLLM, and eight "
+        "replicas stand for TP8. 95 % intervals where seeds differ.",
         tuple(panels),
         height=520,
     )
+
+
+_STROKES: Final = "full: measured steps, 8 replicas; broken: roofline, TP8"
 
 
 def _price(frame: pd.DataFrame) -> Chart:
@@ -167,13 +186,13 @@ def _price(frame: pd.DataFrame) -> Chart:
         ("joules_per_solved", "J per solved one"),
     ):
         lines: list[Series] = []
-        for step, dashed in (("enforced", True), ("replicas", False)):
+        for step in reversed(PRICED_STEPS):
+            dashed = step == "enforced"
             for place, kind in enumerate(ATTENTION.values()):
                 rows = first[(first["step"] == STEPS[step]) & (first["attention"] == kind)]
-                name = f"{kind}, {'roofline TP8' if dashed else 'measured, 8 replicas'}"
-                line = series_of(mean_over_seeds(rows, ["size"], measure), "size", name, place)
+                line = series_of(mean_over_seeds(rows, ["size"], measure), "size", kind, place)
                 lines.append(_dashed(line) if dashed else line)
-        panels.append(Panel(tuple(lines), _sizes(frame), Axis(title, log=True)))
+        panels.append(Panel(tuple(lines), _sizes(frame), Axis(title, log=True), _STROKES))
     return Chart(
         "capacity-cost",
         "What a solved question costs on a node that holds its KV",
@@ -181,7 +200,7 @@ def _price(frame: pd.DataFrame) -> Chart:
         "is taken to keep accuracy. Means over seeds with 95 % intervals.",
         tuple(panels),
         shared_y=False,
-        height=520,
+        height=480,
     )
 
 
@@ -211,8 +230,9 @@ def _ends(frame: pd.DataFrame) -> tuple[str, str]:
 def _times(rows: pd.DataFrame, label: str) -> str:
     """Return the row of that label as text, with its interval where that can be seen."""
     estimate, low, high = (float(rows[column][label]) for column in ("estimate", "low", "high"))
-    is_sure = pd.isna(low) or f"{low:.3g}" == f"{high:.3g}"
-    return f"{estimate:.3g}" if is_sure else f"{estimate:.3g} ({low:.3g} to {high:.3g})"
+    shown = [f"{value:,.0f}" if value >= THREE_DIGITS else f"{value:.3g}" for value in (estimate, low, high)]
+    is_sure = pd.isna(low) or shown[1] == shown[2]
+    return shown[0] if is_sure else f"{shown[0]} ({shown[1]} to {shown[2]})"
 
 
 def _costs(frame: pd.DataFrame) -> str:
@@ -232,7 +252,7 @@ def _costs(frame: pd.DataFrame) -> str:
             values = (_times(means, ATTENTION[kind]) for kind in ("dense", "topk128"))
             parts.append(f"{' to '.join(values)} {unit}")
         told.append(f"{model.removeprefix('qwen3-').upper()} goes from " + "; ".join(parts))
-    return f"Measured steps on 8 replicas, {next(iter(CELLS))}: " + ". ".join(told) + "."
+    return f"Measured, 8 replicas, {next(iter(CELLS))}: " + ". ".join(told) + "."
 
 
 STUDY: Final = Study(
