@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from simulator.hardware import Calibration
-from simulator.hardware.calibration import Fitted, ServingFit
+from simulator.hardware.calibration import Fitted, LinearAttentionFit, ServingFit
 
 COLUMNS = ("operation", "of", "rows", "held out", "median error", "90th percentile", "numbers")
 
@@ -96,17 +96,20 @@ def _fits(c: Calibration) -> Iterator[tuple[str, str, Fitted, str]]:
         numbers = f"gather {c.selection.gather_ratio:.3g}, scan {c.selection.scan_ratio:.3g}"
         yield "block top-k", "bf16", c.selection.fitted, numbers
     if c.linear_attention is not None:
-        linear = c.linear_attention
-        numbers = f"launch {linear.decode_launch_s:.3g} s, memory {linear.memory_ratio:.3g}"
-        yield "linear attention", "decode", linear.decode_fitted, numbers
-        numbers = (
-            f"launch {linear.prefill_launch_s:.3g} s, {linear.blocks} blocks, wave {linear.wave_s:.3g} s, "
-            f"token {linear.token_s:.3g} s, token and head {linear.token_head_s:.3g} s"
-        )
-        yield "linear attention", "prompt", linear.prefill_fitted, numbers
-        if linear.serving is not None:
-            yield "linear, serving", "", linear.serving.fitted, _of_serving(linear.serving)
+        yield from _linear_fits(c.linear_attention)
     yield from _experts_fits(c)
+
+
+def _linear_fits(linear: LinearAttentionFit) -> Iterator[tuple[str, str, Fitted, str]]:
+    numbers = f"launch {linear.decode_launch_s:.3g} s, memory {linear.memory_ratio:.3g}"
+    yield "linear attention", "decode", linear.decode_fitted, numbers
+    numbers = (
+        f"launch {linear.prefill_launch_s:.3g} s, {linear.blocks} blocks, wave {linear.wave_s:.3g} s, "
+        f"token {linear.token_s:.3g} s, token and head {linear.token_head_s:.3g} s"
+    )
+    yield "linear attention", "prompt", linear.prefill_fitted, numbers
+    if linear.serving is not None:
+        yield "linear, serving", "", linear.serving.fitted, _of_serving(linear.serving)
 
 
 def _experts_fits(c: Calibration) -> Iterator[tuple[str, str, Fitted, str]]:

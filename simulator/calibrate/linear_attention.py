@@ -20,12 +20,14 @@ DECODE_BOUNDS: Final[dict[str, Any]] = {
     "starts": ((6e-6, 0.8),),
     "lower": (1e-7, 0.05),
     "upper": (1e-4, 1.2),
+    "names": DECODE_NUMBERS,
 }
 PREFILL_NUMBERS: Final = ("prefill_launch_s", "wave_s", "token_s", "token_head_s")
 PREFILL_BOUNDS: Final[dict[str, Any]] = {
     "starts": ((5e-6, 2e-5, 4e-8, 3e-10),),
     "lower": (1e-7, 1e-9, 1e-12, 1e-13),
     "upper": (1e-3, 1e-3, 1e-6, 1e-7),
+    "names": PREFILL_NUMBERS,
 }
 """What the fitted numbers are called, in the order of the fits, and their bounds."""
 

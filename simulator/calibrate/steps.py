@@ -162,16 +162,16 @@ def calibrate_steps(
     linear = linear.model_copy(update={"serving": None}) if linear else None
     base = calibration.model_copy(update={"split": None, "experts": alone, "linear_attention": linear})
     models = {deployment.architecture.name for deployment in deployments.values()}
-    known = known_numbers([int(tp) for tp in seen[TP].unique()], models, calibration.serving)
+    before = calibration.serving
+    known = known_numbers([int(tp) for tp in seen[TP].unique()], models, before)
     if not seen[NEW].any():
-        known["prompt_ratio"] = calibration.serving.prompt_ratio if calibration.serving else 1.0
+        known["prompt_ratio"] = before.prompt_ratio if before else 1.0
     rows, measured = _rows(base, deployments, seen)
     looked_at, kinds, largest = len(seen), kinds_of(base, seen, NEW), int(seen["sequences"].max())
 
     def kernels_s(working: Mask) -> Vector:
-        numbers, _ = _fit(rows[working], measured[working], seen[working], known, calibration.serving)
-        predicted: Vector = rows @ numbers
-        return predicted
+        found: Vector = rows @ _fit(rows[working], measured[working], seen[working], known, before)[0]
+        return found
 
     least, waits = fit_least(kinds, measured, kernels_s)
     rows, measured, seen = rows[~waits], measured[~waits], seen[~waits]
@@ -180,7 +180,7 @@ def calibrate_steps(
         # A way of dividing contexts changes what attention takes and nothing else.
         attention, _ = _rows(candidate, deployments, seen, names=(ATTENTION,))
         rows[:, NUMBERS.index(ATTENTION)] = attention[:, 0]
-        tried.append((candidate, *_fit(rows, measured, seen, known, calibration.serving)))
+        tried.append((candidate, *_fit(rows, measured, seen, known, before)))
     best, numbers, _ = min(tried, key=lambda one: one[2])
     rows, measured = _rows(best, deployments, unseen)
     predicted = np.maximum(rows @ numbers, least_seconds(kinds_of(base, unseen, NEW), least))

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from simulator.attention import DenseAttention
 from simulator.errors import SimulatorError
 from simulator.kinetics.accuracy import MODELS, AttentionName, best_of_n_frontier
 from simulator.kinetics.claims import Sources
 from simulator.kinetics.curves import Curve, bands
 from simulator.kinetics.derived import frontier, length_at
-from simulator.kinetics.throughput import BUDGETS, CELLS, block_topk, tokens_per_s
+from simulator.kinetics.throughput import BUDGETS, CELLS, speed_up
 from simulator.report.chart import Axis, Chart, Panel, Series, Style
 
 COST: Final = Axis("cost cap per question, B200 seconds (eFLOPs / 4.5e15)", log=True)
@@ -97,11 +96,12 @@ def throughput() -> Chart:
     """Return tokens per second over dense attention by KV budget, one panel per batch and context."""
     panels = []
     for sequences, context in CELLS:
-        cell = {"sequences": sequences, "context_tokens": context}
         lines = []
         for place, model in enumerate(MODELS):
-            dense = tokens_per_s(model, GPU, DenseAttention(), **cell)
-            ratios = [tokens_per_s(model, GPU, block_topk(budget), **cell) / dense for budget in BUDGETS]
+            ratios = [
+                speed_up(model, GPU, budget, sequences=sequences, context_tokens=context)
+                for budget in BUDGETS
+            ]
             lines.append(Series(model, BUDGETS, ratios, place))
         budgets = Axis("KV budget, tokens", log=True, ticks=BUDGETS)
         y = Axis("tokens per second over dense", log=True, ticks=(1, 2, 5, 10, 20, 50, 100))

@@ -30,6 +30,8 @@ CELLS: Final = ((4096, 16_384), (2048, 32_768))
 RANKS: Final = 8
 """GPUs of the node, all in one tensor-parallel replica."""
 
+_ROOFLINE: Final = RooflineLatency()
+
 
 def block_topk(budget_tokens: int) -> BlockTopKAttention:
     """Return block top-k with the block size that the paper pairs with a budget."""
@@ -47,7 +49,15 @@ def _profile(gpu: str) -> Gpu:
     return load_part(find("gpu", gpu), Gpu)
 
 
-def tokens_per_s(model: str, gpu: str, attention: Attention, *, sequences: int, context_tokens: int) -> float:
+def tokens_per_s(
+    model: str,
+    gpu: str,
+    attention: Attention,
+    *,
+    sequences: int,
+    context_tokens: int,
+    latency: RooflineLatency = _ROOFLINE,
+) -> float:
     """Return the output tokens per second of one node, roofline.
 
     Parameters
@@ -56,6 +66,7 @@ def tokens_per_s(model: str, gpu: str, attention: Attention, *, sequences: int, 
     attention : how a decode step attends.
     sequences : the batch.
     context_tokens : of every sequence.
+    latency : the roofline, by default with all-reduces and the floors of the profile.
     """
     deployment = Deployment(
         architecture=_preset(model),
@@ -67,7 +78,7 @@ def tokens_per_s(model: str, gpu: str, attention: Attention, *, sequences: int, 
         compute_dtype="bf16",
     )
     work = attention.step_work(ContextArray([context_tokens] * sequences), 1)
-    return sequences / float(RooflineLatency().bind(deployment).step_seconds(StepLoad(1, sequences, work)))
+    return sequences / float(latency.bind(deployment).step_seconds(StepLoad(1, sequences, work)))
 
 
 def speed_up(model: str, gpu: str, budget_tokens: int, *, sequences: int, context_tokens: int) -> float:

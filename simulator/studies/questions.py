@@ -7,12 +7,25 @@ from types import MappingProxyType
 from typing import Final
 
 from simulator.errors import UnknownNameError, suggest
-from simulator.studies import adaptive, blocks, energy, hardware, lengths, overlap, per_layer, prefix
+from simulator.studies import (
+    adaptive,
+    blocks,
+    capacity,
+    energy,
+    hardware,
+    lengths,
+    overlap,
+    per_layer,
+    prefix,
+    threshold,
+)
 from simulator.studies.study import Study
 
 _ALL: Final = (
     per_layer.STUDY,
+    threshold.STUDY,
     overlap.STUDY,
+    capacity.STUDY,
     lengths.STUDY,
     prefix.STUDY,
     adaptive.STUDY,

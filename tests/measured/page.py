@@ -16,11 +16,11 @@ def text() -> str:
     return " ".join(PAGE.read_text(encoding="utf-8").split())
 
 
-def cells(title: str) -> list[list[float]]:
-    """Return the numbers in each cell of the row of a table that begins with `title`."""
-    (row,) = [
-        line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith(f"| {title} |")
-    ]
+def cells(title: str, *, under: str) -> list[list[float]]:
+    """Return the numbers in each cell of the row of a table that begins with `title`, `under` a heading."""
+    _, part = PAGE.read_text(encoding="utf-8").split(f"## {under}\n")
+    lines = part.split("\n## ")[0].splitlines()
+    (row,) = [line for line in lines if line.startswith(f"| {title} |")]
     return [numbers(cell) for cell in row.split("|")[2:-1]]
 
 

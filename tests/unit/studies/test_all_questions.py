@@ -14,5 +14,5 @@ def test_a_study_asks_and_its_scenario_compares(name: str) -> None:
     assert study.name == name
     assert study.question.endswith("?")
     scenario = load_scenario(study.scenario)
-    assert study.scenario.startswith("kinetics/open/")
+    assert study.scenario.startswith(("kinetics/open/", "kinetics/per-layer"))
     assert len(scenario.variants) >= 2
