@@ -156,11 +156,7 @@ def calibrate_steps(
     out = np.isin(steps["sequences"], sizes[1::HOLD_OUT_ONE_IN])
     seen, unseen = (rows.sort_values(TP, kind="stable") for rows in (_thinned(steps[~out]), steps[out]))
     gpu = next(iter(deployments.values())).gpu
-    # What other people's engines made of experts says nothing of this one.
-    alone = {dtype: fit.model_copy(update={"serving": None}) for dtype, fit in calibration.experts.items()}
-    linear = calibration.linear_attention
-    linear = linear.model_copy(update={"serving": None}) if linear else None
-    base = calibration.model_copy(update={"split": None, "experts": alone, "linear_attention": linear})
+    base = _kernels(calibration)
     models = {deployment.architecture.name for deployment in deployments.values()}
     before = calibration.serving
     known = known_numbers([int(tp) for tp in seen[TP].unique()], models, before)
@@ -192,6 +188,14 @@ def calibrate_steps(
             "split": _judged(best.split, by) if best.split else None,
         }
     )
+
+
+def _kernels(calibration: Calibration) -> Calibration:
+    """Return `calibration` without what other people's engines made of experts and linear attention."""
+    alone = {dtype: fit.model_copy(update={"serving": None}) for dtype, fit in calibration.experts.items()}
+    linear = calibration.linear_attention
+    linear = linear.model_copy(update={"serving": None}) if linear else None
+    return calibration.model_copy(update={"split": None, "experts": alone, "linear_attention": linear})
 
 
 def _judged(split: SplitFit, by: Fitted) -> SplitFit:

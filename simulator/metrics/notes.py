@@ -98,10 +98,11 @@ def _about_batches(tables: RunTables, largest: int | None) -> list[str]:
     held = int(tables.steps["decode_sequences"].max(initial=0))
     if largest is None or held <= MOST_BEYOND * largest:
         return []
-    return [
+    told = (
         f"Up to {held:,} sequences decoded at once; what a running engine adds was measured up to "
         f"{largest:,}, and its time per sequence is carried on beyond."
-    ]
+    )
+    return [told]
 
 
 def _about_tasks(tables: RunTables) -> list[str]:
