@@ -10,6 +10,7 @@ from simulator.studies.questions import STUDIES
 from simulator.studies.study import Budget, Study
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("study", STUDIES.values(), ids=list(STUDIES))
 def test_a_quick_run_answers_and_draws(study: Study) -> None:
     frame = study.run(Budget(seeds=2, quick=True))
