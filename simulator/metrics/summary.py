@@ -53,6 +53,7 @@ def _window(scenario: Scenario, tables: RunTables, window: Window) -> dict[str, 
         "start_s": to_s(window.start_ns),
         "end_s": to_s(window.end_ns),
         "seconds": window.seconds,
+        "unsettled": window.unsettled,
         "run_end_s": to_s(tables.end_ns),
         "tasks_arrived": int(window.starts_inside(tables.tasks["arrival_ns"]).sum()),
     }

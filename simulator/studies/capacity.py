@@ -28,7 +28,7 @@ MODELS: Final = ("qwen3-0.6b", "qwen3-1.7b", "qwen3-4b", "qwen3-8b", "qwen3-14b"
 ESTIMATE: Final = "one step"
 STEPS: Final = {
     "bare": "whole questions",
-    "unlimited": "+ all-reduces",
+    "unlimited": "+ all-reduces, launches",
     "enforced": "+ KV capacity",
     "measured": "+ measured",
     "replicas": "8 replicas",

@@ -2,13 +2,13 @@
 
 FLOPs, HBM bandwidth, HBM capacity and links are doubled one at a time.  Under the calibration kernels keep
 the part of the peak that they reach; its all-reduces are measured times, which no doubling of links moves,
-so that links are told under the roofline alone.
+so that links are told under the roofline, against the roofline.  Eight times as many tasks arrive as are
+in progress: with fewer the first ones, all started at once, decide what is measured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import product
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -20,17 +20,21 @@ from simulator.studies.drawing import series_of
 from simulator.studies.points import Point, of_model, run_points, variants_of
 from simulator.studies.study import Budget, Study
 from simulator.studies.tables import ratio_over_seeds
+from simulator.studies.wording import said
 
 SCENARIO: Final = "kinetics/open/hardware"
-LAYOUTS: Final[Mapping[str, Mapping[str, object]]] = MappingProxyType(
+MODELS: Final[Mapping[str, Mapping[str, object]]] = MappingProxyType(
     {
-        "qwen3-8b": {"parallelism.tp": 1, "parallelism.dp": 8},
-        "qwen3-32b": {"parallelism.tp": 4, "parallelism.dp": 2},
+        "qwen3-8b": {
+            "parallelism.tp": 1,
+            "parallelism.dp": 8,
+            "workload.arrivals.concurrency": 160,
+            "workload.tasks.repeats": 40,
+        },
+        "qwen3-32b": {},
     }
 )
-LATENCIES: Final[Mapping[str, object]] = MappingProxyType(
-    {"roofline": {"kind": "roofline"}, "calibrated": {"kind": "calibrated"}}
-)
+"""What changes in the scenario for each model: more of the small one fit, so more are in progress."""
 IMPROVEMENTS: Final[Mapping[str, str]] = MappingProxyType(
     {"flops": "FLOPs", "bandwidth": "HBM bandwidth", "memory": "HBM capacity", "links": "links"}
 )
@@ -40,20 +44,32 @@ BY: Final = ["model", "latency", "attention", "doubled"]
 
 def run(budget: Budget) -> pd.DataFrame:
     """Return solved tasks per second by model, latency, attention and what is doubled (empty: nothing)."""
-    shorter = {"workload.tasks.repeats": 2, "workload.arrivals.concurrency": 30} if budget.quick else {}
-    most = 1 if budget.quick else None
-    points: list[Point] = []
-    for (model, layout), (latency, kind) in list(product(LAYOUTS.items(), LATENCIES.items()))[:most]:
-        changes = {**of_model(model), **layout, **shorter, "engine.latency": kind}
-        found = variants_of(load_scenario(SCENARIO, overrides=changes), model=model, latency=latency)
-        points += (
-            p for p in found if latency == "roofline" or not str(p.labels["variant"]).endswith("links")
-        )
-    frame = run_points(points, SOLVED, seeds=budget.seeds, workers=budget.workers, progress=budget.progress)
+    frame = run_points(
+        list(_points(quick=budget.quick)),
+        SOLVED,
+        seeds=budget.seeds,
+        workers=budget.workers,
+        progress=budget.progress,
+    )
     parts = frame["variant"].str.extract(r"^(dense|block_topk)(?:_2x_(.*))?$").fillna("")
     frame.insert(2, "attention", parts[0])
     frame.insert(3, "doubled", parts[1])
     return frame.drop(columns="variant")
+
+
+def _points(*, quick: bool) -> Iterator[Point]:
+    """Yield the doublings under the calibration but for links, and these under the roofline."""
+    shorter = {"workload.tasks.repeats": 2, "workload.arrivals.concurrency": 30} if quick else {}
+    for model, changes in list(MODELS.items())[: 1 if quick else None]:
+        common = {**of_model(model), **changes, **shorter}
+        for latency in ("calibrated", "roofline"):
+            scenario = load_scenario(SCENARIO, overrides={**common, "engine.latency": {"kind": latency}})
+            alone = scenario.parallelism.tp == 1
+            for point in variants_of(scenario, model=model, latency=latency):
+                links = str(point.labels["variant"]).endswith("links")
+                base = "_2x_" not in str(point.labels["variant"])
+                if (not links) if latency == "calibrated" else (base or links) and not alone:
+                    yield point
 
 
 def gains(frame: pd.DataFrame) -> pd.DataFrame:
@@ -63,45 +79,39 @@ def gains(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def charts(frame: pd.DataFrame) -> list[Chart]:
-    """Return the gain of each doubling, a panel per model and latency."""
+    """Return the gain of each doubling, a panel per model."""
     found = gains(frame)
     doubled = Axis(categories=tuple(IMPROVEMENTS.values()))
     y_axis = Axis("solved tasks/s over the node as it is", from_zero=True)
     panels = []
-    for model, latency in dict.fromkeys(zip(found["model"], found["latency"], strict=True)):
-        rows = found[(found["model"] == model) & (found["latency"] == latency)]
+    for model in dict.fromkeys(found["model"]):
+        rows = found[found["model"] == model]
         bars = tuple(
             series_of(rows[rows["attention"] == kind], "doubled", name, place, "bars")
             for place, (kind, name) in enumerate((("dense", "dense"), ("block_topk", "block top-k")))
         )
-        panels.append(Panel(bars, doubled, y_axis, f"{model}, {latency}", levels=(("", 1.0),)))
+        panels.append(Panel(bars, doubled, y_axis, model, levels=(("", 1.0),)))
     return [
         Chart(
             "hardware",
             "What doubling a part of the hardware buys",
-            "AIME24-like tasks, best of 8, eight B200 (8B at TP1, 32B at TP4), 120 tasks in progress. Block "
-            "top-k of 1,024 tokens in blocks of 16. Means over seeds with 95 % intervals, paired.",
+            "AIME24-like tasks, best of 8, eight B200 full of them (8B at TP1, 32B at TP4), vLLM step times; "
+            "links: roofline. Block top-k of 1,024 tokens in blocks of 16. Means over seeds with 95 % "
+            "intervals, paired.",
             tuple(panels),
         )
     ]
 
 
 def answer(frame: pd.DataFrame) -> str:
-    """Return the best doubling of each model, latency and attention, with its interval."""
+    """Return what each doubling buys by model and attention, with its interval, the best one first."""
     sentences = []
-    for labels, rows in gains(frame).groupby(BY[:3], sort=False):
-        model, latency, attention = (str(label) for label in labels)
+    for labels, rows in gains(frame).groupby(["model", "attention"], sort=False):
+        model, attention = (str(label) for label in labels)
         ordered = rows.sort_values("estimate", ascending=False)
-        texts = [
-            f"{row['doubled']} {row['estimate']:.2f}{_bounds(row['low'], row['high'])}"
-            for _, row in ordered.iterrows()
-        ]
-        sentences.append(f"{model}, {latency}, {attention}: twice the {', '.join(texts)}.")
+        texts = [f"{row['doubled']} {said(row)}" for _, row in ordered.iterrows()]
+        sentences.append(f"{model}, {attention}: twice the {', '.join(texts)}.")
     return " ".join(sentences)
-
-
-def _bounds(low: float, high: float) -> str:
-    return "" if pd.isna(low) else f" ({low:.2f} to {high:.2f})"
 
 
 STUDY: Final = Study(

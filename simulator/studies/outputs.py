@@ -32,7 +32,14 @@ class Answered:
     @property
     def text(self) -> str:
         """The answer in words."""
-        return self.study.answer(self.table)
+        return self.study.answer(self.table) + self._unsettled()
+
+    def _unsettled(self) -> str:
+        """Return a sentence about runs that may not have settled, if there are any."""
+        if "unsettled" not in self.table or not self.table["unsettled"].any():
+            return ""
+        some, runs = int(self.table["unsettled"].sum()), len(self.table)
+        return f" In {some} of {runs} runs the window may begin before the run has settled: rates can be off."
 
     def to_json(self) -> dict[str, Any]:
         """Return question, answer and table for a machine; missing figures are None."""

@@ -72,9 +72,9 @@ def run_points(
     Returns
     -------
     pandas.DataFrame
-        One row per point and seed, in order: the labels, ``seed``, the measures (NaN where a run has none)
-        and ``infeasible``, the reason why a point cannot run, empty where it can.  Equal for any number of
-        workers.
+        One row per point and seed, in order: the labels, ``seed``, the measures (NaN where a run has none),
+        ``infeasible``, the reason why a point cannot run, empty where it can, and ``unsettled``, whether the
+        run may not have settled when its window begins.  Equal for any number of workers.
     """
     jobs = [
         (point.scenario, point.scenario.seed + repetition, tuple(measures.values()))
@@ -83,16 +83,17 @@ def run_points(
     ]
     rows: list[dict[str, object]] = []
     labels = [point.labels for point in points for _ in range(seeds)]
-    for place, (found, reason) in enumerate(_run(jobs, workers)):
+    for place, (found, reason, unsettled) in enumerate(_run(jobs, workers)):
         columns = dict(zip(measures, found, strict=True))
-        rows.append({**labels[place], "seed": jobs[place][1], **columns, "infeasible": reason})
+        told = {"infeasible": reason, "unsettled": unsettled}
+        rows.append({**labels[place], "seed": jobs[place][1], **columns, **told})
         if progress is not None:
             progress(place + 1, len(jobs))
     return pd.DataFrame(rows)
 
 
 _Job = tuple[Scenario, int, tuple[str, ...]]
-_Found = tuple[list[float], str]
+_Found = tuple[list[float], str, bool]
 
 
 def _run(jobs: Sequence[_Job], workers: int) -> Iterator[_Found]:
@@ -108,8 +109,8 @@ def _measured(job: _Job) -> _Found:
     try:
         summary = simulate(scenario, seed=seed).summary
     except InfeasiblePlanError as why:
-        return [float("nan")] * len(paths), str(why)
-    return [_figure(summary, path) for path in paths], ""
+        return [float("nan")] * len(paths), str(why), False
+    return [_figure(summary, path) for path in paths], "", bool(summary["window"]["unsettled"])
 
 
 def _figure(summary: dict[str, Any], path: str) -> float:

@@ -36,7 +36,8 @@ def points() -> list[Point]:
 
 def test_rows_are_those_of_the_runs_by_themselves() -> None:
     frame = run_points(points(), MEASURES, seeds=2)
-    assert list(frame.columns) == ["model", "variant", "seed", *MEASURES, "infeasible"]
+    assert list(frame.columns) == ["model", "variant", "seed", *MEASURES, "infeasible", "unsettled"]
+    assert frame["unsettled"].all()  # ten tasks in progress, thirty in all
     assert list(frame["variant"]) == ["dense", "dense", "block_topk", "block_topk"]
     assert list(frame["seed"]) == [0, 1, 0, 1]
     one = simulate(load_scenario("quickstart", overrides=SMALL).variants["block_topk"], seed=1).summary
