@@ -36,7 +36,7 @@ INTRODUCTION: Final = (
     "what was measured on other servers stands in [measured servers](measured-servers.md)."
 )
 
-FEWEST_JUDGED: Final = 10
+FEWEST_RUNS: Final = 20
 """Judged runs from which a group is compared by name with the peer."""
 
 CONCURRENCY_EDGES: Final = (1, 9, 17, 33, 65, inf)
@@ -175,7 +175,7 @@ def _against_peer(validation: Validation, found: Sequence[Group]) -> list[str]:
         return []
     judged = [one for one in validation.predictions if one.run.held_out]
     closer = sum(abs(one.error_ratio(CALIBRATED)) < abs(one.error_ratio(PEER)) for one in judged)
-    named = [group for group in found if group.gpu != ALL and group.judged_rows >= FEWEST_JUDGED]
+    named = [group for group in found if group.gpu != ALL and group.rows >= FEWEST_RUNS]
     worse = [
         line
         for group in named
@@ -184,7 +184,7 @@ def _against_peer(validation: Validation, found: Sequence[Group]) -> list[str]:
     share = closer / max(len(judged), 1)
     text = (
         f"Of {len(judged)} judged runs `calibrated` is closer than the peer in {share:.0%}. Of {len(named)} "
-        f"groups with {FEWEST_JUDGED} judged runs or more the peer is better in {len(worse)}"
+        f"groups with {FEWEST_RUNS} runs or more the peer is better in {len(worse)}"
     )
     return ["## Against the peer", text + (":" if worse else "."), *(["\n".join(worse)] if worse else [])]
 

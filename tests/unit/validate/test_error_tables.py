@@ -43,12 +43,12 @@ def validation(held_out: ServingRun, seen: ServingRun) -> Validation:
 
 @pytest.fixture
 def with_peer(held_out: ServingRun, seen: ServingRun) -> Validation:
-    """Return twelve held-out runs of which the peer is closer in one, and two fitted without their model."""
-    runs = [replace(held_out, row=f"run {place}") for place in range(12)]
-    close = [predicted(run, 1.02, peer=run.tpot_s * 1.2) for run in runs[:11]]
+    """Return twenty held-out runs of which the peer is closer in one, and two fitted without their model."""
+    runs = [replace(held_out, row=f"run {place}") for place in range(20)]
+    close = [predicted(run, 1.02, peer=run.tpot_s * 1.2) for run in runs[:19]]
     told = {ANOTHER_MODEL: seen.tpot_s * 1.5, "peer": seen.tpot_s}
     return Validation(
-        predictions=(*close, predicted(runs[11], 1.4, peer=runs[11].tpot_s), predicted(seen, 1.0, **told)),
+        predictions=(*close, predicted(runs[19], 1.4, peer=runs[19].tpot_s), predicted(seen, 1.0, **told)),
         columns=("calibrated", "roofline", "peer"),
     )
 
@@ -139,10 +139,10 @@ def test_the_files_hold_every_run_and_every_group(validation: Validation, tmp_pa
 
 def test_the_document_says_what_was_found(with_peer: Validation) -> None:
     text = document(with_peer, ["predicted-over-measured"])
-    assert "On 12 measured runs that no fit has seen, half of the simulated times" in text
+    assert "On 20 measured runs that no fit has seen, half of the simulated times" in text
     assert "![Predicted over measured time per output token](validation/predicted-over-measured.png)" in text
     assert "error-by-load.png" not in text
-    assert "closer than the peer in 92%" in text
+    assert "closer than the peer in 95%" in text
     assert "the peer is better in 0." in text
     assert "## Another model than those fitted" in text
 
