@@ -28,7 +28,7 @@ from simulator.attention import (
 )
 from simulator.errors import SimulatorError
 from simulator.kinetics.checks import check_positive, check_whole, check_word
-from simulator.kinetics.lengths import OutputLengths, OutputTokens, output_lengths
+from simulator.kinetics.lengths import OutputLengths, OutputTokens, check_filled, output_lengths
 from simulator.kinetics.model import ELEMENT_BYTES, KineticsModel
 
 Combine = Literal["additive", "max"]
@@ -135,8 +135,8 @@ def cost(
     Raises
     ------
     SimulatorError
-        For values out of range, a budget longer than the longest context, and contexts beyond the model's;
-        says what is allowed.
+        For values out of range, a budget longer than the longest context, contexts beyond the model's, and
+        ``as_published`` where a trial ends before its budget is full; says what is allowed.
 
     Notes
     -----
@@ -145,8 +145,10 @@ def cost(
     - dense: Eq. 1-4, with the prompt read once for all trials;
     - top-k: Eq. 8 and, for prompts shorter than the budget, the ramp of the authors' script, B L +
       (B - C)^2 / 2, whose sign is wrong.  Both are equal for C >= B, and then correct;
-    - block top-k: the script's ramp B L - (B - C)^2 / 2, right where every trial fills its budget, and Eq. 9
-      as printed: no r at the prompt's term, the prompt's mean keys read once for all trials.
+    - block top-k: the script's ramp B L - (B - C)^2 / 2, and Eq. 9 as printed: no r at the prompt's term,
+      the prompt's mean keys read once for all trials.
+
+    Both ramps are those of trials that fill their budget; with shorter ones among them they are refused.
 
     ``corrected`` has the right ramp and r at both terms of Eq. 9, and each trial reads the mean keys of its
     whole context, as in the simulator.  A dense prompt is read as `attention.prefix_reads` says.
@@ -252,7 +254,7 @@ def _check(g: _Generation, attention: Attention, ridge: float, concurrent_tasks:
 
 
 def _check_published(g: _Generation, attention: Attention) -> None:
-    """Refuse what was not published."""
+    """Refuse what was not published, and what the published forms do not hold for."""
     if g.summation != "integral":
         message = f"as_published forms are integrals; summation {g.summation!r} needs variant 'corrected'"
         raise SimulatorError(message)
@@ -262,3 +264,6 @@ def _check_published(g: _Generation, attention: Attention) -> None:
             "'once_per_family', or variant 'corrected'"
         )
         raise SimulatorError(message)
+    budget = kv_budget_tokens(attention)
+    if budget is not None:  # both ramps are of trials that fill it; for shorter ones they give any sign
+        check_filled(g.lengths, budget - g.prompt_tokens, otherwise="variant 'corrected'")

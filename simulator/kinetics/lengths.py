@@ -70,13 +70,7 @@ class LengthMoments:
         SimulatorError
             If some trials end before the budget is full: moments do not say how many.
         """
-        if self.shortest_tokens < short:
-            message = (
-                f"a budget {short} tokens longer than the prompt is not full when the shortest output of "
-                f"{self.shortest_tokens} tokens ends; allowed: a budget at most {self.shortest_tokens} "
-                "tokens longer than the prompt, or recorded lengths instead of moments"
-            )
-            raise SimulatorError(message)
+        check_filled(self, short, otherwise="recorded lengths instead of moments")
         return 0.5 * short * (short - 1 if whole_steps else short)
 
     def whole_blocks(self, prompt_tokens: int, block_tokens: int) -> float:
@@ -128,6 +122,11 @@ class RecordedLengths:
         return sum(n * n for n in self.tokens) / len(self.tokens)
 
     @property
+    def shortest_tokens(self) -> int:
+        """Shortest of them."""
+        return min(self.tokens)
+
+    @property
     def longest_tokens(self) -> int:
         """Longest of them."""
         return max(self.tokens)
@@ -177,6 +176,30 @@ def output_lengths(output_tokens: OutputTokens) -> OutputLengths:
     if not isinstance(output_tokens, Sequence | np.ndarray):
         return RecordedLengths((output_tokens,))
     return RecordedLengths(tuple(n.item() if isinstance(n, np.integer) else n for n in output_tokens))
+
+
+def check_filled(lengths: OutputLengths, short: int, *, otherwise: str) -> None:
+    """Refuse trials that end before their KV budget is full.
+
+    Parameters
+    ----------
+    lengths : of the trials.
+    short : tokens by which the prompt is shorter than the budget.
+    otherwise : what else is allowed, in words.
+
+    Raises
+    ------
+    SimulatorError
+        With what is allowed.
+    """
+    shortest = lengths.shortest_tokens
+    if shortest < short:
+        message = (
+            f"a budget {short} tokens longer than the prompt is not full when the shortest output of "
+            f"{shortest} tokens ends; allowed: a budget at most {shortest} tokens longer than the prompt, "
+            f"or {otherwise}"
+        )
+        raise SimulatorError(message)
 
 
 def _blocks_up_to(contexts: NDArray[np.int64], block: int) -> NDArray[np.int64]:
