@@ -10,9 +10,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from made_records import summary, two_tasks, with_workload
+from made_records import TINY, summary, two_tasks, with_workload
 
 LOSS = "Assumed, not measured: the chance that a trial stays correct under its KV budget."
+IDLE = "workload.budget_loss has no effect: every key is attended to."
+SPARSE = {"preset": TINY, "attention": {"kind": "topk", "kv_budget_tokens": 8}}
 BOUND = (
     "workload.strategy oracle knows the outcome of every trial in advance: a bound that no server can reach."
 )
@@ -22,14 +24,19 @@ BOUND = (
     ("changes", "expected"),
     [
         ({}, []),
-        ({"budget_loss": {"half_ratio": 0.01}}, [LOSS]),
+        ({"budget_loss": {"half_ratio": 0.01}}, [IDLE]),
+        ({"budget_loss": {"half_ratio": 0.01}, "model": SPARSE}, [LOSS]),
         ({"strategy": {"kind": "oracle", "max_trials": 2}}, [BOUND]),
         (
-            {"strategy": {"kind": "oracle", "max_trials": 2}, "budget_loss": {"half_ratio": 0.01}},
+            {
+                "strategy": {"kind": "oracle", "max_trials": 2},
+                "budget_loss": {"half_ratio": 0.01},
+                "model": SPARSE,
+            },
             [BOUND, LOSS],
         ),
     ],
 )
 def test_an_assumed_loss_and_a_bound_are_noted(changes: dict[str, Any], expected: list[str]) -> None:
     found = summary(with_workload(**changes), two_tasks().records())["notes"]
-    assert [note for note in found if note in (LOSS, BOUND)] == expected
+    assert [note for note in found if note in (LOSS, IDLE, BOUND)] == expected
