@@ -27,7 +27,7 @@ from simulator.attention import (
     SlidingWindowAttention,
 )
 from simulator.errors import SimulatorError
-from simulator.kinetics.checks import check_positive, check_whole, check_word
+from simulator.kinetics.checks import check_positive, check_whole, check_word, is_number
 from simulator.kinetics.lengths import OutputLengths, OutputTokens, check_filled, output_lengths
 from simulator.kinetics.model import ELEMENT_BYTES, KineticsModel
 
@@ -166,9 +166,15 @@ def cost(
     3361.9
     """
     check_word("combine", combine, Combine)
+    check_word("variant", variant, Variant)
+    check_word("summation", summation, Summation)
+    trials = check_whole("trials", trials, least=1)
+    prompt_tokens = check_whole("prompt_tokens", prompt_tokens, least=0)
+    ridge_flops_per_byte = check_positive("ridge_flops_per_byte", ridge_flops_per_byte)
+    concurrent_tasks = _checked_tasks(concurrent_tasks)
     lengths = output_lengths(output_tokens)
     g = _Generation(model, trials, prompt_tokens, lengths, variant, summation)
-    _check(g, attention, ridge_flops_per_byte, concurrent_tasks)
+    _check(g, attention)
     attended, read = _attended(g, attention)
     selection_flops, selection_bytes = _selection(g, attention)
     d, r = model.kv_elements_per_token, model.query_heads_per_kv_head
@@ -222,7 +228,21 @@ def _selection(g: _Generation, attention: Attention) -> tuple[float, float]:
     return r * d * keys, d * keys
 
 
-def _check(g: _Generation, attention: Attention, ridge: float, concurrent_tasks: float) -> None:
+def _checked_tasks(concurrent_tasks: float) -> float:
+    """Return the tasks that share each read of the weights.
+
+    Raises
+    ------
+    SimulatorError
+        If they are no number of at least 1.
+    """
+    if not is_number(concurrent_tasks) or not concurrent_tasks >= 1.0:
+        message = f"concurrent_tasks {concurrent_tasks!r}; allowed: 1 or more, inf to leave weight reads out"
+        raise SimulatorError(message)
+    return float(concurrent_tasks)
+
+
+def _check(g: _Generation, attention: Attention) -> None:
     """Refuse what the forms do not hold for.
 
     Raises
@@ -230,14 +250,6 @@ def _check(g: _Generation, attention: Attention, ridge: float, concurrent_tasks:
     SimulatorError
         With what was given and what is allowed.
     """
-    check_word("variant", g.variant, Variant)
-    check_word("summation", g.summation, Summation)
-    check_whole("trials", g.trials, least=1)
-    check_whole("prompt_tokens", g.prompt_tokens, least=0)
-    check_positive("ridge_flops_per_byte", ridge)
-    if not concurrent_tasks >= 1.0:
-        message = f"concurrent_tasks {concurrent_tasks}; allowed: 1 or more, inf to leave weight reads out"
-        raise SimulatorError(message)
     longest = g.prompt_tokens + g.lengths.longest_tokens
     if longest > g.model.max_context_tokens:
         message = (

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import SimulatorError
+from simulator.kinetics.checks import check_positive, check_whole, is_whole
 
 LONGEST_TOKENS = 10_000_000
 """Longest output that is taken for a length rather than for a slip of the pen."""
@@ -41,6 +42,10 @@ class LengthMoments:
     longest_tokens: int
 
     def __post_init__(self) -> None:
+        for name in ("shortest_tokens", "longest_tokens"):
+            object.__setattr__(self, name, check_whole(name, getattr(self, name), least=1))
+        for name in ("mean_tokens", "mean_square_tokens2"):
+            object.__setattr__(self, name, check_positive(name, getattr(self, name)))
         low, mean, high = self.shortest_tokens, self.mean_tokens, self.longest_tokens
         if not (1 <= low <= mean <= high <= LONGEST_TOKENS):
             message = (
@@ -105,11 +110,12 @@ class RecordedLengths:
     tokens: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        bad = [n for n in self.tokens if not isinstance(n, int) or not 1 <= n <= LONGEST_TOKENS]
+        bad = [n for n in self.tokens if not is_whole(n) or not 1 <= n <= LONGEST_TOKENS]
         if bad or not self.tokens:
             what = f"output_tokens {bad[0]!r}" if bad else "no output_tokens"
             message = f"{what}; allowed: one or more whole numbers from 1 to {LONGEST_TOKENS}"
             raise SimulatorError(message)
+        object.__setattr__(self, "tokens", tuple(int(n) for n in self.tokens))
 
     @property
     def mean_tokens(self) -> float:
@@ -173,9 +179,9 @@ def output_lengths(output_tokens: OutputTokens) -> OutputLengths:
     """
     if isinstance(output_tokens, LengthMoments | RecordedLengths):
         return output_tokens
-    if not isinstance(output_tokens, Sequence | np.ndarray):
+    if isinstance(output_tokens, str) or not isinstance(output_tokens, Sequence | np.ndarray):
         return RecordedLengths((output_tokens,))
-    return RecordedLengths(tuple(n.item() if isinstance(n, np.integer) else n for n in output_tokens))
+    return RecordedLengths(tuple(output_tokens))
 
 
 def check_filled(lengths: OutputLengths, short: int, *, otherwise: str) -> None:
