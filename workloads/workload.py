@@ -112,23 +112,13 @@ class Workload(FrozenModel):
 
         The smaller of what the cap allows and what the lengths can give; for feasibility checks.
         """
-        outputs = self.arrivals.recorded_output_tokens
+        prompts, outputs = self.arrivals.recorded_prompt_tokens, self.arrivals.recorded_output_tokens
+        longest_prompt = self.tasks.longest_prompt_tokens if prompts is None else max(prompts)
         if outputs is None:
             extremes = (Task(0, 1, 0.0), Task(0, 1, 1.0))
             longest_output = max(self.lengths.quantile(LARGEST_U, task) for task in extremes)
         else:
             longest_output = max(outputs)
-        return self._with_output(min(self.max_tokens, longest_output))
-
-    def capped_context_tokens(self) -> int:
-        """Return an upper bound of prompt and outputs as far as the cap allows, whatever lengths are, tokens.
-
-        For checks of settings that a change of the lengths should not refuse.
-        """
-        return self._with_output(self.max_tokens)
-
-    def _with_output(self, output_tokens: int) -> int:
-        prompts = self.arrivals.recorded_prompt_tokens
-        longest_prompt = self.tasks.longest_prompt_tokens if prompts is None else max(prompts)
+        deepest = self.strategy.max_depth
         # Shares along a path sum to at most 1; each part is rounded up to a whole token.
-        return longest_prompt + output_tokens + self.strategy.max_depth
+        return longest_prompt + min(self.max_tokens, longest_output) + deepest
