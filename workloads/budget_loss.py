@@ -18,6 +18,9 @@ from simulator.frozen import FrozenModel
 
 ASSUMPTION: Final = "assumed, not measured: the chance that a trial stays correct under its KV budget"
 
+WITHOUT_EFFECT: Final = "no effect: every key is attended to"
+"""What a declared loss is where neither attention nor strategy has KV budgets, as dense attention."""
+
 
 class BudgetLoss(FrozenModel):
     """Chance that a trial which would be correct with all keys is so with a KV budget B.

@@ -14,6 +14,7 @@ from simulator.cli.arguments import AsJson, Overwrite, Workers, cores
 from simulator.cli.layout import aligned
 from simulator.cli.outputs import check_folder
 from simulator.cli.progress import ProgressBar
+from simulator.errors import SimulatorError
 
 if TYPE_CHECKING:
     from simulator.studies.study import Study
@@ -41,6 +42,9 @@ def study(
         check_folder(out, overwrite=overwrite)
     from simulator.studies.questions import STUDIES  # noqa: PLC0415 - help loads no simulator
 
+    if not names and out is not None:
+        message = f"--out {out} without a study: nothing would be written; name studies, or 'all'"
+        raise SimulatorError(message)
     if not names:
         typer.echo(_listed(STUDIES.values(), as_json=as_json))
         return

@@ -244,11 +244,12 @@ ACCURACY: Final = (
 )
 
 _ROOFLINE: Final = (
-    "roofline of one step at full context, tensor parallel over 8, budget and block 128, any KV capacity"
+    "roofline of the layers alone, one step at full context, tensor parallel over 8, budget and block 128, "
+    "any KV capacity"
 )
 _WHY_ROOFLINE: Final = (
-    "published: one layer measured on one GPU and multiplied; what selecting and gathering blocks takes "
-    "beyond the data sheet is not in ours"
+    "published: measured kernels; they are slower than data-sheet peaks, and selecting and gathering blocks "
+    "takes time beyond them"
 )
 
 
@@ -299,8 +300,8 @@ OUT_OF_REACH: Final = (
     ),
     OutOfReach(
         "throughput",
-        "the other ten labels of Fig. 10",
+        "the other eight labels of Fig. 10",
         "9.26x to 23.17x",
-        "which model and budget each belongs to is not published",
+        "which model each belongs to is not published; `kinesim study per-layer` compares them, inferred",
     ),
 )

@@ -27,8 +27,8 @@ from simulator.attention import (
     SlidingWindowAttention,
 )
 from simulator.errors import SimulatorError
-from simulator.kinetics.checks import check_positive, check_whole, check_word
-from simulator.kinetics.lengths import OutputLengths, OutputTokens, output_lengths
+from simulator.kinetics.checks import check_positive, check_whole, check_word, is_number
+from simulator.kinetics.lengths import OutputLengths, OutputTokens, check_filled, output_lengths
 from simulator.kinetics.model import ELEMENT_BYTES, KineticsModel
 
 Combine = Literal["additive", "max"]
@@ -135,8 +135,8 @@ def cost(
     Raises
     ------
     SimulatorError
-        For values out of range, a budget longer than the longest context, and contexts beyond the model's;
-        says what is allowed.
+        For values out of range, a budget longer than the longest context, contexts beyond the model's, and
+        ``as_published`` where a trial ends before its budget is full; says what is allowed.
 
     Notes
     -----
@@ -145,8 +145,10 @@ def cost(
     - dense: Eq. 1-4, with the prompt read once for all trials;
     - top-k: Eq. 8 and, for prompts shorter than the budget, the ramp of the authors' script, B L +
       (B - C)^2 / 2, whose sign is wrong.  Both are equal for C >= B, and then correct;
-    - block top-k: the script's ramp B L - (B - C)^2 / 2, right where every trial fills its budget, and Eq. 9
-      as printed: no r at the prompt's term, the prompt's mean keys read once for all trials.
+    - block top-k: the script's ramp B L - (B - C)^2 / 2, and Eq. 9 as printed: no r at the prompt's term,
+      the prompt's mean keys read once for all trials.
+
+    Both ramps are those of trials that fill their budget; with shorter ones among them they are refused.
 
     ``corrected`` has the right ramp and r at both terms of Eq. 9, and each trial reads the mean keys of its
     whole context, as in the simulator.  A dense prompt is read as `attention.prefix_reads` says.
@@ -164,9 +166,15 @@ def cost(
     3361.9
     """
     check_word("combine", combine, Combine)
+    check_word("variant", variant, Variant)
+    check_word("summation", summation, Summation)
+    trials = check_whole("trials", trials, least=1)
+    prompt_tokens = check_whole("prompt_tokens", prompt_tokens, least=0)
+    ridge_flops_per_byte = check_positive("ridge_flops_per_byte", ridge_flops_per_byte)
+    concurrent_tasks = _checked_tasks(concurrent_tasks)
     lengths = output_lengths(output_tokens)
     g = _Generation(model, trials, prompt_tokens, lengths, variant, summation)
-    _check(g, attention, ridge_flops_per_byte, concurrent_tasks)
+    _check(g, attention)
     attended, read = _attended(g, attention)
     selection_flops, selection_bytes = _selection(g, attention)
     d, r = model.kv_elements_per_token, model.query_heads_per_kv_head
@@ -220,7 +228,21 @@ def _selection(g: _Generation, attention: Attention) -> tuple[float, float]:
     return r * d * keys, d * keys
 
 
-def _check(g: _Generation, attention: Attention, ridge: float, concurrent_tasks: float) -> None:
+def _checked_tasks(concurrent_tasks: float) -> float:
+    """Return the tasks that share each read of the weights.
+
+    Raises
+    ------
+    SimulatorError
+        If they are no number of at least 1.
+    """
+    if not is_number(concurrent_tasks) or not concurrent_tasks >= 1.0:
+        message = f"concurrent_tasks {concurrent_tasks!r}; allowed: 1 or more, inf to leave weight reads out"
+        raise SimulatorError(message)
+    return float(concurrent_tasks)
+
+
+def _check(g: _Generation, attention: Attention) -> None:
     """Refuse what the forms do not hold for.
 
     Raises
@@ -228,14 +250,6 @@ def _check(g: _Generation, attention: Attention, ridge: float, concurrent_tasks:
     SimulatorError
         With what was given and what is allowed.
     """
-    check_word("variant", g.variant, Variant)
-    check_word("summation", g.summation, Summation)
-    check_whole("trials", g.trials, least=1)
-    check_whole("prompt_tokens", g.prompt_tokens, least=0)
-    check_positive("ridge_flops_per_byte", ridge)
-    if not concurrent_tasks >= 1.0:
-        message = f"concurrent_tasks {concurrent_tasks}; allowed: 1 or more, inf to leave weight reads out"
-        raise SimulatorError(message)
     longest = g.prompt_tokens + g.lengths.longest_tokens
     if longest > g.model.max_context_tokens:
         message = (
@@ -252,7 +266,7 @@ def _check(g: _Generation, attention: Attention, ridge: float, concurrent_tasks:
 
 
 def _check_published(g: _Generation, attention: Attention) -> None:
-    """Refuse what was not published."""
+    """Refuse what was not published, and what the published forms do not hold for."""
     if g.summation != "integral":
         message = f"as_published forms are integrals; summation {g.summation!r} needs variant 'corrected'"
         raise SimulatorError(message)
@@ -262,3 +276,6 @@ def _check_published(g: _Generation, attention: Attention) -> None:
             "'once_per_family', or variant 'corrected'"
         )
         raise SimulatorError(message)
+    budget = kv_budget_tokens(attention)
+    if budget is not None:  # both ramps are of trials that fill it; for shorter ones they give any sign
+        check_filled(g.lengths, budget - g.prompt_tokens, otherwise="variant 'corrected'")

@@ -108,9 +108,9 @@ def throughput() -> Chart:
         panels.append(Panel(tuple(lines), budgets, y, f"{sequences:,} sequences x {context:,} tokens"))
     return Chart(
         "throughput",
-        "Block top-k against dense attention by KV budget",
-        "Roofline of one decode step at full context on eight H200, tensor parallel, bf16, KV capacity not "
-        "enforced: no node holds these batches. Block size times budget is 16,384.",
+        "Block top-k against dense attention by KV budget, eight H200",
+        "Roofline of one decode step at full context, its layers alone, tensor parallel, bf16, KV capacity "
+        "not enforced: no node holds these batches. Block size times budget is 16,384.",
         tuple(panels),
     )
 

@@ -24,7 +24,7 @@ def iso_flops_length(model: KineticsModel, flops: float) -> float:
     SimulatorError
         If that is below one token or beyond the model's context.
     """
-    check_positive("flops", flops)
+    flops = check_positive("flops", flops)
     per_token = 2.0 * model.active_parameters
     _check_range("flops", flops, per_token, per_token * model.max_context_tokens)
     return flops / per_token
@@ -61,9 +61,9 @@ def iso_eflops_length(
     15528
     """
     check_word("terms", terms, Terms)
-    check_positive("eflops", eflops)
-    check_positive("ridge_flops_per_byte", ridge_flops_per_byte)
-    check_whole("prompt_tokens", prompt_tokens, least=0)
+    eflops = check_positive("eflops", eflops)
+    ridge_flops_per_byte = check_positive("ridge_flops_per_byte", ridge_flops_per_byte)
+    prompt_tokens = check_whole("prompt_tokens", prompt_tokens, least=0)
     d, r, i = model.kv_elements_per_token, model.query_heads_per_kv_head, ridge_flops_per_byte
     linear, square = 0.0, i * d
     if terms == "all":

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import SimulatorError
+from simulator.kinetics.checks import check_positive, check_whole, is_whole
 
 LONGEST_TOKENS = 10_000_000
 """Longest output that is taken for a length rather than for a slip of the pen."""
@@ -41,6 +42,10 @@ class LengthMoments:
     longest_tokens: int
 
     def __post_init__(self) -> None:
+        for name in ("shortest_tokens", "longest_tokens"):
+            object.__setattr__(self, name, check_whole(name, getattr(self, name), least=1))
+        for name in ("mean_tokens", "mean_square_tokens2"):
+            object.__setattr__(self, name, check_positive(name, getattr(self, name)))
         low, mean, high = self.shortest_tokens, self.mean_tokens, self.longest_tokens
         if not (1 <= low <= mean <= high <= LONGEST_TOKENS):
             message = (
@@ -70,13 +75,7 @@ class LengthMoments:
         SimulatorError
             If some trials end before the budget is full: moments do not say how many.
         """
-        if self.shortest_tokens < short:
-            message = (
-                f"a budget {short} tokens longer than the prompt is not full when the shortest output of "
-                f"{self.shortest_tokens} tokens ends; allowed: a budget at most {self.shortest_tokens} "
-                "tokens longer than the prompt, or recorded lengths instead of moments"
-            )
-            raise SimulatorError(message)
+        check_filled(self, short, otherwise="recorded lengths instead of moments")
         return 0.5 * short * (short - 1 if whole_steps else short)
 
     def whole_blocks(self, prompt_tokens: int, block_tokens: int) -> float:
@@ -111,11 +110,12 @@ class RecordedLengths:
     tokens: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        bad = [n for n in self.tokens if not isinstance(n, int) or not 1 <= n <= LONGEST_TOKENS]
+        bad = [n for n in self.tokens if not is_whole(n) or not 1 <= n <= LONGEST_TOKENS]
         if bad or not self.tokens:
             what = f"output_tokens {bad[0]!r}" if bad else "no output_tokens"
             message = f"{what}; allowed: one or more whole numbers from 1 to {LONGEST_TOKENS}"
             raise SimulatorError(message)
+        object.__setattr__(self, "tokens", tuple(int(n) for n in self.tokens))
 
     @property
     def mean_tokens(self) -> float:
@@ -126,6 +126,11 @@ class RecordedLengths:
     def mean_square_tokens2(self) -> float:
         """E[L^2], tokens squared."""
         return sum(n * n for n in self.tokens) / len(self.tokens)
+
+    @property
+    def shortest_tokens(self) -> int:
+        """Shortest of them."""
+        return min(self.tokens)
 
     @property
     def longest_tokens(self) -> int:
@@ -174,9 +179,33 @@ def output_lengths(output_tokens: OutputTokens) -> OutputLengths:
     """
     if isinstance(output_tokens, LengthMoments | RecordedLengths):
         return output_tokens
-    if not isinstance(output_tokens, Sequence | np.ndarray):
+    if isinstance(output_tokens, str) or not isinstance(output_tokens, Sequence | np.ndarray):
         return RecordedLengths((output_tokens,))
-    return RecordedLengths(tuple(n.item() if isinstance(n, np.integer) else n for n in output_tokens))
+    return RecordedLengths(tuple(output_tokens))
+
+
+def check_filled(lengths: OutputLengths, short: int, *, otherwise: str) -> None:
+    """Refuse trials that end before their KV budget is full.
+
+    Parameters
+    ----------
+    lengths : of the trials.
+    short : tokens by which the prompt is shorter than the budget.
+    otherwise : what else is allowed, in words.
+
+    Raises
+    ------
+    SimulatorError
+        With what is allowed.
+    """
+    shortest = lengths.shortest_tokens
+    if shortest < short:
+        message = (
+            f"a budget {short} tokens longer than the prompt is not full when the shortest output of "
+            f"{shortest} tokens ends; allowed: a budget at most {shortest} tokens longer than the prompt, "
+            f"or {otherwise}"
+        )
+        raise SimulatorError(message)
 
 
 def _blocks_up_to(contexts: NDArray[np.int64], block: int) -> NDArray[np.int64]:

@@ -49,10 +49,10 @@ def phi(
     >>> round(phi(small, prompt_tokens=0, output_tokens=4096, ridge_flops_per_byte=PAPER_RIDGE))
     88
     """
-    check_whole("prompt_tokens", prompt_tokens, least=0)
-    check_whole("output_tokens", output_tokens, least=1)
-    check_whole("trials", trials, least=1)
-    check_positive("ridge_flops_per_byte", ridge_flops_per_byte)
+    prompt_tokens = check_whole("prompt_tokens", prompt_tokens, least=0)
+    output_tokens = check_whole("output_tokens", output_tokens, least=1)
+    trials = check_whole("trials", trials, least=1)
+    ridge_flops_per_byte = check_positive("ridge_flops_per_byte", ridge_flops_per_byte)
     check_word("variant", variant, Variant)
     _check_context(model, prompt_tokens + output_tokens)
     per_prompt, per_output = _attention_per_token(model, ridge_flops_per_byte, trials, variant)
@@ -95,9 +95,9 @@ def phi_one_length(
     >>> round(phi_one_length(large, prompt_tokens=0, ridge_flops_per_byte=PAPER_RIDGE))
     876
     """
-    check_whole("prompt_tokens", prompt_tokens, least=0)
-    check_whole("trials", trials, least=1)
-    check_positive("ridge_flops_per_byte", ridge_flops_per_byte)
+    prompt_tokens = check_whole("prompt_tokens", prompt_tokens, least=0)
+    trials = check_whole("trials", trials, least=1)
+    ridge_flops_per_byte = check_positive("ridge_flops_per_byte", ridge_flops_per_byte)
     check_word("variant", variant, Variant)
     per_prompt_token, per_output = _attention_per_token(model, ridge_flops_per_byte, trials, variant)
     left = 2.0 * model.active_parameters - per_prompt_token * prompt_tokens

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import sqrt
 from typing import Final
 
+from simulator.attention.budgets import own_budget
 from simulator.hardware import Gpu
 from simulator.kvcache import KvCapacity
 from simulator.latency import StepLatency
@@ -13,8 +14,8 @@ from simulator.metrics.tables import RunTables
 from simulator.metrics.window import SETTLING_TASK_TIMES, Window
 from simulator.scenario.schema import Scenario
 from simulator.units import to_s
-from workloads import Workload
 from workloads.budget_loss import ASSUMPTION as ASSUMED_LOSS
+from workloads.budget_loss import WITHOUT_EFFECT
 from workloads.strategies import Oracle
 from workloads.strategies.oracle import BOUND
 
@@ -48,7 +49,8 @@ def notes(
         found.append(_more_than_memory(capacity))
     found += latency.caveats
     found += _about_batches(tables, latency.largest_batch)
-    found += _about_knowledge(scenario.workload)
+    found += _about_budgets(scenario)
+    found += _about_knowledge(scenario)
     if energy_known:
         found.append(_about_power(scenario.hardware.gpu))
     found += _about_tasks(tables)
@@ -72,9 +74,25 @@ def _more_than_memory(capacity: KvCapacity) -> str:
     )
 
 
-def _about_knowledge(workload: Workload) -> list[str]:
+def _about_budgets(scenario: Scenario) -> list[str]:
+    """Say so where a KV budget is more than the longest context of the workload."""
+    own, longest = own_budget(scenario.model.attention), scenario.workload.max_context_tokens()
+    budgets = [*([] if own is None else [own]), *scenario.workload.strategy.kv_budgets_tokens]
+    idle = [f"{budget:,}" for budget in sorted(set(budgets)) if budget > longest]
+    if not idle:
+        return []
+    some = ", ".join(idle)
+    what = f"A KV budget of {some} tokens is" if len(idle) == 1 else f"KV budgets of {some} tokens are"
+    return [f"{what} more than any context, {longest:,} tokens at most: every key is attended to."]
+
+
+def _about_knowledge(scenario: Scenario) -> list[str]:
+    workload = scenario.workload
     found = [BOUND] if isinstance(workload.strategy, Oracle) else []
-    if workload.budget_loss is not None:
+    if workload.budget_loss is not None and own_budget(scenario.model.attention) is None:
+        # Not refused: variants with budgets share their workload with a dense one that they are compared to.
+        found.append(f"workload.budget_loss has {WITHOUT_EFFECT}.")
+    elif workload.budget_loss is not None:
         found.append(f"{ASSUMED_LOSS[:1].upper()}{ASSUMED_LOSS[1:]}.")
     return found
 

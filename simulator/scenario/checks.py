@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simulator.attention import BlockTopKAttention, TopKAttention
 from simulator.attention.budgets import with_budget
 from simulator.errors import InfeasiblePlanError, SimulatorError
 from simulator.kvcache import KvCapacity, kv_capacity
@@ -12,7 +13,8 @@ def mistakes_in(scenario: Scenario) -> list[str]:
     """Return what cannot be: each text starts with the path of what it is about, if it is about one key.
 
     Covers prompts to be read once that are not shared, heads that do not split over the ranks and formats
-    that the GPU has no peak for, KV budgets of a strategy that the attention cannot have.
+    that the GPU has no peak for, KV budgets of a strategy that the attention cannot have and
+    budgets that no context of the model can fill.
     """
     return [
         *_mistakes_of_sharing(scenario),
@@ -30,7 +32,30 @@ def _mistakes_of_budgets(scenario: Scenario) -> list[str]:
             found.append(f"workload.strategy.kv_budgets_tokens: {error}")
     if scenario.workload.budget_loss is not None and attention.kind == "sliding_window":
         found.append("workload.budget_loss: a sliding window has no KV budget; allowed: null")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys([*found, *_budgets_beyond_the_model(scenario)]))
+
+
+def _budgets_beyond_the_model(scenario: Scenario) -> list[str]:
+    """Return the KV budgets that no context of the model can fill: they are dense attention.
+
+    Budgets beyond the contexts of the workload alone are noted with the results instead: a scenario with
+    budgets may be run with short outputs.
+    """
+    attention, architecture = scenario.model.attention, scenario.model.architecture
+    if not isinstance(attention, TopKAttention | BlockTopKAttention):
+        return []
+    limit = architecture.max_context_tokens
+    block = attention.block_tokens if isinstance(attention, BlockTopKAttention) else 1
+    most = -(-limit // block) * block  # the blocks that hold the longest context
+    budgets = [("model.attention.kv_budget_tokens", attention.kv_budget_tokens)]
+    ladder = scenario.workload.strategy.kv_budgets_tokens
+    budgets += [("workload.strategy.kv_budgets_tokens", budget) for budget in ladder]
+    return [
+        f"{path}: {budget} is more than any context: {architecture.name} is published for {limit} tokens; "
+        f"allowed: {block} to {most}, or dense attention"
+        for path, budget in budgets
+        if budget > most
+    ]
 
 
 def _mistakes_of_sharing(scenario: Scenario) -> list[str]:

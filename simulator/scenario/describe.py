@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from pydantic.fields import FieldInfo
 
+from simulator.attention.budgets import own_budget
 from simulator.frozen import FrozenModel
 from simulator.hardware import Figure
 from simulator.kvcache import KvCapacity
@@ -18,7 +19,7 @@ from simulator.scenario.checks import capacity_of
 from simulator.scenario.loader import Resolved
 from simulator.scenario.located import Keys, Located, dotted
 from simulator.scenario.schema import Scenario
-from workloads.budget_loss import ASSUMPTION
+from workloads.budget_loss import ASSUMPTION, WITHOUT_EFFECT
 
 CALIBRATIONS = "hardware.gpu.calibrations."
 MOST_ITEMS = 8
@@ -106,7 +107,8 @@ def _plan(scenario: Scenario) -> list[Row]:
         ("workload.max_context_tokens", scenario.workload.max_context_tokens(), "tokens"),
     ]
     if scenario.workload.budget_loss is not None:
-        rows.append(("workload.budget_loss", ASSUMPTION, "-"))
+        assumed = own_budget(scenario.model.attention) is not None
+        rows.append(("workload.budget_loss", ASSUMPTION if assumed else WITHOUT_EFFECT, "-"))
     return [Row(path, value, unit, "computed") for path, value, unit in rows]
 
 

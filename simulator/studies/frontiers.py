@@ -1,7 +1,8 @@
 """Models against each other at equal cost: which is the best, and up to which output length.
 
 A model offers outputs of rising length; each has a cost and an accuracy.  Under a cap on the cost every model
-makes the longest output that it affords, its longest known one at most.
+makes the longest output that it affords, its longest known one at most.  Where it does not afford its
+shortest known one it is not offered, and counts as never right: what shorter outputs would give is unknown.
 """
 
 from __future__ import annotations
@@ -40,7 +41,10 @@ class Offer:
     accuracy: Floats
 
     def accuracy_for(self, caps: Floats) -> Floats:
-        """Return the accuracy under each cap: 0 below the first cost, level beyond the last."""
+        """Return the accuracy under each cap: 0 below the first cost, level beyond the last.
+
+        The 0 stands for "not offered", not for an accuracy: that of shorter outputs is not known.
+        """
         found: Floats = np.interp(np.log(caps), np.log(self.gpu_s), self.accuracy, left=0.0)
         return found
 

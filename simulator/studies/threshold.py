@@ -3,7 +3,8 @@
 A model's longest useful output is the longest at which no other model is better for the same cost.  The
 threshold is the smallest model for which that is more than 10,000 tokens: the paper says that longer chains
 of thought pay for 14B and 32B only.  Costs are closed forms or simulated; accuracy is that of the paper's
-curves by output length, one length for all questions.
+curves by output length, one length for all questions.  It is known from 2,000 tokens on: below the cost of
+these a model is not offered, though it might be right sometimes.
 """
 
 from __future__ import annotations
@@ -258,11 +259,16 @@ def charts(frame: pd.DataFrame) -> list[Chart]:
     return [_best(frame), _longest(frame), _curves(frame)]
 
 
-_CAPTION: Final = (
-    "AIME24, Long-CoT, dense attention, one output length for all questions; accuracy from logistic fits of "
-    "the paper's curves (oracle lengths, root mean square errors up to 0.027). "
-)
 _COST: Final = Axis("cost cap per question, GPU seconds of a B200", log=True)
+
+
+def _caption(more: str = "") -> str:
+    return (
+        "AIME24, Long-CoT, dense attention, one output length for all questions; accuracy from logistic fits "
+        "of the paper's curves (oracle lengths, root mean square errors up to 0.027). Offers begin at "
+        f"{published().length_fits.shortest_tokens:,} tokens, from where on accuracy is known: for less than "
+        f"these cost, a model is not offered.{more}"
+    )
 
 
 def _best(frame: pd.DataFrame) -> Chart:
@@ -275,7 +281,7 @@ def _best(frame: pd.DataFrame) -> Chart:
     ]
     spans.sort(key=lambda span: span.place)
     rows = Axis(categories=tuple(reversed(CONDITIONS)))
-    caption = _CAPTION + "From the top: three closed forms, then simulated."
+    caption = _caption(" From the top: three closed forms, then simulated.")
     panel = Panel(tuple(spans), _COST, rows)
     return Chart("threshold", "Which model is best at which cost", caption, (panel,), height=440)
 
@@ -292,9 +298,8 @@ def _longest(frame: pd.DataFrame) -> Chart:
     points = Series("by the published points", list(reach["points"]), list(reach.index), 1, "dots")
     fits = Series("by the fits", list(reach["fit"]), list(reach.index), 0, "dots")
     tokens = Axis(f"longest useful output of {short(PIVOT)}, tokens", from_zero=True)
-    caption = (
-        _CAPTION
-        + "Beyond, a larger model is better for the same cost. The interval is that of the fits, each "
+    caption = _caption(
+        " Beyond, a larger model is better for the same cost. The interval is that of the fits, each "
         "as a whole off by its error."
     )
     panel = Panel((*spans, long, points, fits), tokens, rows)
@@ -329,7 +334,7 @@ def _curves(frame: pd.DataFrame) -> Chart:
             for model, one in offers_of(frame, condition).items()
         ]
         panels.append(Panel(tuple(lines), _COST, Axis("accuracy (pass@1)", from_zero=True), condition))
-    return Chart("threshold-accuracy", "Accuracy by cost", _CAPTION, tuple(panels))
+    return Chart("threshold-accuracy", "Accuracy by cost", _caption(), tuple(panels))
 
 
 def answer(frame: pd.DataFrame) -> str:

@@ -27,6 +27,13 @@ def test_without_a_name_all_are_listed(kinesim: Kinesim) -> None:
     assert [one["name"] for one in json.loads(kinesim.out)] == list(STUDIES)
 
 
+def test_a_folder_without_a_study_is_refused(kinesim: Kinesim) -> None:
+    assert kinesim("--out", "out") == 2
+    assert kinesim.err == "--out out without a study: nothing would be written; name studies, or 'all'\n"
+    assert kinesim.out == ""
+    assert not Path("out").exists()
+
+
 def test_an_answer_is_printed_and_a_folder_written_whole(kinesim: Kinesim) -> None:
     assert kinesim(*SMALL, "--out", "out") == 0
     assert kinesim.out.startswith("overlap: Sum, maximum or overlap")

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.attention import Attention, BlockTopKAttention, DenseAttention, TopKAttention
-from simulator.kinetics import PAPER_RIDGE, Cost, cost, kinetics_model
+from simulator.errors import SimulatorError
+from simulator.kinetics import PAPER_RIDGE, Cost, LengthMoments, cost, kinetics_model
 from simulator.kinetics.cost import Variant
 
 QWEN3_8B = kinetics_model("qwen3-8b", parameters="paper")
@@ -18,7 +19,11 @@ lengths = st.integers(1, 20_000)
 
 
 def published(
-    attention: Attention, n: int, c: int, length: int | list[int], variant: Variant = "as_published"
+    attention: Attention,
+    n: int,
+    c: int,
+    length: int | list[int] | LengthMoments,
+    variant: Variant = "as_published",
 ) -> Cost:
     return cost(
         QWEN3_8B,
@@ -90,13 +95,33 @@ def test_the_ramp_of_the_topk_script_has_the_wrong_sign_and_that_of_the_block_sc
     assert published(block, 1, c, length).kv_bytes == right
 
 
-def test_a_generation_that_ends_before_the_budget_is_full_breaks_both_published_ramps() -> None:
-    block = BlockTopKAttention(kv_budget_tokens=4096, block_tokens=16)
-    # The longer trial makes the budget allowed; the shorter one never fills it.
-    some = [1000, 3072]
-    assert published(block, 1, 1024, some).kv_bytes / (2 * D) == 4096 * 2036 - 3072**2 / 2
-    exact = sum(1024 + i + 0.5 for length in some for i in range(length)) / 2
-    assert published(block, 1, 1024, some, "corrected").kv_bytes / (2 * D) == exact
+# The longer trial makes the budget allowed; the shorter ones never fill it.
+@pytest.mark.parametrize("kind", ["topk", "block_topk"])
+@pytest.mark.parametrize(
+    ("budget", "prompt", "some"), [(4096, 1024, [1000, 3072]), (1024, 0, [10] * 99 + [1024])]
+)
+def test_published_ramps_are_refused_where_a_trial_ends_before_the_budget_is_full(
+    kind: str, budget: int, prompt: int, some: list[int]
+) -> None:
+    attention = (
+        TopKAttention(kv_budget_tokens=budget)
+        if kind == "topk"
+        else BlockTopKAttention(kv_budget_tokens=budget, block_tokens=16)
+    )
+    moments = LengthMoments(
+        mean_tokens=sum(some) / len(some),
+        mean_square_tokens2=sum(n * n for n in some) / len(some),
+        shortest_tokens=min(some),
+        longest_tokens=max(some),
+    )
+    for lengths in (some, moments):
+        with pytest.raises(
+            SimulatorError, match=rf"allowed: a budget at most {min(some)} tokens .* variant 'corrected'"
+        ):
+            published(attention, 1, prompt, lengths)
+    exact = sum(min(prompt + i + 0.5, budget) for length in some for i in range(length)) / len(some)
+    right = published(attention, 1, prompt, some, "corrected").kv_bytes
+    assert right / (2 * D) == pytest.approx(exact, rel=1e-12)
 
 
 # Cost tables of the authors' scripts: Qwen3-8B, AIME24, top-k, one trial, mean over 32 generations.  Their

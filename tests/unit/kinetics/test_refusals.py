@@ -42,6 +42,18 @@ def moments(mean: float, square: float, low: int = 100, high: int = 2000) -> Len
         ({"trials": 0}, "trials 0; allowed: a whole number, 1 or more"),
         ({"trials": 1.5}, r"trials 1\.5; allowed: a whole number"),
         ({"trials": True}, "trials True; allowed: a whole number"),
+        ({"trials": "2"}, "trials '2'; allowed: a whole number"),
+        ({"prompt_tokens": True}, "prompt_tokens True; allowed: a whole number"),
+        ({"output_tokens": True}, "output_tokens True; allowed: one or more whole numbers from 1"),
+        ({"output_tokens": [100, True]}, "output_tokens True; allowed: one or more whole numbers from 1"),
+        ({"output_tokens": np.array([True])}, "output_tokens .*True.*; allowed: one or more whole numbers"),
+        ({"output_tokens": "100"}, "output_tokens '100'; allowed: one or more whole numbers from 1"),
+        ({"output_tokens": ["100"]}, "output_tokens '100'; allowed: one or more whole numbers from 1"),
+        ({"ridge_flops_per_byte": "a"}, "ridge_flops_per_byte 'a'; allowed: a number above 0"),
+        ({"ridge_flops_per_byte": True}, "ridge_flops_per_byte True; allowed: a number above 0"),
+        ({"concurrent_tasks": "a"}, "concurrent_tasks 'a'; allowed: 1 or more"),
+        ({"concurrent_tasks": True}, "concurrent_tasks True; allowed: 1 or more"),
+        ({"concurrent_tasks": float("nan")}, "concurrent_tasks nan; allowed: 1 or more"),
         ({"prompt_tokens": -1}, "prompt_tokens -1; allowed: a whole number, 0 or more"),
         ({"output_tokens": 0}, "output_tokens 0; allowed: one or more whole numbers from 1"),
         ({"output_tokens": []}, "no output_tokens; allowed: one or more"),
@@ -92,7 +104,9 @@ def test_moments_do_not_give_whole_blocks() -> None:
         (50, 1e4, "allowed: 1 <= shortest <= mean <= longest"),
         (1000, 0.9e6, r"allowed: 1e\+06 to 1\.9e\+06"),
         (1000, 2e6, r"allowed: 1e\+06 to 1\.9e\+06"),
-        (float("nan"), 2e6, "allowed: 1 <= shortest"),
+        (float("nan"), 2e6, "mean_tokens nan; allowed: a number above 0"),
+        ("a", 2e6, "mean_tokens 'a'; allowed: a number above 0"),
+        (1000, True, "mean_square_tokens2 True; allowed: a number above 0"),
     ],
 )
 def test_moments_of_no_distribution_are_refused(mean: float, square: float, said: str) -> None:
@@ -106,6 +120,34 @@ def test_lengths_of_an_array_are_as_good_as_those_of_a_list() -> None:
         for lengths in ([10, 500], np.array([10, 500]))
     )
     assert listed == array
+
+
+def test_numbers_of_numpy_are_as_good_as_those_of_python() -> None:
+    given = {
+        "trials": np.int64(2),
+        "prompt_tokens": np.int32(100),
+        "output_tokens": np.int16(1000),
+        "ridge_flops_per_byte": np.float32(562.5),
+        "concurrent_tasks": np.int64(8),
+    }
+    plain: dict[str, Any] = {name: value.item() for name, value in given.items()}
+    attention = TopKAttention(kv_budget_tokens=200)
+    numpys, pythons = (cost(MODEL, attention, **one) for one in (given, plain))
+    assert numpys == pythons
+    assert type(numpys.eflops) is float
+    asked: dict[str, Any] = {name: given[name] for name in ("prompt_tokens", "ridge_flops_per_byte")}
+    assert phi(MODEL, output_tokens=given["output_tokens"], **asked) == phi(
+        MODEL, output_tokens=1000, prompt_tokens=100, ridge_flops_per_byte=562.5
+    )
+    assert type(iso_eflops_length(MODEL, np.float32(1e16), **asked)) is float
+    square = np.int64(1_200_000)
+    whole = LengthMoments(
+        mean_tokens=np.int64(1000),
+        mean_square_tokens2=square,
+        shortest_tokens=np.int64(100),
+        longest_tokens=2000,
+    )
+    assert whole == moments(1000, 1.2e6)
 
 
 def test_a_model_the_paper_does_not_have_has_no_parameters_of_the_paper() -> None:

@@ -59,6 +59,7 @@ def test_lengths_beyond_the_models_context_are_gaps() -> None:
 
 
 def test_the_throughput_chart_shows_the_speed_ups() -> None:
+    assert "eight H200" in figures.throughput().title
     first = figures.throughput().panels[0].series[0]
     sequences, context = CELLS[0]
     assert list(first.x) == list(BUDGETS)

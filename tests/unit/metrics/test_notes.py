@@ -10,9 +10,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from made_records import summary, two_tasks, with_workload
+from made_records import TINY, summary, two_tasks, with_workload
 
 LOSS = "Assumed, not measured: the chance that a trial stays correct under its KV budget."
+IDLE = "workload.budget_loss has no effect: every key is attended to."
+SPARSE = {"preset": TINY, "attention": {"kind": "topk", "kv_budget_tokens": 8}}
 BOUND = (
     "workload.strategy oracle knows the outcome of every trial in advance: a bound that no server can reach."
 )
@@ -22,14 +24,46 @@ BOUND = (
     ("changes", "expected"),
     [
         ({}, []),
-        ({"budget_loss": {"half_ratio": 0.01}}, [LOSS]),
+        ({"budget_loss": {"half_ratio": 0.01}}, [IDLE]),
+        ({"budget_loss": {"half_ratio": 0.01}, "model": SPARSE}, [LOSS]),
         ({"strategy": {"kind": "oracle", "max_trials": 2}}, [BOUND]),
         (
-            {"strategy": {"kind": "oracle", "max_trials": 2}, "budget_loss": {"half_ratio": 0.01}},
+            {
+                "strategy": {"kind": "oracle", "max_trials": 2},
+                "budget_loss": {"half_ratio": 0.01},
+                "model": SPARSE,
+            },
             [BOUND, LOSS],
         ),
     ],
 )
 def test_an_assumed_loss_and_a_bound_are_noted(changes: dict[str, Any], expected: list[str]) -> None:
     found = summary(with_workload(**changes), two_tasks().records())["notes"]
-    assert [note for note in found if note in (LOSS, BOUND)] == expected
+    assert [note for note in found if note in (LOSS, IDLE, BOUND)] == expected
+
+
+# Prompts of 10 and outputs of 10 tokens: contexts of 20 at most.
+@pytest.mark.parametrize(
+    ("own", "ladder", "idle"),
+    [
+        (20, [], None),
+        (21, [], "A KV budget of 21 tokens is"),
+        (8, [16, 4096], "A KV budget of 4,096 tokens is"),
+        (64, [16, 32], "KV budgets of 32, 64 tokens are"),
+    ],
+)
+def test_budgets_that_no_context_of_the_workload_fills_are_noted(
+    own: int, ladder: list[int], idle: str | None
+) -> None:
+    changed = with_workload(
+        strategy={"kind": "oracle", "max_trials": 2, "kv_budgets_tokens": ladder},
+        model={"preset": TINY, "attention": {"kind": "topk", "kv_budget_tokens": own}},
+    )
+    assert changed.workload.max_context_tokens() == 20
+    found = [note for note in summary(changed, two_tasks().records())["notes"] if "KV budget" in note]
+    expected = [f"{idle} more than any context, 20 tokens at most: every key is attended to."]
+    assert found == (expected if idle else [])
+
+
+def test_dense_attention_has_no_budget_to_note() -> None:
+    assert not [note for note in summary(with_workload(), two_tasks().records())["notes"] if "budget" in note]

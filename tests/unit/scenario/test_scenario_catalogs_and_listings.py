@@ -160,8 +160,12 @@ def test_unlimited_memory_is_said() -> None:
 
 def test_an_assumed_loss_of_small_budgets_is_called_so() -> None:
     changed = load_scenario("quickstart", overrides=["workload.budget_loss={half_ratio: 0.01}"])
-    plan = {row.path: row.value for row in describe_plans(changed)["dense"]}
-    assert str(plan["workload.budget_loss"]).startswith("assumed, not measured")
+    plans = {
+        name: {row.path: row.value for row in rows}["workload.budget_loss"]
+        for name, rows in describe_plans(changed).items()
+    }
+    assert str(plans["block_topk"]).startswith("assumed, not measured")
+    assert plans["dense"] == "no effect: every key is attended to"
     assert "workload.budget_loss" not in {
         row.path for row in describe_plans(load_scenario("quickstart"))["dense"]
     }

@@ -33,6 +33,11 @@ def test_the_best_model_changes_where_the_curves_cross(offers: dict[str, Offer])
     assert second.last_gpu_s == pytest.approx(50_000.0)
 
 
+def test_below_the_cost_of_its_shortest_output_a_model_is_not_offered(offers: dict[str, Offer]) -> None:
+    caps = np.array([7999.0, 8000.0])
+    assert offers["large"].accuracy_for(caps).tolist() == [0.0, pytest.approx(0.2 * log(2))]
+
+
 def test_the_longest_useful_output_ends_at_the_crossing(offers: dict[str, Offer]) -> None:
     # Small minus large is 0.1 ln(16,000 / c), and large is off by 0.03 too much or 0.05 too little.
     shifts = np.array([[0.0, 0.0], [0.0, -0.03], [0.0, 0.05]])

@@ -136,6 +136,9 @@ def test_the_answer_follows_from_a_quick_run(monkeypatch: pytest.MonkeyPatch) ->
         "threshold-length",
         "threshold-accuracy",
     ]
+    assert costs.reset_index()["tokens"].min() == 2000
+    for chart in study.charts(frame):
+        assert "Offers begin at 2,000 tokens" in chart.caption
 
 
 def test_the_errors_of_the_curves_are_those_that_were_published_with_the_fits() -> None:
