@@ -39,12 +39,9 @@ def study(
 ) -> None:
     """Answer a question that takes many simulations."""
     if out is not None:
-        check_folder(out, overwrite=overwrite)
+        _check_out(out, names, overwrite=overwrite)
     from simulator.studies.questions import STUDIES  # noqa: PLC0415 - help loads no simulator
 
-    if not names and out is not None:
-        message = f"--out {out} without a study: nothing would be written; name studies, or 'all'"
-        raise SimulatorError(message)
     if not names:
         typer.echo(_listed(STUDIES.values(), as_json=as_json))
         return
@@ -64,6 +61,13 @@ def study(
         typer.echo(json.dumps(found, indent=2, allow_nan=False))
     if out is not None:
         say(f"wrote {write_studies(out, answered, overwrite=overwrite)}")
+
+
+def _check_out(out: Path, names: list[str] | None, *, overwrite: bool) -> None:
+    if not names:
+        message = f"--out {out} without a study: nothing would be written; name studies, or 'all'"
+        raise SimulatorError(message)
+    check_folder(out, overwrite=overwrite)
 
 
 def _listed(studies: Iterable[Study], *, as_json: bool) -> str:
