@@ -39,20 +39,26 @@ def of_experts(fit: ExpertsFit | None, engine: str, *, told: bool) -> list[str]:
     engine : the serving engine.
     told : whether the numbers of a running engine come from models with such experts.
     """
-    if fit is None or fit.fitted.median_error_ratio is None:
+    if fit is None:
         return []
+    running = fit.serving.fitted if fit.serving and not told else None
+    ended = running.caveat().lstrip() if running else ""
+    if fit.fitted.median_error_ratio is None:
+        return [ended] if ended else []
     alone = (
         f"Layers of experts alone were {fit.fitted.median_error_ratio:.0%} off in the median on shapes "
         "not fitted."
     )
     if told:
         return [alone]
-    running = fit.serving.fitted if fit.serving else None
-    if running is None or running.median_error_ratio is None or running.p90_error_ratio is None:
+    if running is None:
         return [f"No serving run of such a mixture of experts was fitted. {alone}"]
+    if running.median_error_ratio is None or running.p90_error_ratio is None:
+        served = f"Times of running experts were fitted to {running.table}; nothing was held out to judge it."
+        return [f"{served}{running.caveat()} {alone}"]
     served = (
         f"On {running.held_out_rows} measured runs of {engine} with experts in this format that the fit "
         f"has not seen, its estimate was {running.median_error_ratio:.0%} off in the median and "
-        f"{running.p90_error_ratio:.0%} at the 90th percentile. {alone}"
+        f"{running.p90_error_ratio:.0%} at the 90th percentile.{running.caveat()} {alone}"
     )
     return [served]

@@ -206,6 +206,7 @@ def test_serving_numbers_of_experts_are_found_and_those_of_dense_models_stay() -
     assert serving.step_s == pytest.approx(2e-3, rel=0.02)
     assert serving.sequence_s == pytest.approx(3e-5, rel=0.02)
     assert serving.fitted.held_out_rows == sum(r.held_out for r in runs)
+    assert serving.largest_batch == 64
     assert found.serving == calibration.serving
     assert calibrate_experts(calibration, B200, runs[:10], preset).experts["mxfp4"].serving is None
 
