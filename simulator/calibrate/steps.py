@@ -20,7 +20,7 @@ from simulator.calibrate.fitting import CORNER, Errors, Mask, Vector, at_bound, 
 from simulator.calibrate.launches import fit_least, kinds_of, least_seconds
 from simulator.calibrate.step_files import COLUMNS, LONGEST, NEW, PROMPTS, TP, MeasuredStepsError
 from simulator.calibrate.told_contexts import ToldContexts
-from simulator.calibrate.unknowns import NUMBERS, UNIT, ends, known_numbers, serving_of, solve, terms
+from simulator.calibrate.unknowns import NUMBERS, UNIT, ends, folded, known_numbers, serving_of, solve, terms
 from simulator.deployment import Deployment
 from simulator.hardware import Calibration, Gpu
 from simulator.hardware.calibration import Fitted, ServingFit, SplitFit
@@ -141,7 +141,7 @@ def calibrate_steps(
 
     Parameters
     ----------
-    calibration : kernel numbers of the GPU and engine.
+    calibration : kernel numbers of the GPU and engine, and the serving numbers to start from.
     deployments : what ran, by tensor-parallel GPUs.
     steps : as `read_steps` returns.
     source : name of the file.
@@ -155,10 +155,10 @@ def calibrate_steps(
     sizes = np.unique(steps["sequences"])
     out = np.isin(steps["sequences"], sizes[1::HOLD_OUT_ONE_IN])
     seen, unseen = (rows.sort_values(TP, kind="stable") for rows in (_thinned(steps[~out]), steps[out]))
-    gpu = next(iter(deployments.values())).gpu
-    base = _kernels(calibration)
+    plan = next(iter(deployments.values()))
+    start = folded(calibration, plan)
+    base, before = _kernels(start), start.serving
     models = {deployment.architecture.name for deployment in deployments.values()}
-    before = calibration.serving
     known = known_numbers([int(tp) for tp in seen[TP].unique()], models, before)
     if not seen[NEW].any():
         known["prompt_ratio"] = before.prompt_ratio if before else 1.0
@@ -169,10 +169,11 @@ def calibrate_steps(
         found: Vector = rows @ _fit(rows[working], measured[working], seen[working], known, before)[0]
         return found
 
-    least, waits = fit_least(kinds, measured, kernels_s)
+    floors = (before.captured_prompt_s, before.eager_prompt_s) if before else (0.0, 0.0)
+    least, waits, told = fit_least(kinds, measured, kernels_s, before=floors)
     rows, measured, seen = rows[~waits], measured[~waits], seen[~waits]
     tried = []
-    for candidate in (base.model_copy(update={"split": split}) for split in _splits(gpu, seen)):
+    for candidate in (base.model_copy(update={"split": split}) for split in _splits(plan.gpu, seen)):
         # A way of dividing contexts changes what attention takes and nothing else.
         attention, _ = _rows(candidate, deployments, seen, names=(ATTENTION,))
         rows[:, NUMBERS.index(ATTENTION)] = attention[:, 0]
@@ -182,12 +183,20 @@ def calibrate_steps(
     predicted = np.maximum(rows @ numbers, least_seconds(kinds_of(base, unseen, NEW), least))
     by = fitted(source, looked_at, Errors.of(predicted, measured))
     ended = by.model_copy(update={"at_bound": ends(numbers, known)})
+    names = _launched_by(least, told, models, before)
+    serving = serving_of(numbers, ended, largest_batch=largest, least_s=least, launched_by=names)
     return best.model_copy(
-        update={
-            "serving": serving_of(numbers, ended, largest_batch=largest, least_s=least),
-            "split": _judged(best.split, by) if best.split else None,
-        }
+        update={"serving": serving, "split": _judged(best.split, by) if best.split else None}
     )
+
+
+def _launched_by(
+    least: tuple[float, float], told: tuple[bool, bool], models: set[str], before: ServingFit | None
+) -> tuple[str, ...]:
+    """Return the models whose steps told the least times: those measured now, and those of times kept."""
+    now = models if any(told) else set()
+    kept = any(time and not new for time, new in zip(least, told, strict=True))
+    return tuple(sorted(now | set(before.launched_by if before and kept else ())))
 
 
 def _kernels(calibration: Calibration) -> Calibration:

@@ -197,6 +197,9 @@ class ServingFit(FrozenModel):
     eager_prompt_s: float = Field(
         default=0.0, ge=0.0, le=1.0, description="[s] the same beyond it: every kernel is launched by itself"
     )
+    launched_by: Annotated[
+        tuple[OneLine, ...], Field(strict=False, description="[-] models whose steps told these least times")
+    ] = ()
     largest_batch: Count | None = Field(
         default=None, description="[sequences] most that ran at once in what it was fitted to; null: not told"
     )

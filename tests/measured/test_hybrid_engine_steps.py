@@ -75,7 +75,7 @@ def decodes(run: str) -> pd.DataFrame:
 
 
 def fitted_on(runs: tuple[str, ...]) -> ServingFit:
-    base = SHIPPED.model_copy(update={"serving": None, "split": None})
+    base = with_numbers(None).model_copy(update={"serving": None, "split": None})
     rows = pd.concat([steps(run) for run in runs], ignore_index=True)
     found = calibrate_steps(base, {HYBRID[run]: plan(run) for run in runs}, rows, SOURCE).serving
     assert found is not None
