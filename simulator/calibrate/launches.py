@@ -66,9 +66,9 @@ def fit_least(
 
     Notes
     -----
-    A least time is 0 where none shows though steps are short enough for it. In turns: the kernels are fitted to
-    the steps that do not wait, then each least time to all of its kind. At first no step waits, or all with
-    prompts do: the end that is nearer to what was measured counts.
+    A least time is 0 where none shows though steps are short enough for it. In turns: the kernels are fitted
+    to the steps that do not wait, then each least time to all of its kind. At first no step waits, or all
+    with prompts do: the end that is nearer to what was measured counts.
     """
     ends = [_in_turns(kinds, measured, kernels_s, start) for start in (0.0, np.inf)]
     off = [_error(np.maximum(kernels, least_seconds(kinds, least)), measured) for least, kernels in ends]

@@ -25,7 +25,7 @@ from simulator.frozen import FrozenModel
 from simulator.hardware import Calibration, Gpu
 from simulator.hardware.calibration import ExpertsFit, Fitted, ServingFit
 from simulator.latency.breakdown import Part, StepRows, by_value
-from simulator.latency.caveats import of_experts, of_serving
+from simulator.latency.caveats import of_experts, of_launches, of_serving
 from simulator.latency.collectives import allreduce_seconds
 from simulator.latency.decode_attention import BoundDecodeAttention
 from simulator.latency.linear_attention import BoundLinearAttention
@@ -184,6 +184,7 @@ class BoundCalibrated:
         at_bound = self.serving.fitted.caveat(unused=REPLACED if replaced else ())
         found.append(of_serving(c, self.hybrid) + at_bound)
         found += of_experts(self.experts, c.engine, told=self.hybrid is not None)
+        found += of_launches(self.serving, d.architecture)
         missing = {
             "matrix products": self._gemm is None,
             "experts": d.architecture.experts is not None and self.experts is None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from simulator.hardware import Calibration
 from simulator.hardware.calibration import ExpertsFit, ServingFit
+from simulator.model import Architecture
 
 
 def of_serving(c: Calibration, hybrid: ServingFit | None) -> str:
@@ -62,3 +63,23 @@ def of_experts(fit: ExpertsFit | None, engine: str, *, told: bool) -> list[str]:
         f"{running.p90_error_ratio:.0%} at the 90th percentile.{running.caveat()} {alone}"
     )
     return [served]
+
+
+def of_launches(serving: ServingFit, architecture: Architecture) -> list[str]:
+    """Return what a reader must know of the least times of steps with prompts, where another model told them.
+
+    Parameters
+    ----------
+    serving : the numbers of a running engine that are in use.
+    architecture : of the model that runs.
+    """
+    captured_s, eager_s = serving.captured_prompt_s, serving.eager_prompt_s
+    if not (captured_s or eager_s) or architecture.name in serving.launched_by:
+        return []
+    models = " and ".join(serving.launched_by) or "a model that the calibration does not name"
+    told = (
+        f"A step with prompts takes at least {1e3 * captured_s:.3g} ms, or {1e3 * eager_s:.3g} ms beyond the "
+        f"largest captured size: the launch of {models}, as measured. {architecture.name} has "
+        f"{architecture.layers} layers of its own kind, and its launch was not measured."
+    )
+    return [told]
