@@ -22,8 +22,9 @@ from simulator.calibrate.operations import fit_experts
 from simulator.calibrate.routing import power_law_load
 from simulator.calibrate.runs import measured_runs
 from simulator.calibrate.serving import calibrate_experts, deployment_of, estimate
+from simulator.calibrate.step_checks import loads
 from simulator.calibrate.step_files import read_steps
-from simulator.calibrate.steps import calibrate_steps, loads
+from simulator.calibrate.steps import calibrate_steps
 from simulator.calibrate.tables import KernelTables, Timings
 from simulator.hardware import Calibration
 from simulator.hardware.calibration import ExpertsServing, Fitted

@@ -14,7 +14,8 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "property"))
 from deployments import DENSE, decode_load, deployment, gpu, rows_of
 
 from simulator.calibrate.launches import CAPTURED, DECODE, EAGER, fit_least
-from simulator.calibrate.steps import calibrate_steps, loads
+from simulator.calibrate.step_checks import loads
+from simulator.calibrate.steps import calibrate_steps
 from simulator.calibrate.unknowns import folded
 from simulator.deployment import Deployment
 from simulator.hardware import Calibration
