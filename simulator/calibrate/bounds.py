@@ -32,13 +32,18 @@ BAD_MEDIAN: Final = 0.25
 shipped fits to serving runs is at most 12 %."""
 
 
-def far_off(calibration: Calibration) -> list[str]:
-    """Return a sentence where a user's own fit misses what it has not seen.
+def own_warnings(calibration: Calibration) -> list[str]:
+    """Return what is doubtful of a user's own fit, a sentence each.
 
     Parameters
     ----------
     calibration : fitted to steps or benchmark results.
     """
+    return [*_far_off(calibration), *own_bounds(calibration)]
+
+
+def _far_off(calibration: Calibration) -> list[str]:
+    """Return a sentence where the fit misses what it has not seen."""
     by = calibration.serving.fitted if calibration.serving else None
     if by is None or by.median_error_ratio is None or by.median_error_ratio <= BAD_MEDIAN:
         return []
