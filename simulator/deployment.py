@@ -43,6 +43,37 @@ def _splits(a: Architecture, tp: int, *, expert_parallel: bool) -> bool:
     return kv_heads and all(size % tp == 0 for size in split)
 
 
+def check_split(a: Architecture, tp: int, *, expert_parallel: bool, most: int | None = None) -> None:
+    """Refuse tensor-parallel ranks that cannot share a model evenly.
+
+    Parameters
+    ----------
+    a : the transformer.
+    tp : tensor-parallel ranks.
+    expert_parallel : whether ranks hold whole experts.
+    most : GPUs that a replica may have; None: any number. Ranks beyond are not told as allowed.
+
+    Raises
+    ------
+    ScenarioError
+        With the ranks that can.
+    """
+    if _splits(a, tp, expert_parallel=expert_parallel):
+        return
+    largest = min(a.query_heads, most or a.query_heads)
+    allowed = [n for n in range(1, largest + 1) if _splits(a, n, expert_parallel=expert_parallel)]
+    shared = f"{_ffn_size(a)} feed-forward columns"
+    if expert_parallel and a.experts:
+        shared = f"{a.experts.count} experts"
+    linear = f", {a.linear.key_heads} key heads of linear attention" if a.linear else ""
+    message = (
+        f"parallelism.tp: {tp} ranks cannot share the {a.query_heads} query heads, "
+        f"{a.kv_heads} KV heads{linear} and {shared} of {a.name} evenly; "
+        f"allowed: {', '.join(map(str, allowed))}"
+    )
+    raise ScenarioError(message)
+
+
 @dataclass(frozen=True)
 class Deployment:
     """A model on the `tp` GPUs of one replica.
@@ -81,25 +112,20 @@ class Deployment:
             key = "parallelism.expert_parallel" if whole else "model.expert_dtype"
             message = f"{key}: {a.name} has no experts; allowed: {'false' if whole else 'null'}"
             raise ScenarioError(message)
-        if not _splits(a, self.tp, expert_parallel=whole):
-            allowed = [tp for tp in range(1, a.query_heads + 1) if _splits(a, tp, expert_parallel=whole)]
-            shared = f"{_ffn_size(a)} feed-forward columns"
-            if whole and a.experts:
-                shared = f"{a.experts.count} experts"
-            linear = f", {a.linear.key_heads} key heads of linear attention" if a.linear else ""
-            message = (
-                f"parallelism.tp: {self.tp} ranks cannot share the {a.query_heads} query heads, "
-                f"{a.kv_heads} KV heads{linear} and {shared} of {a.name} evenly; "
-                f"allowed: {', '.join(map(str, allowed))}"
-            )
-            raise ScenarioError(message)
+        check_split(a, self.tp, expert_parallel=whole)
         self._check_windows()
 
     def _check_windows(self) -> None:
         """Refuse an attention that would read other tokens than the model's layers do."""
         a = self.architecture
         if a.sliding is None and self.attention.layers_per_count > 1:
-            message = f"model.attention.window_every: the layers of {a.name} are alike; allowed: 1"
+            layers = f"the layers of {a.name} are alike"
+            if a.linear:
+                layers = (
+                    f"one layer in {a.linear.full_every} of {a.name} attends to tokens, the others have "
+                    "linear attention, and none has a window"
+                )
+            message = f"model.attention.window_every: {layers}; allowed: 1"
             raise ScenarioError(message)
         if a.sliding is not None and self.attention != own_attention(a):
             message = (

@@ -4,8 +4,9 @@ Needs the extra ``calibrate`` (scipy and aiconfigurator-core, whose tables are t
 modules go one way: `tables` reads and excludes by written rules, `splits` sets shapes aside, `fitting`
 finds numbers, `operations` fits each operation, `kernels` puts a `Calibration` together, `runs` and
 `serving` add what serving runs show, `files` writes it; `unknowns` holds the serving numbers of a fit.  A
-user's own engine: `step_files` reads and `steps` fits measured steps, whose batches `told_contexts` makes of
-their sums; `points` and `bench` take benchmark results.  `bounds` says which numbers ended at one.  `power`
+user's own engine: `step_files` reads, `step_checks` judges and `steps` fits measured steps, whose batches
+`told_contexts` makes of their sums; `points` and `bench` take benchmark results.  `bounds` says which numbers
+ended at one.  `power`
 fits what a GPU draws, for its profile.
 """
 

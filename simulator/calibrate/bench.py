@@ -140,7 +140,7 @@ def calibrate_bench(
     errors = Errors.of(terms[out] @ numbers, measured[out])
     by = fitted(f"{source}; {rung.what}", len(seen), errors, _ends(rung, numbers))
     largest = max(round(point.in_flight.value) for point in seen)
-    found = serving_of(numbers, by, largest_batch=largest, least_s=least_s)
+    found = serving_of(numbers, by, largest_batch=largest, least_s=least_s, launched_by=serving.launched_by)
     return BenchFit(
         calibration=calibration.model_copy(update={"serving": found}),
         rung=rung,

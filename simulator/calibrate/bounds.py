@@ -27,6 +27,33 @@ SETTLED_BY: Final = {
 """Measurements that tell a number from the others, by what it is multiplied with in a step."""
 
 
+BAD_MEDIAN: Final = 0.25
+"""Median error on what a user's fit has not seen from which it is no description of the server; that of the
+shipped fits to serving runs is at most 12 %."""
+
+
+def own_warnings(calibration: Calibration) -> list[str]:
+    """Return what is doubtful of a user's own fit, a sentence each.
+
+    Parameters
+    ----------
+    calibration : fitted to steps or benchmark results.
+    """
+    return [*_far_off(calibration), *own_bounds(calibration)]
+
+
+def _far_off(calibration: Calibration) -> list[str]:
+    """Return a sentence where the fit misses what it has not seen."""
+    by = calibration.serving.fitted if calibration.serving else None
+    if by is None or by.median_error_ratio is None or by.median_error_ratio <= BAD_MEDIAN:
+        return []
+    told = (
+        f"the fit is {by.median_error_ratio:.0%} off in the median on the {by.held_out_rows} measurements "
+        "that it has not seen: they contradict one another, or another GPU, engine, model or format ran"
+    )
+    return [told]
+
+
 def own_bounds(calibration: Calibration) -> list[str]:
     """Return a sentence for each number of a user's own fit that ended at a bound.
 

@@ -9,20 +9,22 @@ from simulator.hardware import Calibration
 from simulator.hardware.calibration import Fitted, LinearAttentionFit, ServingFit
 
 COLUMNS = ("operation", "of", "rows", "held out", "median error", "90th percentile", "numbers")
+LEFT_OUT = ("at_bound", "launched_by")
+"""Keys that a file has only where there is something to say."""
 
 
 def to_json(calibration: Calibration) -> str:
     """Return the text of a calibration's file; equal calibrations give equal bytes."""
-    values = _without_empty_bounds(calibration.model_dump(mode="json"))
+    values = _without_empty(calibration.model_dump(mode="json"))
     return json.dumps(values, indent=1, allow_nan=False) + "\n"
 
 
-def _without_empty_bounds(value: object) -> object:
-    """Return the values of a file without the bounds that no number ended at, which most fits have."""
+def _without_empty(value: object) -> object:
+    """Return the values of a file without empty bounds and names of models, which most fits have."""
     if isinstance(value, dict):
-        kept = {name: part for name, part in value.items() if part or name != "at_bound"}
-        return {name: _without_empty_bounds(part) for name, part in kept.items()}
-    return [_without_empty_bounds(part) for part in value] if isinstance(value, list) else value
+        kept = {name: part for name, part in value.items() if part or name not in LEFT_OUT}
+        return {name: _without_empty(part) for name, part in kept.items()}
+    return [_without_empty(part) for part in value] if isinstance(value, list) else value
 
 
 def table(calibration: Calibration) -> list[tuple[str, ...]]:

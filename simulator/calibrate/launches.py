@@ -49,26 +49,47 @@ def least_seconds(kinds: NDArray[np.int64], least: tuple[float, float]) -> Vecto
 
 
 def fit_least(
-    kinds: NDArray[np.int64], measured: Vector, kernels_s: Callable[[Mask], Vector]
-) -> tuple[tuple[float, float], Mask]:
-    """Return the least times of steps with prompts, captured and not, s, and which steps wait for them.
+    kinds: NDArray[np.int64],
+    measured: Vector,
+    kernels_s: Callable[[Mask], Vector],
+    *,
+    before: tuple[float, float] = (0.0, 0.0),
+) -> tuple[tuple[float, float], Mask, tuple[bool, bool]]:
+    """Return the least times of steps with prompts, captured and not, s; which steps wait; which are new.
 
     Parameters
     ----------
     kinds : as `kinds_of` returns.
     measured : durations, s.
     kernels_s : fits the other numbers to the masked steps and returns what they make of all, s.
+    before : least times so far, s, which stay where the steps do not tell them.
 
     Notes
     -----
-    A least time is 0 where none shows. In turns: the kernels are fitted to the steps that do not wait, then
-    each least time to all of its kind. At first no step waits, or all with prompts do: the end that is nearer
-    to what was measured counts.
+    A least time is 0 where none shows though steps are short enough for it. In turns: the kernels are fitted
+    to the steps that do not wait, then each least time to all of its kind. At first no step waits, or all
+    with prompts do: the end that is nearer to what was measured counts.
     """
     ends = [_in_turns(kinds, measured, kernels_s, start) for start in (0.0, np.inf)]
     off = [_error(np.maximum(kernels, least_seconds(kinds, least)), measured) for least, kernels in ends]
-    least, kernels = ends[int(np.argmin(off))]
-    return least, kernels < least_seconds(kinds, least)
+    (captured_s, eager_s), kernels = ends[int(np.argmin(off))]
+    told = captured_s > 0.0, eager_s > 0.0
+    least = (
+        captured_s or _kept(before[0], kernels[kinds == CAPTURED], measured[kinds == CAPTURED]),
+        eager_s or _kept(before[1], kernels[kinds == EAGER], measured[kinds == EAGER]),
+    )
+    return least, kernels < least_seconds(kinds, least), told
+
+
+def _kept(before: float, kernels: Vector, measured: Vector) -> float:
+    """Return the least time so far, or 0 where steps whose kernels take less do not wait for it."""
+    below = kernels < before
+    if not below.any():
+        return before
+    if below.sum() >= FEWEST_STEPS:
+        return 0.0
+    waiting = _error(np.full(int(below.sum()), before), measured[below])
+    return before if waiting <= _error(kernels[below], measured[below]) else 0.0
 
 
 def _in_turns(

@@ -14,7 +14,7 @@ from typing import Final
 from simulator.calibrate.fitting import Vector
 from simulator.calibrate.runs import LONGEST_TTFT_S, ServingRun, believable
 from simulator.calibrate.serving import estimate_terms
-from simulator.calibrate.steps import FASTEST_RATIO, SLOWEST_RATIO
+from simulator.calibrate.step_checks import FASTEST_RATIO, SLOWEST_RATIO
 from simulator.calibrate.told_contexts import ToldContexts
 from simulator.deployment import Deployment
 from simulator.errors import SimulatorError

@@ -171,7 +171,12 @@ def _experts_serving(terms: Vector, runs: Sequence[ServingRun], what: str) -> Ex
     )
     named = dict(zip(EXPERTS_SERVING_NUMBERS, numbers, strict=True))
     bounded = {name: number if number > 2 * NOTHING else 0.0 for name, number in named.items()}
-    return ExpertsServing.model_validate(bounded | {"fitted": by})
+    return ExpertsServing.model_validate(bounded | {"largest_batch": largest_batch(runs), "fitted": by})
+
+
+def largest_batch(runs: Sequence[ServingRun]) -> int:
+    """Return the most requests in flight of the runs that a fit may see."""
+    return max(run.concurrency for run in runs if not run.held_out)
 
 
 def estimate_terms(calibration: Calibration, gpu: Gpu, run: ServingRun, architecture: Architecture) -> Vector:

@@ -31,6 +31,9 @@ MOST: Final = 1e9
 MOST_FAULTS: Final = 10
 """Faulty lines that are told of a column, and rows of another length than the header."""
 
+FIRST_LINE: Final = 2
+"""Line of a file on which its first row stands: the header is before."""
+
 SEPARATORS: Final = {";": "semicolons", "\t": "tabs"}
 """What stands between columns where it is no comma, in words."""
 
@@ -74,7 +77,7 @@ def read_steps(path: Path, *, tp: int | None = None) -> pd.DataFrame:
     names = [*needed, *(name for name in (TP, LONGEST) if name in rows)]
     numbers = pd.DataFrame({name: pd.to_numeric(rows[name], errors="coerce") for name in names})
     faults = [
-        f"{path}:{rows.index[line] + 2}: {name}: {rows[name].iloc[line]} {what}"
+        f"{path}:{rows.index[line] + FIRST_LINE}: {name}: {rows[name].iloc[line]} {what}"
         for name in names
         for what, bad in _wrong(numbers, name)
         for line in np.flatnonzero(bad)[:MOST_FAULTS]

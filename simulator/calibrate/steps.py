@@ -9,35 +9,24 @@ those of the shipped calibration. Whole batch sizes are held out to judge the fi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from simulator.attention import Attention, DenseAttention
 from simulator.calibrate.fitting import CORNER, Errors, Mask, Vector, at_bound, fitted, rounded
 from simulator.calibrate.launches import fit_least, kinds_of, least_seconds
-from simulator.calibrate.step_files import COLUMNS, LONGEST, NEW, PROMPTS, TP, MeasuredStepsError
-from simulator.calibrate.told_contexts import ToldContexts
-from simulator.calibrate.unknowns import NUMBERS, UNIT, ends, known_numbers, serving_of, solve, terms
+from simulator.calibrate.step_checks import loads
+from simulator.calibrate.step_files import LONGEST, NEW, TP
+from simulator.calibrate.unknowns import NUMBERS, UNIT, ends, folded, known_numbers, serving_of, solve, terms
 from simulator.deployment import Deployment
 from simulator.hardware import Calibration, Gpu
 from simulator.hardware.calibration import Fitted, ServingFit, SplitFit
-from simulator.latency import RooflineLatency, StepLoad
+from simulator.latency import StepLoad
 from simulator.latency.calibrated import BoundCalibrated
 
 ATTENTION: Final = "attention_ratio"
-FEWEST_STEPS: Final = 50
-FEWEST_BATCHES: Final = 5
 HOLD_OUT_ONE_IN: Final = 3
-LEAST_SPREAD: Final = 2.0
-"""How many times longer the longest contexts must be than the shortest, per sequence."""
-
-FASTEST_RATIO: Final = 0.5
-SLOWEST_RATIO: Final = 200.0
-"""Median step over its roofline time: outside of this the unit is not seconds."""
-
 BLOCK_RATES: Final = np.geomspace(20e9, 1e12, 40)
 """Rates of one thread block that are tried, bytes/s."""
 
@@ -48,92 +37,6 @@ MOST_FITTED: Final = 3000
 """Steps that a fit looks at, evenly spread over those it may see: neighbours tell nothing new."""
 
 
-def check_steps(steps: pd.DataFrame, deployments: Mapping[int, Deployment], path: Path) -> None:
-    """Refuse steps that cannot carry a fit, or that are not in seconds.
-
-    Parameters
-    ----------
-    steps : as `read_steps` returns.
-    deployments : what ran, by tensor-parallel GPUs.
-    path : the file, for the message.
-
-    Raises
-    ------
-    MeasuredStepsError
-        With what is missing, or with the factor by which the steps miss what the hardware can do.
-    """
-    faults = []
-    decodes = steps[steps[NEW] == 0]
-    batches = decodes["sequences"].nunique()
-    mean = decodes["context_tokens"] / decodes["sequences"]
-    if len(decodes) < FEWEST_STEPS:
-        faults.append(f"{len(decodes)} steps without prompts, but a fit needs {FEWEST_STEPS}")
-    if batches < FEWEST_BATCHES:
-        faults.append(f"{batches} different numbers of sequences, but a fit needs {FEWEST_BATCHES}")
-    if len(decodes) and mean.max() < LEAST_SPREAD * mean.min():
-        faults.append(
-            f"contexts of {mean.min():.0f} to {mean.max():.0f} tokens per sequence, but the longest must be "
-            f"{LEAST_SPREAD:g} times the shortest"
-        )
-    if not faults:
-        ratio = float(np.median(np.concatenate(list(_over_bound(steps, deployments)))))
-        if not FASTEST_RATIO <= ratio <= SLOWEST_RATIO:
-            faults.append(
-                f"steps take {ratio:.3g} times what the data sheet allows in the median; step_s is in "
-                "seconds: are these milliseconds, or is it another model or number of GPUs?"
-            )
-    if faults:
-        raise MeasuredStepsError("\n".join(f"{path}: {fault}" for fault in faults))
-
-
-def _over_bound(steps: pd.DataFrame, deployments: Mapping[int, Deployment]) -> list[Vector]:
-    """Return measured over least durations, an array for each number of GPUs."""
-    ratios = []
-    for tp, rows in _thinned(steps).groupby(TP):
-        deployment = deployments[int(str(tp))]
-        bound = RooflineLatency(layer_overhead_s=0.0).bind(deployment)
-        least = np.array([float(bound.step_seconds(load)) for load in loads(rows, deployment.attention)])
-        ratios.append(rows["step_s"].to_numpy(dtype=np.float64) / least)
-    return ratios
-
-
-def loads(steps: pd.DataFrame, attention: Attention | None = None) -> list[StepLoad]:
-    """Return what each step was asked for, as a latency model sees it.
-
-    Contexts that share a step are taken as equally long but for the longest, where it is told; prompts that
-    share one too, and all of them as ending with it.
-
-    Parameters
-    ----------
-    steps : as `read_steps` returns.
-    attention : how the model attends; None: to all tokens.
-    """
-    kind = attention or DenseAttention()
-    columns = (steps[name].to_numpy(dtype=np.int64) for name in (*COLUMNS[:2], LONGEST, *PROMPTS))
-    found = []
-    for numbers in zip(*columns, strict=True):
-        count, context, longest, new, prompts, past = map(int, numbers)
-        work = kind.step_work(ToldContexts(count, context, longest), 1)
-        told = work if longest else work._replace(longest_tokens=0)
-        pairs, read = _prompt_tokens(kind, new, prompts, past)
-        found.append(StepLoad(1, count, told, new, pairs, read, prompts))
-    return found
-
-
-def _prompt_tokens(attention: Attention, new: int, prompts: int, past: int) -> tuple[int, int]:
-    """Return the query-key pairs of the prompts of a step, and the tokens that they read."""
-    if not new:
-        return 0, 0
-    many = max(prompts, 1)
-    # Parts of a token do not matter; sums of all prompts stay as they are told.
-    pairs = read = 0
-    for place in range(many):
-        held, computed = (total * (place + 1) // many - total * place // many for total in (past, new))
-        pairs += attention.prefill_attended_tokens(held, computed)
-        read += attention.prefill_read_tokens(held, computed)
-    return pairs, read
-
-
 def calibrate_steps(
     calibration: Calibration, deployments: Mapping[int, Deployment], steps: pd.DataFrame, source: str
 ) -> Calibration:
@@ -141,7 +44,7 @@ def calibrate_steps(
 
     Parameters
     ----------
-    calibration : kernel numbers of the GPU and engine.
+    calibration : kernel numbers of the GPU and engine, and the serving numbers to start from.
     deployments : what ran, by tensor-parallel GPUs.
     steps : as `read_steps` returns.
     source : name of the file.
@@ -155,10 +58,10 @@ def calibrate_steps(
     sizes = np.unique(steps["sequences"])
     out = np.isin(steps["sequences"], sizes[1::HOLD_OUT_ONE_IN])
     seen, unseen = (rows.sort_values(TP, kind="stable") for rows in (_thinned(steps[~out]), steps[out]))
-    gpu = next(iter(deployments.values())).gpu
-    base = _kernels(calibration)
+    plan = next(iter(deployments.values()))
+    start = folded(calibration, plan)
+    base, before = _kernels(start), start.serving
     models = {deployment.architecture.name for deployment in deployments.values()}
-    before = calibration.serving
     known = known_numbers([int(tp) for tp in seen[TP].unique()], models, before)
     if not seen[NEW].any():
         known["prompt_ratio"] = before.prompt_ratio if before else 1.0
@@ -169,10 +72,11 @@ def calibrate_steps(
         found: Vector = rows @ _fit(rows[working], measured[working], seen[working], known, before)[0]
         return found
 
-    least, waits = fit_least(kinds, measured, kernels_s)
+    floors = (before.captured_prompt_s, before.eager_prompt_s) if before else (0.0, 0.0)
+    least, waits, told = fit_least(kinds, measured, kernels_s, before=floors)
     rows, measured, seen = rows[~waits], measured[~waits], seen[~waits]
     tried = []
-    for candidate in (base.model_copy(update={"split": split}) for split in _splits(gpu, seen)):
+    for candidate in (base.model_copy(update={"split": split}) for split in _splits(plan.gpu, seen)):
         # A way of dividing contexts changes what attention takes and nothing else.
         attention, _ = _rows(candidate, deployments, seen, names=(ATTENTION,))
         rows[:, NUMBERS.index(ATTENTION)] = attention[:, 0]
@@ -182,12 +86,20 @@ def calibrate_steps(
     predicted = np.maximum(rows @ numbers, least_seconds(kinds_of(base, unseen, NEW), least))
     by = fitted(source, looked_at, Errors.of(predicted, measured))
     ended = by.model_copy(update={"at_bound": ends(numbers, known)})
+    names = _launched_by(least, told, models, before)
+    serving = serving_of(numbers, ended, largest_batch=largest, least_s=least, launched_by=names)
     return best.model_copy(
-        update={
-            "serving": serving_of(numbers, ended, largest_batch=largest, least_s=least),
-            "split": _judged(best.split, by) if best.split else None,
-        }
+        update={"serving": serving, "split": _judged(best.split, by) if best.split else None}
     )
+
+
+def _launched_by(
+    least: tuple[float, float], told: tuple[bool, bool], models: set[str], before: ServingFit | None
+) -> tuple[str, ...]:
+    """Return the models whose steps told the least times: those measured now, and those of times kept."""
+    now = models if any(told) else set()
+    kept = any(time and not new for time, new in zip(least, told, strict=True))
+    return tuple(sorted(now | set(before.launched_by if before and kept else ())))
 
 
 def _kernels(calibration: Calibration) -> Calibration:

@@ -169,6 +169,7 @@ def serving_of(
     *,
     largest_batch: int | None = None,
     least_s: tuple[float, float] = (0.0, 0.0),
+    launched_by: tuple[str, ...] = (),
 ) -> ServingFit:
     """Return a solution as serving numbers, rounded.
 
@@ -178,12 +179,18 @@ def serving_of(
     by : their provenance.
     largest_batch : most sequences that ran at once in what they were fitted to.
     least_s : least times of steps with prompts, captured and not, s.
+    launched_by : models whose steps told them.
     """
     found = (rounded(float(number)) if number > NOTHING else 0.0 for number in numbers)
     named = dict(zip(NUMBERS, found, strict=True))
     captured_s, eager_s = least_s
     return ServingFit(
-        **named, captured_prompt_s=captured_s, eager_prompt_s=eager_s, largest_batch=largest_batch, fitted=by
+        **named,
+        captured_prompt_s=captured_s,
+        eager_prompt_s=eager_s,
+        launched_by=launched_by,
+        largest_batch=largest_batch,
+        fitted=by,
     )
 
 

@@ -82,7 +82,7 @@ def calibrate(
     )
     for read in [*(bench or []), steps]:
         check_file(path, overwrite=overwrite, reads=read)
-    from simulator.calibrate.bounds import own_bounds, table_bounds  # noqa: PLC0415 - help loads no simulator
+    from simulator.calibrate.bounds import own_warnings, table_bounds  # noqa: PLC0415 - help loads no simulator
     from simulator.calibrate.files import COLUMNS, fits, table, to_json  # noqa: PLC0415 - as above
     from simulator.hardware import Gpu  # noqa: PLC0415 - as above
     from simulator.scenario.catalog import find  # noqa: PLC0415 - as above
@@ -96,7 +96,7 @@ def calibrate(
     else:
         calibration = _from_tables(profile, engine, serving=_plain(levels) != "kernel")
     typer.echo(aligned(table(calibration), columns=COLUMNS))
-    for line in own_bounds(calibration) if bench or steps else table_bounds(fits(calibration)):
+    for line in own_warnings(calibration) if bench or steps else table_bounds(fits(calibration)):
         say(f"warning: {line}")
     _write(path, to_json(calibration), engine)
 

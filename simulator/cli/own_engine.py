@@ -80,8 +80,9 @@ def from_steps(profile: Gpu, path: Path, ran: Ran) -> Calibration:
     SimulatorError
         If the file or what is said of it cannot carry a fit.
     """
-    from simulator.calibrate.step_files import read_steps  # noqa: PLC0415 - help loads no simulator
-    from simulator.calibrate.steps import calibrate_steps, check_steps  # noqa: PLC0415 - as above
+    from simulator.calibrate.step_checks import check_steps  # noqa: PLC0415 - help loads no simulator
+    from simulator.calibrate.step_files import read_steps  # noqa: PLC0415 - as above
+    from simulator.calibrate.steps import calibrate_steps  # noqa: PLC0415 - as above
 
     found = read_steps(path, tp=ran.tp)
     starts = {gpus: _start(profile, replace(ran, tp=gpus)) for gpus in sorted(set(found["tp"].astype(int)))}

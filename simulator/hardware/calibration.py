@@ -7,6 +7,7 @@ shapes and judged on others: `Fitted` keeps both counts and the error on the lat
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -47,19 +48,29 @@ class Fitted(FrozenModel):
         description="[-] numbers that ended at the least or most that the fit allows: not measured",
     )
 
-    def bounds_told(self) -> str:
+    def bounds_told(self, *, unused: Collection[str] = ()) -> str:
         """Return which numbers ended at a bound, in words; empty where none did.
+
+        Parameters
+        ----------
+        unused : numbers that are not told, because others stand in their place.
 
         Examples
         --------
         >>> Fitted(table="a", rows=1, held_out_rows=0, at_bound={"step_s": "least"}).bounds_told()
         'step_s (least)'
         """
-        return ", ".join(f"{name} ({end})" for name, end in self.at_bound.items())
+        return ", ".join(f"{name} ({end})" for name, end in self.at_bound.items() if name not in unused)
 
-    def caveat(self) -> str:
-        """Return a sentence on numbers at a bound, to follow another one; empty where there are none."""
-        return f" At a bound of that fit, so not measured: {self.bounds_told()}." if self.at_bound else ""
+    def caveat(self, *, unused: Collection[str] = ()) -> str:
+        """Return a sentence on numbers at a bound, to follow another one; empty where there are none.
+
+        Parameters
+        ----------
+        unused : numbers that are not told, because others stand in their place.
+        """
+        told = self.bounds_told(unused=unused)
+        return f" At a bound of that fit, so not measured: {told}." if told else ""
 
 
 class GemmFit(FrozenModel):
@@ -186,6 +197,9 @@ class ServingFit(FrozenModel):
     eager_prompt_s: float = Field(
         default=0.0, ge=0.0, le=1.0, description="[s] the same beyond it: every kernel is launched by itself"
     )
+    launched_by: Annotated[
+        tuple[OneLine, ...], Field(strict=False, description="[-] models whose steps told these least times")
+    ] = ()
     largest_batch: Count | None = Field(
         default=None, description="[sequences] most that ran at once in what it was fitted to; null: not told"
     )
@@ -225,6 +239,9 @@ class ExpertsServing(FrozenModel):
     kernel_ratio: Efficiency = Field(description="[-] the same of the other kernels")
     step_s: float = Field(ge=0.0, le=1.0, description="[s] host and scheduler time of a step")
     sequence_s: float = Field(ge=0.0, le=1e-2, description="[s] host time per running sequence")
+    largest_batch: Count | None = Field(
+        default=None, description="[sequences] most that ran at once in what it was fitted to; null: not told"
+    )
     fitted: Fitted = Field(description="[-] provenance and error")
 
 

@@ -25,7 +25,7 @@ from simulator.frozen import FrozenModel
 from simulator.hardware import Calibration, Gpu
 from simulator.hardware.calibration import ExpertsFit, Fitted, ServingFit
 from simulator.latency.breakdown import Part, StepRows, by_value
-from simulator.latency.caveats import of_experts, of_serving
+from simulator.latency.caveats import of_experts, of_launches, of_serving
 from simulator.latency.collectives import allreduce_seconds
 from simulator.latency.decode_attention import BoundDecodeAttention
 from simulator.latency.linear_attention import BoundLinearAttention
@@ -38,6 +38,7 @@ from simulator.latency.operations import (
     norms_operation,
 )
 from simulator.latency.roofline import BoundRoofline, RooflineLatency
+from simulator.latency.running import REPLACED, with_experts
 
 KERNELS_ALONE: Final = ServingFit(
     kernel_ratio=1.0,
@@ -120,15 +121,6 @@ def _experts_fit(calibration: Calibration, d: Deployment) -> ExpertsFit | None:
     return calibration.experts.get(d.expert_format) if measured == d.compute_dtype else None
 
 
-def _with_experts(serving: ServingFit, experts: ExpertsFit | None) -> ServingFit:
-    """Return the numbers of a running engine, those that its runs with such experts tell in their place."""
-    if experts is None or experts.serving is None:
-        return serving
-    told, names = experts.serving, ("kernel_ratio", "attention_ratio", "prompt_ratio")
-    ratios = {name: told.kernel_ratio * getattr(serving, name) for name in names}
-    return serving.model_copy(update=ratios | {"step_s": told.step_s, "sequence_s": told.sequence_s})
-
-
 class _TimedAlone(NamedTuple):
     """Times of all layers, s, attention aside: each product, all-reduces, and the traffic of the norms."""
 
@@ -166,7 +158,7 @@ class BoundCalibrated:
         self._allreduce = {fit.gpus: fit for fit in calibration.allreduce}.get(d.tp)
         linear = calibration.linear_attention if d.architecture.linear else None
         self.hybrid = linear.serving if linear else None
-        self.serving = self.hybrid or _with_experts(calibration.serving or KERNELS_ALONE, self.experts)
+        self.serving = self.hybrid or with_experts(calibration.serving or KERNELS_ALONE, self.experts)
         running = self.experts.serving if self.experts and not self.hybrid else None
         self.experts_ratio = running.experts_ratio / running.kernel_ratio if running else 1.0
         self.largest_batch = self.serving.largest_batch
@@ -188,8 +180,11 @@ class BoundCalibrated:
         found = [f"Steps take what was measured of {c.engine} on {c.gpu} ({c.source})."]
         if c.gpu != d.gpu.name:
             found.append(f"They were measured on {c.gpu} and are taken for {d.gpu.name}.")
-        found.append(of_serving(c, self.hybrid) + self.serving.fitted.caveat())
+        replaced = self.experts and self.experts.serving and not self.hybrid
+        at_bound = self.serving.fitted.caveat(unused=REPLACED if replaced else ())
+        found.append(of_serving(c, self.hybrid) + at_bound)
         found += of_experts(self.experts, c.engine, told=self.hybrid is not None)
+        found += of_launches(self.serving, d.architecture)
         missing = {
             "matrix products": self._gemm is None,
             "experts": d.architecture.experts is not None and self.experts is None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from simulator.hardware import Calibration
 from simulator.hardware.calibration import ExpertsFit, ServingFit
+from simulator.model import Architecture
 
 
 def of_serving(c: Calibration, hybrid: ServingFit | None) -> str:
@@ -39,20 +40,46 @@ def of_experts(fit: ExpertsFit | None, engine: str, *, told: bool) -> list[str]:
     engine : the serving engine.
     told : whether the numbers of a running engine come from models with such experts.
     """
-    if fit is None or fit.fitted.median_error_ratio is None:
+    if fit is None:
         return []
+    running = fit.serving.fitted if fit.serving and not told else None
+    ended = running.caveat().lstrip() if running else ""
+    if fit.fitted.median_error_ratio is None:
+        return [ended] if ended else []
     alone = (
         f"Layers of experts alone were {fit.fitted.median_error_ratio:.0%} off in the median on shapes "
         "not fitted."
     )
     if told:
         return [alone]
-    running = fit.serving.fitted if fit.serving else None
-    if running is None or running.median_error_ratio is None or running.p90_error_ratio is None:
+    if running is None:
         return [f"No serving run of such a mixture of experts was fitted. {alone}"]
+    if running.median_error_ratio is None or running.p90_error_ratio is None:
+        served = f"Times of running experts were fitted to {running.table}; nothing was held out to judge it."
+        return [f"{served}{running.caveat()} {alone}"]
     served = (
         f"On {running.held_out_rows} measured runs of {engine} with experts in this format that the fit "
         f"has not seen, its estimate was {running.median_error_ratio:.0%} off in the median and "
-        f"{running.p90_error_ratio:.0%} at the 90th percentile. {alone}"
+        f"{running.p90_error_ratio:.0%} at the 90th percentile.{running.caveat()} {alone}"
     )
     return [served]
+
+
+def of_launches(serving: ServingFit, architecture: Architecture) -> list[str]:
+    """Return what a reader must know of the least times of steps with prompts, where another model told them.
+
+    Parameters
+    ----------
+    serving : the numbers of a running engine that are in use.
+    architecture : of the model that runs.
+    """
+    captured_s, eager_s = serving.captured_prompt_s, serving.eager_prompt_s
+    if not (captured_s or eager_s) or architecture.name in serving.launched_by:
+        return []
+    models = " and ".join(serving.launched_by) or "a model that the calibration does not name"
+    told = (
+        f"A step with prompts takes at least {1e3 * captured_s:.3g} ms, or {1e3 * eager_s:.3g} ms beyond the "
+        f"largest captured size: the launch of {models}, as measured. {architecture.name} has "
+        f"{architecture.layers} layers of its own kind, and its launch was not measured."
+    )
+    return [told]

@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from simulator.attention import Attention, DenseAttention
-from simulator.deployment import Deployment, own_attention
+from simulator.deployment import Deployment, check_split, own_attention
 from simulator.frozen import Count, FrozenModel, OneLine, Seconds
 from simulator.hardware import Dtype, Figure, KgPerKwh, Node, Pue
 from simulator.kvcache import KvConfig
@@ -218,7 +218,10 @@ class Scenario(FrozenModel):
         ScenarioError
             If the heads cannot be split over the tensor-parallel ranks.
         """
-        m = self.model
+        m, p = self.model, self.parallelism
+        if m.architecture.experts is not None or not p.expert_parallel:
+            most = self.hardware.gpus // p.dp
+            check_split(m.architecture, p.tp, expert_parallel=p.expert_parallel, most=most)
         return Deployment(
             architecture=m.architecture,
             attention=m.attention,

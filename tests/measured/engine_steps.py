@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from simulator.calibrate.steps import loads
+from simulator.calibrate.step_checks import loads
 from simulator.latency import StepLatency
 
 MEASURED = Path(__file__).parents[3] / "shared" / "data" / "measured"

@@ -34,7 +34,8 @@ from page import cells, figures, text, to_the_digit
 
 from simulator.api import simulate
 from simulator.calibrate.files import to_json
-from simulator.calibrate.steps import calibrate_steps, loads
+from simulator.calibrate.step_checks import loads
+from simulator.calibrate.steps import calibrate_steps
 from simulator.hardware import Calibration, Gpu
 from simulator.latency import RooflineLatency
 from simulator.latency.calibrated import KERNELS_ALONE, BoundCalibrated

@@ -22,6 +22,7 @@ from simulator.calibrate.operations import fit_experts
 from simulator.calibrate.routing import power_law_load
 from simulator.calibrate.runs import measured_runs
 from simulator.calibrate.serving import calibrate_experts, deployment_of, estimate
+from simulator.calibrate.step_checks import loads
 from simulator.calibrate.step_files import read_steps
 from simulator.calibrate.steps import calibrate_steps
 from simulator.calibrate.tables import KernelTables, Timings
@@ -206,6 +207,7 @@ def test_serving_numbers_of_experts_are_found_and_those_of_dense_models_stay() -
     assert serving.step_s == pytest.approx(2e-3, rel=0.02)
     assert serving.sequence_s == pytest.approx(3e-5, rel=0.02)
     assert serving.fitted.held_out_rows == sum(r.held_out for r in runs)
+    assert serving.largest_batch == 64
     assert found.serving == calibration.serving
     assert calibrate_experts(calibration, B200, runs[:10], preset).experts["mxfp4"].serving is None
 
@@ -220,3 +222,22 @@ def test_steps_of_a_users_engine_replace_what_was_known_of_running_experts(tmp_p
     path.write_text("sequences,context_tokens,step_s\n" + text, encoding="utf-8")
     found = calibrate_steps(calibration, {1: plan}, read_steps(path), "made up")
     assert all(fit.serving is None for fit in found.experts.values())
+
+
+def test_a_fit_to_steps_of_a_mixture_starts_from_what_its_runs_told() -> None:
+    # One GPU and no prompts: neither all-reduces nor prompts show, and experts move as the products do.
+    calibration = load_part(find("calibration", "b200-sxm.vllm"), Calibration)
+    plan = deployment_of(GPT_OSS, B200, architecture("gpt-oss-120b"))
+    shipped = BoundCalibrated(calibration, plan)
+    pairs = itertools.product((1, 2, 4, 8, 16, 32, 64), (100, 200, 500, 1000, 2000, 4000, 8000, 9000))
+    steps = pd.DataFrame([(n, n * c) for n, c in pairs], columns=["sequences", "context_tokens"])
+    steps = steps.assign(
+        tp=1, longest_tokens=0, prefill_tokens=0, prefill_sequences=0, prefill_past_tokens=0, step_s=1.0
+    )
+    asked = loads(steps, plan.attention)
+    steps["step_s"] = [float(shipped.step_seconds(load)) for load in asked]
+    found = BoundCalibrated(calibrate_steps(calibration, {1: plan}, steps, "made up"), plan)
+    assert found.serving.prompt_ratio == shipped.serving.prompt_ratio
+    assert found.serving.kernel_ratio == pytest.approx(shipped.serving.kernel_ratio, rel=0.02)
+    for load in asked:
+        assert found.step_seconds(load) == pytest.approx(float(shipped.step_seconds(load)), rel=0.01)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -12,7 +13,9 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "property"))
 
 from deployments import DENSE, decode_load, deployment, gpu, rows_of
 
-from simulator.calibrate.steps import calibrate_steps, loads
+from simulator.calibrate.launches import CAPTURED, DECODE, EAGER, fit_least
+from simulator.calibrate.step_checks import loads
+from simulator.calibrate.steps import calibrate_steps
 from simulator.calibrate.unknowns import folded
 from simulator.deployment import Deployment
 from simulator.hardware import Calibration
@@ -119,3 +122,67 @@ def test_the_numbers_of_linear_attention_are_said_and_leave_other_models_alone()
     assert not any("No serving run of such a mixture" in caveat for caveat in told)
     other = BoundCalibrated(SHIPPED, deployment("qwen3-32b", on=gpu("b300-sxm")))
     assert other.serving == SHIPPED.serving
+
+
+def test_steps_without_prompts_keep_the_least_times_and_the_ratio_of_prompts() -> None:
+    assert SHIPPED.linear_attention is not None
+    start = SHIPPED.linear_attention.serving
+    assert start is not None
+    steps = made(SHIPPED)
+    alone = steps[(steps["prefill_tokens"] == 0) & (steps["tp"] == 1)]
+    found = calibrate_steps(SHIPPED, {1: PLANS[1]}, alone, "made up").serving
+    assert found is not None
+    assert (found.captured_prompt_s, found.eager_prompt_s) == (start.captured_prompt_s, start.eager_prompt_s)
+    assert found.prompt_ratio == start.prompt_ratio
+    assert found.allreduce_ratio == start.allreduce_ratio
+    assert found.launched_by == start.launched_by == ("qwen3.6-35b-a3b",)
+
+
+def test_steps_of_the_shipped_engine_give_its_numbers_back() -> None:
+    # Decode attention hardly shows beside the rest, so its ratio stays where it was.
+    assert SHIPPED.linear_attention is not None
+    start = SHIPPED.linear_attention.serving
+    assert start is not None
+    base = SHIPPED.model_copy(update={"split": None})
+    steps = made(base)
+    found = calibrate_steps(base, PLANS, steps, "made up").serving
+    assert found is not None
+    for name in ("kernel_ratio", "attention_ratio", "prompt_ratio", "captured_prompt_s", "eager_prompt_s"):
+        assert getattr(found, name) == pytest.approx(getattr(start, name), rel=0.03), name
+
+
+KINDS = np.repeat([DECODE, CAPTURED, EAGER], 30)
+
+
+@pytest.mark.parametrize(
+    ("few", "measured_s", "kept"),
+    [(0, 1e-3, True), (5, 0.03, True), (5, 1e-3, False), (25, 1e-3, False)],
+)
+def test_a_least_time_is_kept_unless_steps_below_it_say_otherwise(
+    few: int, measured_s: float, *, kept: bool
+) -> None:
+    # Kernels of `few` steps of captured size take 1 ms; all others take longer than the times so far.
+    kernels = np.full(len(KINDS), 0.1)
+    kernels[30 : 30 + few] = 1e-3
+    measured = np.where(kernels < 0.01, measured_s, kernels)
+    least, waits, told = fit_least(KINDS, measured, lambda _: kernels, before=(0.03, 0.04))
+    assert least == (0.03 if kept else 0.0, 0.04)
+    assert told == (False, False)
+    assert waits.sum() == (few if kept else 0)
+
+
+def test_least_times_of_another_model_are_told_with_its_name() -> None:
+    def told(model: str) -> list[str]:
+        bound = BoundCalibrated(SHIPPED, deployment(model, on=gpu("b300-sxm")))
+        return [caveat for caveat in bound.caveats if "launch of qwen3.6-35b-a3b" in caveat]
+
+    (found,) = told("qwen3.6-27b")
+    assert "at least 16.9 ms, or 46.4 ms beyond the largest captured size" in found
+    assert "qwen3.6-27b has 64 layers" in found
+    assert not told("qwen3.6-35b-a3b")
+    assert not told("qwen3-32b")
+
+
+def test_least_times_without_a_name_are_told_too() -> None:
+    bound = BoundCalibrated(truth(), PLANS[1])
+    assert any("launch of a model that the calibration does not name" in caveat for caveat in bound.caveats)

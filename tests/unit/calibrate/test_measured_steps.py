@@ -15,8 +15,9 @@ from deployments import deployment
 
 from simulator.attention import AttentionWork
 from simulator.calibrate.bounds import own_bounds
+from simulator.calibrate.step_checks import check_steps, loads
 from simulator.calibrate.step_files import COLUMNS, LONGEST, PROMPTS, MeasuredStepsError, read_steps
-from simulator.calibrate.steps import calibrate_steps, check_steps, loads
+from simulator.calibrate.steps import calibrate_steps
 from simulator.cli import main
 from simulator.hardware import Calibration, Gpu
 from simulator.latency import StepLoad
@@ -313,3 +314,53 @@ def test_contexts_that_cannot_be_are_answered_with_their_line(
     with pytest.raises(MeasuredStepsError) as found:
         read_steps(path)
     assert f"steps.csv:4: {told}" in str(found.value)
+
+
+@pytest.mark.parametrize("factor", [1e3, 1e-3])
+def test_rows_in_another_unit_than_the_others_are_refused_by_line(factor: float, tmp_path: Path) -> None:
+    path, steps = tmp_path / "steps.csv", made_steps()
+    steps.loc[steps.index % 3 == 1, "step_s"] *= factor
+    steps[list(COLUMNS)].to_csv(path, index=False)
+    with pytest.raises(MeasuredStepsError) as found:
+        check_steps(read_steps(path, tp=2), PLANS, path)
+    lines = str(found.value).splitlines()
+    assert [line.split(": ")[0] for line in lines[:10]] == [f"{path}:{3 + 3 * at}" for at in range(10)]
+    assert f"step_s: {steps['step_s'][1]:g} is" in lines[0]
+    assert "times what the data sheet allows" in lines[0]
+    assert lines[10:] == [f"{path}: and 10 more such lines"]
+
+
+def test_a_slow_step_among_others_is_no_other_unit() -> None:
+    steps = made_steps()
+    steps.loc[7, "step_s"] *= 20.0
+    check_steps(steps, PLANS, Path("steps.csv"))
+
+
+def test_a_fit_that_misses_what_it_has_not_seen_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [
+        "calibrate",
+        "--gpu",
+        "b200-sxm",
+        "--model",
+        "qwen3-8b",
+        "--tp",
+        "2",
+        "--overwrite",
+        "--out",
+        "a.json",
+    ]
+    told = {}
+    for name, spread in (("good", 1.0), ("bad", 6.0)):
+        steps = made_steps()
+        steps.loc[steps.index % 2 == 1, "step_s"] *= spread
+        steps[list(COLUMNS)].to_csv(f"{name}.csv", index=False)
+        with pytest.raises(SystemExit) as left:
+            main([*words, "--from", f"{name}.csv"])
+        assert left.value.code == 0
+        told[name] = capsys.readouterr().err
+    assert "warning: the fit is" in told["bad"]
+    assert "% off in the median on the 18 measurements that it has not seen" in told["bad"]
+    assert "the fit is" not in told["good"]

@@ -17,8 +17,9 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "property"))
 from deployments import deployment
 
 from simulator.attention import ContextArray, DenseAttention, SlidingWindowAttention
+from simulator.calibrate.step_checks import check_steps, loads
 from simulator.calibrate.step_files import COLUMNS, LONGEST, PROMPTS
-from simulator.calibrate.steps import calibrate_steps, check_steps, loads
+from simulator.calibrate.steps import calibrate_steps
 from simulator.calibrate.told_contexts import ToldContexts
 from simulator.hardware import Calibration
 from simulator.latency import StepLoad

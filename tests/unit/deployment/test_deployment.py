@@ -17,6 +17,7 @@ from simulator.attention import Attention, BlockTopKAttention, SlidingWindowAtte
 from simulator.deployment import Deployment, own_attention
 from simulator.errors import ScenarioError
 from simulator.latency.operations import AttentionCosts
+from simulator.scenario.loader import load_scenario
 
 KV_TOKEN_BYTES = {
     "qwen3-0.6b": 114_688,
@@ -230,3 +231,20 @@ def test_costs_of_a_count_are_those_of_the_layers_that_repeat() -> None:
     both, alone = AttentionCosts.of(gpt_oss()), gpt_oss()
     assert both.read_bytes == alone.kv_token_bytes / 2
     assert both.attended_flops == 4 * 64 * 64 * 36 / 2
+
+
+def test_windows_of_a_model_with_linear_attention_are_refused_in_its_own_words() -> None:
+    message = (
+        "model.attention.window_every: one layer in 4 of qwen3.6-35b-a3b attends to tokens, the others have "
+        "linear attention, and none has a window; allowed: 1"
+    )
+    with pytest.raises(ScenarioError, match=f"^{re.escape(message)}$"):
+        deployment("qwen3.6-35b-a3b", attention=OWN)
+
+
+@pytest.mark.parametrize(("dp", "allowed"), [(1, "1, 2, 4, 8"), (2, "1, 2, 4")])
+def test_splits_that_the_node_has_too_few_gpus_for_are_not_told_as_allowed(dp: int, allowed: str) -> None:
+    overrides = {"hardware": "b200-sxm-8", "parallelism.tp": 3, "parallelism.dp": dp}
+    with pytest.raises(ScenarioError) as refusal:
+        load_scenario("quickstart", overrides=overrides)
+    assert str(refusal.value).splitlines()[0].endswith(f"evenly; allowed: {allowed}")
