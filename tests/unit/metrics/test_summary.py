@@ -45,6 +45,7 @@ def test_rates_count_what_ended_per_second_of_the_window(two: dict[str, Any]) ->
         "start_s": 0.0,
         "end_s": 10.0,
         "seconds": 10.0,
+        "unsettled": False,
         "run_end_s": 10.0,
         "tasks_arrived": 2,
     }
