@@ -266,8 +266,8 @@ def _caption(more: str = "") -> str:
     return (
         "AIME24, Long-CoT, dense attention, one output length for all questions; accuracy from logistic fits "
         "of the paper's curves (oracle lengths, root mean square errors up to 0.027). Offers begin at "
-        f"{published().length_fits.shortest_tokens:,.0f} tokens, from where on accuracy is known: for less than "
-        f"these cost, a model is not offered.{more}"
+        f"{published().length_fits.shortest_tokens:,.0f} tokens, from where on accuracy is known: for less "
+        f"than these cost, a model is not offered.{more}"
     )
 
 
