@@ -12,10 +12,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from simulator.attention import ContextArray
 from simulator.attention.work import IntTotals
 
 
-class ToldContexts:
+class ToldContexts(ContextArray):
     """`simulator.attention.Contexts` of a batch from its sums.
 
     Parameters
@@ -32,6 +33,7 @@ class ToldContexts:
     """
 
     def __init__(self, sequences: int, total_tokens: int, longest_tokens: int = 0) -> None:
+        super().__init__(())
         first = [(longest_tokens, 1)] if longest_tokens and sequences else []
         self._groups = [*first, *even_parts(total_tokens - sum(t for t, _ in first), sequences - len(first))]
 
@@ -43,26 +45,10 @@ class ToldContexts:
         sums = [sum(many * size(tokens + i) for tokens, many in self._groups) for i in range(steps)]
         return sums[0] if steps == 1 else np.array(sums, dtype=np.int64)
 
-    def total(self, steps: int) -> IntTotals:
-        """Return the sum of contexts."""
-        return self._sums(lambda context: context, steps)
-
-    def total_rounded(self, granule_tokens: int, steps: int) -> IntTotals:
-        """Return the sum of contexts, each rounded up to whole granules, in granules."""
-        return self._sums(lambda context: -(-context // granule_tokens), steps)
-
-    def total_capped(self, cap_tokens: int, steps: int) -> IntTotals:
-        """Return the sum of min(context, cap)."""
-        return self._sums(lambda context: min(context, cap_tokens), steps)
-
     def longest(self, steps: int) -> IntTotals:
         """Return the longest context; 0 without sequences."""
         longest = [max((tokens + i for tokens, _ in self._groups), default=0) for i in range(steps)]
         return longest[0] if steps == 1 else np.array(longest, dtype=np.int64)
-
-    def repeated_prefix_tokens(self) -> int:
-        """Return the tokens of shared prefixes: none are told."""
-        return 0
 
 
 def even_parts(tokens: int, parts: int) -> list[tuple[int, int]]:

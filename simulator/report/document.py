@@ -51,6 +51,24 @@ def document(title: str, sections: Iterable[Section], *, style: str = "") -> str
     SimulatorError
         If plotly is not installed.
     """
+    told = '<p class="caption">The camera beside a figure saves it as PNG.</p>'
+    return framed(title, [told, *(line for section in sections for line in _section(section))], style=style)
+
+
+def framed(title: str, body: Iterable[str], *, style: str = "") -> str:
+    """Return a page of lines of HTML, with its policy, the common look and plotly.js inside.
+
+    Parameters
+    ----------
+    title : of the page, as text; also its heading.
+    body : what follows the heading.
+    style : CSS beside the common one.
+
+    Raises
+    ------
+    SimulatorError
+        If plotly is not installed.
+    """
     plotly_modules()
     from plotly.offline import get_plotlyjs  # noqa: PLC0415 - an optional package
 
@@ -63,8 +81,7 @@ def document(title: str, sections: Iterable[Section], *, style: str = "") -> str
             f"<title>{escape(title)}</title><style>{STYLE}{style}</style>",
             f"<script>{get_plotlyjs()}</script></head><body>",
             f"<h1>{escape(title)}</h1>",
-            '<p class="caption">The camera beside a figure saves it as PNG.</p>',
-            *(line for section in sections for line in _section(section)),
+            *body,
             "</body></html>",
             "",
         ]
@@ -79,10 +96,11 @@ def _section(section: Section) -> list[str]:
             lines.append(f"<h3>{escape(chart.title)}</h3>")
         lines.append(f'<p class="caption">{escape(chart.caption)}</p>')
         lines.append(division(figure_of(chart), chart.name))
-    return lines + [_table(table) for table in section.tables]
+    return lines + [table_of(table) for table in section.tables]
 
 
-def _table(table: Table) -> str:
+def table_of(table: Table) -> str:
+    """Return a table as HTML."""
     head = "".join(f"<th>{escape(name)}</th>" for name in table.heads)
     rows = ("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in table.rows)
     return f'<div class="scroll"><table><tr>{head}</tr>\n' + "\n".join(rows) + "\n</table></div>"

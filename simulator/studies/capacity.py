@@ -17,7 +17,7 @@ from simulator.kinetics.throughput import block_topk, tokens_per_s
 from simulator.latency import RooflineLatency
 from simulator.report.chart import Axis, Chart, Panel, Series
 from simulator.scenario.loader import load_scenario
-from simulator.studies.drawing import series_of
+from simulator.studies.drawing import series_of, short
 from simulator.studies.points import Point, run_points, variants_of
 from simulator.studies.study import Budget, Study
 from simulator.studies.tables import mean_over_seeds, ratio_over_seeds
@@ -144,7 +144,7 @@ def charts(frame: pd.DataFrame) -> list[Chart]:
 
 
 def _sized(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.assign(size=rows["model"].str.removeprefix("qwen3-").str.upper())
+    return rows.assign(size=rows["model"].map(short))
 
 
 def _sizes(frame: pd.DataFrame) -> Axis:

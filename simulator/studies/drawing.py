@@ -1,4 +1,4 @@
-"""Rows of a table as series of a chart."""
+"""Rows of a table as series of a chart, and what models are called in one."""
 
 from __future__ import annotations
 
@@ -18,6 +18,17 @@ def series_of(rows: pd.DataFrame, x: str, name: str, place: int, style: Style = 
     """
     low, high = (_bounds(rows[column]) for column in ("low", "high"))
     return Series(name, list(rows[x]), list(rows["estimate"]), place, style, low=low, high=high)
+
+
+def short(model: str) -> str:
+    """Return a model's size as figures write it.
+
+    Examples
+    --------
+    >>> short("qwen3-0.6b")
+    '0.6B'
+    """
+    return model.removeprefix("qwen3-").upper()
 
 
 def _bounds(column: pd.Series[float]) -> list[float | None]:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from simulator.attention.work import FloatVector
+from simulator.kinetics.throughput import BUDGETS, CELLS
 from simulator.report.chart import Axis, Chart, Panel, Series
 from simulator.scenario.loader import load_scenario
 from simulator.studies.points import Point, of_preset, run_points, variants_of
@@ -30,8 +31,6 @@ LAYERS: Final = {
     "qwen3-32b": 64,
 }
 """Models and their decoder layers."""
-CELLS: Final = ((4096, 16_384), (2048, 32_768))
-BUDGETS: Final = (128, 256, 512, 1024, 2048)
 TIMED_STEPS: Final = 256
 PARTS: Final = ("qkv", "o", "gate_up", "down", "norms", "attention", "selection")
 """Parts of a step that lie in a layer."""

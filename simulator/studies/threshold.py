@@ -30,6 +30,7 @@ from simulator.report.chart import Axis, Chart, Panel, Series
 from simulator.rng import Streams
 from simulator.scenario.loader import load_scenario
 from simulator.scenario.schema import Scenario
+from simulator.studies.drawing import short
 from simulator.studies.frontiers import Offer, longest_useful, offer, stretches
 from simulator.studies.points import Point, run_points
 from simulator.studies.study import Budget, Study
@@ -241,17 +242,6 @@ def thresholds(longest: pd.DataFrame) -> pd.Series[str]:
     is_long = longest > LONG_TOKENS
     sizes = is_long.idxmax(axis=1).map(short)
     return sizes.where(is_long.any(axis=1), "-")
-
-
-def short(model: str) -> str:
-    """Return a model's size as figures write it.
-
-    Examples
-    --------
-    >>> short("qwen3-0.6b")
-    '0.6B'
-    """
-    return model.removeprefix("qwen3-").upper()
 
 
 def charts(frame: pd.DataFrame) -> list[Chart]:

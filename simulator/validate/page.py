@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 
 from simulator.calibrate.tables import MS
-from simulator.report.html import POLICY, STYLE
+from simulator.report.document import Table, framed, table_of
 from simulator.report.look import INK, colour_of, division, plotly_modules, styled
 from simulator.validate.errors import groups
 from simulator.validate.predictions import Validation
@@ -30,37 +30,18 @@ def page(validation: Validation) -> str:
     SimulatorError
         If plotly is not installed.
     """
-    plotly_modules()
-    from plotly.offline import get_plotlyjs  # noqa: PLC0415 - an optional package
-
-    return "\n".join(
+    errors = Table(heads(validation.columns), table(groups(validation), validation.columns))
+    return framed(
+        TITLE,
         [
-            "<!DOCTYPE html>",
-            '<html lang="en"><head><meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{TITLE}</title><style>{STYLE}</style>",
-            f"<script>{get_plotlyjs()}</script></head><body>",
-            f"<h1>{TITLE}</h1>",
             *(f'<p class="caption">{escape(line)}</p>' for line in notes(validation)),
-            _table(validation),
+            table_of(errors),
             "<h2>Predicted over measured, held-out runs</h2>",
             division(predicted_over_measured(validation), "predicted-over-measured"),
             "<h2>Error by requests in flight, held-out runs</h2>",
             division(error_by_concurrency(validation), "error-by-concurrency"),
-            "</body></html>",
-            "",
-        ]
+        ],
     )
-
-
-def _table(validation: Validation) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in heads(validation.columns))
-    rows = (
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
-        for row in table(groups(validation), validation.columns)
-    )
-    return f'<div class="scroll"><table><tr>{head}</tr>\n' + "\n".join(rows) + "\n</table></div>"
 
 
 def predicted_over_measured(validation: Validation) -> Figure:
