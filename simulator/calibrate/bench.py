@@ -20,7 +20,7 @@ import numpy as np
 from simulator.calibrate.fitting import Errors, Mask, Vector, fit, fitted
 from simulator.calibrate.points import BenchError, Point, terms_of, unusable
 from simulator.calibrate.steps import HOLD_OUT_ONE_IN
-from simulator.calibrate.unknowns import NUMBERS, UNIT, ends, folded, serving_of, solve
+from simulator.calibrate.unknowns import NUMBERS, UNIT, Bounds, bounds_of, ends, folded, serving_of, solve
 from simulator.deployment import Deployment
 from simulator.hardware import Calibration
 from simulator.hardware.calibration import Bound
@@ -132,20 +132,24 @@ def calibrate_bench(
     serving = calibration.serving or KERNELS_ALONE
     before = np.array([getattr(serving, name) for name in NUMBERS], dtype=np.float64)
     least_s = (serving.captured_prompt_s, serving.eager_prompt_s)
-    solutions = [solved(rung, terms[~out], measured[~out], before, source) for rung in ladder[: reached + 1]]
+    bounds = bounds_of(calibration)
+    solutions = [
+        solved(rung, terms[~out], measured[~out], before=before, bounds=bounds, source=source)
+        for rung in ladder[: reached + 1]
+    ]
     # Numbers at their bounds may fit worse than one factor on all of them, which has wider ones.
     misses = [_miss(terms[~out] @ numbers, measured[~out]) for numbers in solutions]
     chosen = max(place for place, miss in enumerate(misses) if miss <= misses[0])
     rung, numbers = ladder[chosen], solutions[chosen]
     errors = Errors.of(terms[out] @ numbers, measured[out])
-    by = fitted(f"{source}; {rung.what}", len(seen), errors, _ends(rung, numbers))
+    by = fitted(f"{source}; {rung.what}", len(seen), errors, _ends(rung, numbers, bounds))
     largest = max(round(point.in_flight.value) for point in seen)
     found = serving_of(numbers, by, largest_batch=largest, least_s=least_s, launched_by=serving.launched_by)
     return BenchFit(
         calibration=calibration.model_copy(update={"serving": found}),
         rung=rung,
         missing=tuple(lacks(ladder[reached + 1], seen)) if reached + 1 < len(ladder) else (),
-        bounded=tuple(_ends(ladder[reached], solutions[reached])) if chosen < reached else (),
+        bounded=tuple(_ends(ladder[reached], solutions[reached], bounds)) if chosen < reached else (),
         points=tuple(points),
         before_s=tuple((terms @ before).tolist()),
         after_s=tuple((terms @ numbers).tolist()),
@@ -184,7 +188,9 @@ def lacks(rung: Rung, seen: Sequence[Point]) -> list[str]:
     return found
 
 
-def solved(rung: Rung, terms: Vector, measured: Vector, before: Vector, source: str) -> Vector:
+def solved(
+    rung: Rung, terms: Vector, measured: Vector, *, before: Vector, bounds: Bounds, source: str
+) -> Vector:
     """Return the serving numbers of a rung.
 
     Parameters
@@ -193,14 +199,14 @@ def solved(rung: Rung, terms: Vector, measured: Vector, before: Vector, source: 
     terms : shape (runs, numbers), as `terms_of` returns.
     measured : times per token, s.
     before : the numbers to start from.
+    bounds : what the numbers may be.
     source : names of the files.
     """
     if not rung.free:
         return _factor(terms @ before, measured, source) * before
     pinned = {name: number for name, number in zip(NUMBERS, before, strict=True) if name not in rung.free}
-    return solve(
-        terms, measured, known=pinned | {"layer_s": 0.0}, before=serving_of(before, UNIT), prior=PRIOR
-    )
+    known, start = pinned | {"layer_s": 0.0}, serving_of(before, UNIT)
+    return solve(terms, measured, known=known, before=start, bounds=bounds, prior=PRIOR)
 
 
 def _miss(estimate: Vector, measured: Vector) -> float:
@@ -208,9 +214,9 @@ def _miss(estimate: Vector, measured: Vector) -> float:
     return float(np.abs(np.log(estimate / measured)).mean())
 
 
-def _ends(rung: Rung, numbers: Vector) -> dict[str, Bound]:
+def _ends(rung: Rung, numbers: Vector, bounds: Bounds) -> dict[str, Bound]:
     """Return which numbers that a rung fits on their own ended at a bound."""
-    return ends(numbers, set(NUMBERS) - rung.free)
+    return ends(numbers, set(NUMBERS) - rung.free, bounds)
 
 
 def _factor(estimate: Vector, measured: Vector, source: str) -> float:

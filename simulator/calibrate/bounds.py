@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from simulator.calibrate.steps import BLOCK_RATES
-from simulator.calibrate.unknowns import BOUNDS
+from simulator.calibrate.unknowns import bounds_of
 from simulator.hardware import Calibration
 from simulator.hardware.calibration import Fitted
 
@@ -71,8 +71,9 @@ def own_bounds(calibration: Calibration) -> list[str]:
 def _of_own(calibration: Calibration) -> Iterator[tuple[str, float, str, str]]:
     serving, split = calibration.serving, calibration.split
     if serving is not None:
+        bounds = bounds_of(calibration)
         for name, end in serving.fitted.at_bound.items():
-            yield name, float(getattr(serving, name)), end, _range(*BOUNDS[name], name)
+            yield name, float(getattr(serving, name)), end, _range(*bounds[name], name)
     if split is not None:
         for name, end in split.fitted.at_bound.items():
             yield name, split.block_bytes_per_s, end, _range(BLOCK_RATES[0], BLOCK_RATES[-1], name)

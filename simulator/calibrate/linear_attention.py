@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from simulator.calibrate.fitting import Mask, Vector, fit_and_judge
+from simulator.calibrate.memory import believable, from_memory
 from simulator.calibrate.splits import held_out
-from simulator.calibrate.tables import Timings, believable
+from simulator.calibrate.tables import Timings
 from simulator.hardware import Gpu
 from simulator.hardware.calibration import Fitted, LinearAttentionFit
 from simulator.hardware.forms import linear_decode_seconds, linear_prefill_seconds
@@ -34,9 +35,6 @@ PREFILL_BOUNDS: Final[dict[str, Any]] = {
 SHAPE: Final = ["key_heads", "value_heads"]
 MOST_TOKENS: Final = 65_536
 """Prompt tokens of a step above which nothing is fitted: engines do not make such steps."""
-
-LAUNCHES_ONLY: Final = 1.0 / 16.0
-"""Part of the last-level cache up to which moving states takes less than a launch."""
 
 FEWEST_ROWS: Final = 50
 
@@ -77,8 +75,7 @@ def fit_linear_attention(timings: Timings, gpu: Gpu) -> LinearAttentionFit | Non
 def _from_memory(rows: pd.DataFrame, gpu: Gpu) -> pd.DataFrame | None:
     """Return the decode steps that say what the memory does, with the bytes that each moves."""
     rows = rows.assign(moved=_moved_bytes(rows))
-    cache = gpu.l2_bytes.value
-    rows = rows[(rows["moved"] > 2 * cache) | (rows["moved"] <= LAUNCHES_ONLY * cache)]
+    rows = rows[from_memory(rows["moved"], gpu)]
     return believable(rows, rows["moved"], gpu)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from operator import itemgetter
 from typing import Any, Final
@@ -10,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from simulator.calibrate.fitting import Errors, Mask, Vector, fit_and_judge, fitted, rounded
+from simulator.calibrate.memory import awaited, from_memory, timed_warm, usable
 from simulator.calibrate.routing import power_law_load
 from simulator.calibrate.splits import held_out
-from simulator.calibrate.tables import HEAD_DIM, Timings, believable
+from simulator.calibrate.tables import HEAD_DIM, Timings
 from simulator.hardware import DTYPE_BYTES, Dtype, Gpu
 from simulator.hardware.calibration import (
     AllreduceFit,
@@ -98,9 +100,10 @@ def _columns(rows: pd.DataFrame, *names: str) -> list[Vector]:
 def fit_gemm(timings: Timings, dtype: Dtype, gpu: Gpu) -> GemmFit | None:
     """Fit matrix products of one format; shapes are (n, k)."""
     rows = timings.rows
+    warm = timed_warm(rows, _weights_awaited(rows, gpu), gpu)
     rows = rows[(rows["dtype"] == dtype) & (rows["n"] >= SMALLEST_SIDE) & (rows["k"] >= SMALLEST_SIDE)]
     rows = rows[rows["m"] <= MOST_ROWS]
-    kept = believable(rows, rows["n"] * rows["k"] * ELEMENT_BYTES[dtype], gpu)
+    kept = usable(rows, _weights_awaited(rows, gpu), gpu, warm=warm)
     if kept is None or len(kept) < FEWEST_ROWS or dtype not in gpu.peak_flops_per_s:
         return None
     m, n, k, seconds = _columns(kept, "m", "n", "k", "seconds")
@@ -138,25 +141,35 @@ def fit_gemm(timings: Timings, dtype: Dtype, gpu: Gpu) -> GemmFit | None:
     return GemmFit.model_validate(named | {"element_bytes": ELEMENT_BYTES[dtype], "fitted": fitted_by})
 
 
+def _weights_awaited(rows: pd.DataFrame, gpu: Gpu) -> pd.Series:
+    """Return the bytes of weights that products wait for, 0 where the data sheet has them compute longer."""
+    weights = rows["n"] * rows["k"] * _by_dtype(rows, ELEMENT_BYTES)
+    peaks = _by_dtype(rows, {dtype: figure.value for dtype, figure in gpu.peak_flops_per_s.items()})
+    return awaited(weights, 2.0 * rows["m"] * rows["n"] * rows["k"] / peaks, gpu)
+
+
+def _by_dtype(rows: pd.DataFrame, values: Mapping[Dtype, float]) -> pd.Series:
+    return rows["dtype"].map(values).astype(np.float64)
+
+
 def fit_decode_attention(timings: Timings, dtype: Dtype, gpu: Gpu) -> DecodeAttentionFit | None:
     """Fit decode attention of one KV format; shapes are (query heads, KV heads)."""
-    rows = timings.rows[timings.rows["dtype"] == dtype]
-    rows = rows[(rows["heads"] / rows["kv_heads"]).between(*GROUPS)]
-    kv_bytes = 2.0 * HEAD_DIM * DTYPE_BYTES[dtype] * rows["batch"] * rows["context"] * rows["kv_heads"]
-    kept = believable(rows, kv_bytes, gpu)
-    if kept is None or len(kept) < FEWEST_ROWS:
+    kept, warm = decode_attention_rows(timings, dtype, gpu)
+    if kept is None:
         return None
-    moved = kv_bytes[kept.index].to_numpy(dtype=np.float64)
-    batch, kv_heads, seconds = _columns(kept, "batch", "kv_heads", "seconds")
-    out = held_out(kept, ["heads", "kv_heads"])
+    moved, batch, kv_heads, seconds = _columns(kept, "moved", "batch", "kv_heads", "seconds")
+    out = kept["out"].to_numpy(dtype=np.bool_)
     small = gpu.l2_bytes.value
 
     def predict(squarings: int, numbers: Vector, mask: Mask) -> Vector:
+        # A warm cache tells nothing of how reading begins: as it goes on.
+        launch_s, memory_ratio, small_ratio, sequence_head_s = numbers
+        small_ratio = memory_ratio if warm else small_ratio
         result: Vector = np.asarray(
             decode_attention_seconds(
                 moved[mask],
                 batch[mask] * kv_heads[mask],
-                numbers=(*numbers, squarings),
+                numbers=(launch_s, memory_ratio, small_ratio, sequence_head_s, squarings),
                 small_bytes=small,
                 peak_bytes_per_s=gpu.hbm_bandwidth_bytes_per_s.value,
             )
@@ -168,10 +181,38 @@ def fit_decode_attention(timings: Timings, dtype: Dtype, gpu: Gpu) -> DecodeAtte
         for p in range(5)
     ]
     squarings, numbers, _, fitted_by = min(tried, key=itemgetter(2))
-    named = dict(zip(DECODE_NUMBERS, numbers, strict=False))
+    named = dict(zip(DECODE_NUMBERS, numbers, strict=True))
+    first = {"small_ratio": named["memory_ratio"]} if warm else {}
     return DecodeAttentionFit.model_validate(
-        named | {"small_bytes": small, "squarings": squarings, "fitted": fitted_by}
+        named | first | {"small_bytes": small, "squarings": squarings, "fitted": fitted_by}
     )
+
+
+def decode_attention_rows(timings: Timings, dtype: Dtype, gpu: Gpu) -> tuple[pd.DataFrame | None, bool]:
+    """Return the timings of decode attention that tell what the memory does, and whether the cache was warm.
+
+    Parameters
+    ----------
+    timings : as `KernelTables.decode_attention` returns.
+    dtype : of keys and values.
+    gpu : its profile.
+
+    Returns
+    -------
+    Rows with the bytes ``moved`` and whether they are held ``out``, or None where they are too few.
+    """
+    rows = timings.rows
+    warm = timed_warm(rows, _kv_bytes(rows), gpu)
+    rows = rows[(rows["dtype"] == dtype) & (rows["heads"] / rows["kv_heads"]).between(*GROUPS)]
+    kept = usable(rows, _kv_bytes(rows), gpu, warm=warm)
+    if kept is None or len(kept) < FEWEST_ROWS:
+        return None, warm
+    return kept.assign(moved=_kv_bytes(kept), out=held_out(kept, ["heads", "kv_heads"])), warm
+
+
+def _kv_bytes(rows: pd.DataFrame) -> pd.Series:
+    tokens = rows["batch"] * rows["context"] * rows["kv_heads"]
+    return 2.0 * HEAD_DIM * _by_dtype(rows, DTYPE_BYTES) * tokens
 
 
 def fit_prefill_attention(timings: Timings, dtype: Dtype, gpu: Gpu) -> PrefillAttentionFit | None:
@@ -307,15 +348,14 @@ def fit_selection(timings: Timings, dense: DecodeAttentionFit, gpu: Gpu) -> Sele
 
 def fit_experts(timings: Timings, dtype: Dtype, gpu: Gpu) -> ExpertsFit | None:
     """Fit layers of experts; shapes are (hidden, inter, count, active), of MXFP4 one GPU's."""
-    rows = timings.rows
-    rows = rows[(rows["count"] >= FEWEST_EXPERTS) & (rows["tp"] * rows["ep"] <= MOST_RANKS)]
-    rows = rows[rows["tokens"] <= MOST_ROWS]
     multiplied: Dtype = "bf16" if dtype == "mxfp4" else dtype
-    if len(rows) < FEWEST_ROWS or multiplied not in gpu.peak_flops_per_s:
+    if multiplied not in gpu.peak_flops_per_s:
+        return None
+    rows = _experts_from_memory(timings.rows, ELEMENT_BYTES[dtype], gpu.peak(multiplied), gpu)
+    if len(rows) < FEWEST_ROWS:
         return None
     tokens, hidden, inter, tp, seconds = _columns(rows, "tokens", "hidden", "inter", "tp", "seconds")
-    whole = rows[["count", "active", "tokens", "ep"]].astype(int).itertuples(index=False)
-    touched, routed = np.array([power_law_load(*row) for row in whole]).T
+    touched, routed = _columns(rows, "touched", "routed")
     # The two models in MXFP4 differ in the number of experts alone, so a part of each is held out.
     shape = ["hidden", "count", "tp", "ep"] if dtype == "mxfp4" else ["hidden", "inter", "count", "active"]
     out = held_out(rows, shape)
@@ -338,3 +378,16 @@ def fit_experts(timings: Timings, dtype: Dtype, gpu: Gpu) -> ExpertsFit | None:
     numbers, _, by = fit_and_judge(predict, seconds, out, source=timings.source, **EXPERTS_BOUNDS)
     named = dict(zip(EXPERTS_NUMBERS, numbers, strict=True))
     return ExpertsFit.model_validate(named | {"element_bytes": ELEMENT_BYTES[dtype], "fitted": by})
+
+
+def _experts_from_memory(rows: pd.DataFrame, element_bytes: float, peak: float, gpu: Gpu) -> pd.DataFrame:
+    """Return layers of experts not read from the cache, with how many are `touched` and rows `routed`."""
+    rows = rows[(rows["count"] >= FEWEST_EXPERTS) & (rows["tp"] * rows["ep"] <= MOST_RANKS)]
+    rows = rows[rows["tokens"] <= MOST_ROWS]
+    whole = rows[["count", "active", "tokens", "ep"]].astype(int).itertuples(index=False)
+    touched, routed = np.array([power_law_load(*row) for row in whole]).reshape(-1, 2).T
+    rows = rows.assign(touched=touched, routed=routed)
+    elements = 3.0 * rows["hidden"] * rows["inter"] / rows["tp"]
+    weights = rows["touched"] * elements * element_bytes
+    moved = awaited(weights, 2.0 * rows["routed"] * elements / peak, gpu)
+    return rows[from_memory(moved, gpu)] if timed_warm(rows, moved, gpu) else rows

@@ -16,7 +16,17 @@ import numpy as np
 from simulator.attention import AttentionWork, ContextArray
 from simulator.calibrate.fitting import Errors, Mask, Vector, fit_and_judge, fitted
 from simulator.calibrate.runs import ServingRun, believable, measured_runs, of
-from simulator.calibrate.unknowns import NOTHING, NUMBERS, UNIT, ends, known_numbers, serving_of, solve, terms
+from simulator.calibrate.unknowns import (
+    NOTHING,
+    NUMBERS,
+    UNIT,
+    bounds_of,
+    ends,
+    known_numbers,
+    serving_of,
+    solve,
+    terms,
+)
 from simulator.deployment import Deployment, own_attention
 from simulator.hardware import Calibration, Gpu
 from simulator.hardware.calibration import ExpertsServing
@@ -105,11 +115,12 @@ def _fitted(
 
     rows, measured = measured_by(seen)
     known = known_numbers({run.tp for run in seen}, {run.model for run in seen}, None)
-    numbers = solve(rows, measured, known=known, prior=PRIOR)
+    bounds = bounds_of(calibration)
+    numbers = solve(rows, measured, known=known, bounds=bounds, prior=PRIOR)
     others, other_measured = measured_by(unseen)
     errors = Errors.of(others @ numbers, other_measured)
     source = f"systems/silicon_sample.csv, {calibration.gpu}, {calibration.engine}"
-    by = fitted(source, len(seen), errors, ends(numbers, known))
+    by = fitted(source, len(seen), errors, ends(numbers, known, bounds))
     serving = serving_of(numbers, by, largest_batch=max(run.concurrency for run in seen))
     return calibration.model_copy(update={"serving": serving})
 

@@ -9,6 +9,7 @@ those of the shipped calibration. Whole batch sizes are held out to judge the fi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -18,7 +19,18 @@ from simulator.calibrate.fitting import CORNER, Errors, Mask, Vector, at_bound, 
 from simulator.calibrate.launches import fit_least, kinds_of, least_seconds
 from simulator.calibrate.step_checks import loads
 from simulator.calibrate.step_files import LONGEST, NEW, TP
-from simulator.calibrate.unknowns import NUMBERS, UNIT, ends, folded, known_numbers, serving_of, solve, terms
+from simulator.calibrate.unknowns import (
+    NUMBERS,
+    UNIT,
+    Bounds,
+    bounds_of,
+    ends,
+    folded,
+    known_numbers,
+    serving_of,
+    solve,
+    terms,
+)
 from simulator.deployment import Deployment
 from simulator.hardware import Calibration, Gpu
 from simulator.hardware.calibration import Fitted, ServingFit, SplitFit
@@ -65,11 +77,12 @@ def calibrate_steps(
     known = known_numbers([int(tp) for tp in seen[TP].unique()], models, before)
     if not seen[NEW].any():
         known["prompt_ratio"] = before.prompt_ratio if before else 1.0
+    fit = partial(_fit, known=known, before=before, bounds=bounds_of(base))
     rows, measured = _rows(base, deployments, seen)
     looked_at, kinds, largest = len(seen), kinds_of(base, seen, NEW), int(seen["sequences"].max())
 
     def kernels_s(working: Mask) -> Vector:
-        found: Vector = rows @ _fit(rows[working], measured[working], seen[working], known, before)[0]
+        found: Vector = rows @ fit(rows[working], measured[working], seen[working])[0]
         return found
 
     floors = (before.captured_prompt_s, before.eager_prompt_s) if before else (0.0, 0.0)
@@ -80,12 +93,12 @@ def calibrate_steps(
         # A way of dividing contexts changes what attention takes and nothing else.
         attention, _ = _rows(candidate, deployments, seen, names=(ATTENTION,))
         rows[:, NUMBERS.index(ATTENTION)] = attention[:, 0]
-        tried.append((candidate, *_fit(rows, measured, seen, known, before)))
+        tried.append((candidate, *fit(rows, measured, seen)))
     best, numbers, _ = min(tried, key=lambda one: one[2])
     rows, measured = _rows(best, deployments, unseen)
     predicted = np.maximum(rows @ numbers, least_seconds(kinds_of(base, unseen, NEW), least))
     by = fitted(source, looked_at, Errors.of(predicted, measured))
-    ended = by.model_copy(update={"at_bound": ends(numbers, known)})
+    ended = by.model_copy(update={"at_bound": ends(numbers, known, bounds_of(base))})
     names = _launched_by(least, told, models, before)
     serving = serving_of(numbers, ended, largest_batch=largest, least_s=least, launched_by=names)
     return best.model_copy(
@@ -130,13 +143,15 @@ def _fit(
     rows: Vector,
     measured: Vector,
     steps: pd.DataFrame,
+    *,
     known: dict[str, float],
     before: ServingFit | None,
+    bounds: Bounds,
 ) -> tuple[Vector, float]:
     """Return the serving numbers and the cost that they leave."""
     counts = steps.sort_values(TP, kind="stable").groupby(TP)[TP].transform("size").to_numpy()
     weights = len(steps) / (steps[TP].nunique() * counts)
-    numbers = solve(rows, measured, weights=weights, known=known, before=before, prior=PRIOR)
+    numbers = solve(rows, measured, weights=weights, known=known, before=before, bounds=bounds, prior=PRIOR)
     scaled = np.log(rows @ numbers / measured) / CORNER
     return numbers, float(weights @ (np.sqrt(1.0 + scaled * scaled) - 1.0))
 

@@ -10,8 +10,7 @@ Rows are left out by rule, never by hand:
   (three matrices) and tokens spread by a power law of exponent 1.01; FP8 in blocks, as public checkpoints
   have it, where measured, and MXFP4 of the gpt-oss shapes in the precision that the engine multiplies in;
   expert parallelism only from versions on whose collector shares out what rounding lost among the ranks;
-* a row that moves more than twice the last-level cache faster than 1.05 of the data sheet's bandwidth was not
-  timed as described; where that holds for more than one such row in fifty the table is not used.
+* what the memory or the cache makes unusable (`simulator.calibrate.memory`).
 """
 
 from __future__ import annotations
@@ -68,8 +67,6 @@ RANKS_SINCE: Final = {"vllm": "0.19.0", "trtllm": "1.3.0", "sglang": "0.5.14"}
 """Version of the engine from which on the tables of expert parallelism are read."""
 
 HEAD_DIM: Final = 128
-BEYOND_PEAK_RATIO: Final = 1.05
-MOST_BEYOND_PEAK: Final = 0.02
 MS: Final = 1e-3
 
 EXPERT_COLUMNS: Final = {
@@ -303,23 +300,6 @@ def installed_tables() -> Path:
         message = "aiconfigurator_core cannot be located: pip install 'kinesim[calibrate]'"
         raise MissingTablesError(message)
     return Path(spec.origin).parent / "systems" / "data"
-
-
-def believable(rows: pd.DataFrame, moved_bytes: pd.Series, gpu: Gpu) -> pd.DataFrame | None:
-    """Return the rows that the hardware allows, or None where the table as a whole cannot be true.
-
-    Parameters
-    ----------
-    rows : with a column ``seconds``.
-    moved_bytes : bytes that each row reads from device memory.
-    gpu : its bandwidth and last-level cache.
-    """
-    large = moved_bytes > 2 * gpu.l2_bytes.value
-    rate = moved_bytes / rows["seconds"]
-    beyond = large & (rate > BEYOND_PEAK_RATIO * gpu.hbm_bandwidth_bytes_per_s.value)
-    if large.any() and beyond.sum() > MOST_BEYOND_PEAK * large.sum():
-        return None
-    return rows[~beyond]
 
 
 def _median(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

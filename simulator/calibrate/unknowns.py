@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +13,9 @@ from simulator.hardware import Calibration
 from simulator.hardware.calibration import Bound, Fitted, ServingFit
 from simulator.latency.calibrated import BoundCalibrated
 
+Bounds = Mapping[str, tuple[float, float]]
+"""The least and the most of each serving number, in the order of the terms."""
+
 BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "kernel_ratio": (0.75, 1.5),
     "attention_ratio": (0.5, 2.5),
@@ -22,7 +25,7 @@ BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "step_s": (0.0, 2e-2),
     "sequence_s": (0.0, 2e-4),
 }
-"""What each number of a `ServingFit` may be, in the order of the terms."""
+"""What each number of a `ServingFit` may be, in the order of the terms; of attention see `bounds_of`."""
 
 NUMBERS: Final = tuple(BOUNDS)
 START: Final = np.array((1.0, 1.0, 1.0, 1.0, 5e-6, 5e-4, 1e-5))
@@ -31,6 +34,17 @@ NOTHING: Final = 1e-9
 """Numbers below this are at their bound of 0."""
 
 UNIT: Final = Fitted(table="unit", rows=1, held_out_rows=0)
+
+
+def bounds_of(calibration: Calibration) -> Bounds:
+    """Return what each number may be beside these kernel numbers.
+
+    Decode attention is nothing but reading: with a lower ratio than its kernels' part of the bandwidth it
+    would read keys and values faster than the data sheet allows.
+    """
+    least, most = BOUNDS["attention_ratio"]
+    rates = [fit.memory_ratio for fit in calibration.decode_attention.values()]
+    return BOUNDS | {"attention_ratio": (max([least, *rates]), most)}
 
 
 def folded(calibration: Calibration, deployment: Deployment) -> Calibration:
@@ -98,6 +112,7 @@ def solve(
     weights: Vector | None = None,
     known: dict[str, float] | None = None,
     before: ServingFit | None = None,
+    bounds: Bounds = BOUNDS,
     prior: float,
 ) -> Vector:
     """Return the serving numbers for which ``rows @ numbers`` is nearest to `measured`.
@@ -109,6 +124,7 @@ def solve(
     weights : of the durations; None: all count the same.
     known : numbers that are not fitted.
     before : ratios that are expected; None: kernels take what they take alone.
+    bounds : as `bounds_of` returns.
     prior : what a ratio that is off by 1 from what was expected costs, as a relative error of one duration:
         durations that cannot tell two kinds of kernels apart leave them where they were.
     """
@@ -117,7 +133,7 @@ def solve(
     given = known or {}
     free = np.array([name not in given for name in NUMBERS])
     fixed = np.array([given.get(name, 0.0) for name in NUMBERS])
-    lower, upper = (np.array(ends)[free] for ends in zip(*BOUNDS.values(), strict=True))
+    lower, upper = (np.array(ends)[free] for ends in zip(*bounds.values(), strict=True))
     base, unknown = rows[:, ~free] @ fixed[~free], rows[:, free]
     expected = np.array([getattr(before, name) if before else 1.0 for name in NUMBERS])[free]
     ratios = np.array([name.endswith("_ratio") for name in NUMBERS])[free]
@@ -144,16 +160,17 @@ def solve(
     return fixed
 
 
-def ends(numbers: Vector, known: Collection[str]) -> dict[str, Bound]:
-    """Return which fitted numbers ended at a bound of `BOUNDS`, and at which.
+def ends(numbers: Vector, known: Collection[str], bounds: Bounds = BOUNDS) -> dict[str, Bound]:
+    """Return which fitted numbers ended at a bound, and at which.
 
     Parameters
     ----------
     numbers : as `solve` returns.
     known : numbers that were not fitted.
+    bounds : as `bounds_of` returns.
     """
     found: dict[str, Bound] = {}
-    for (name, (least, most)), scale, number in zip(BOUNDS.items(), SCALE, numbers, strict=True):
+    for (name, (least, most)), scale, number in zip(bounds.items(), SCALE, numbers, strict=True):
         if name in known:
             continue
         if number <= least + NEAR * scale:

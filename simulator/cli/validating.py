@@ -16,6 +16,7 @@ from simulator.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
     from simulator.validate import Validation
+    from simulator.validate.kernel_level import KernelLevel
 
 
 @answering
@@ -43,17 +44,20 @@ def silicon(
     if out is not None:
         check_folder(out, overwrite=overwrite)
     validation = _validated(gpu, engine, model, peer=peer, workers=workers or cores())
+    level = _kernel_level(gpu, engine, peer=peer)
     if as_json:
-        from simulator.validate.errors import to_json  # noqa: PLC0415 - help loads no simulator
+        from simulator.validate import errors, kernel_level  # noqa: PLC0415 - help loads no simulator
 
-        typer.echo(json.dumps(to_json(validation), indent=2, allow_nan=False))
+        answer = errors.to_json(validation) | kernel_level.to_json(level)
+        typer.echo(json.dumps(answer, indent=2, allow_nan=False))
     else:
-        typer.echo(_tables(validation, by_tp=by_tp))
+        typer.echo(_tables(validation, level, by_tp=by_tp))
     if out is not None:
         from simulator.validate.files import write_validation  # noqa: PLC0415 - only asked for here
 
         whole = gpu is None and engine is None and model is None
-        say(f"wrote {write_validation(out, validation, overwrite=overwrite, whole=whole)}")
+        written = write_validation(out, validation, overwrite=overwrite, level=level, whole=whole)
+        say(f"wrote {written}")
 
 
 def _validated(
@@ -79,13 +83,22 @@ def _validated(
         )
 
 
-def _tables(validation: Validation, *, by_tp: bool) -> str:
+def _kernel_level(gpu: str | None, engine: str | None, *, peer: bool) -> KernelLevel:
+    """Return what the kernels of the calibrations that were asked for tell."""
+    from simulator.validate.kernel_level import kernel_level  # noqa: PLC0415 - help loads no simulator
+    from simulator.validate.peer import peer_steps  # noqa: PLC0415 - as above
+
+    return kernel_level(gpu=gpu, engine=engine, peer=peer_steps if peer else None)
+
+
+def _tables(validation: Validation, level: KernelLevel, *, by_tp: bool) -> str:
     """Return the tables of errors and what a reader has to know of them."""
     from simulator.validate.errors import (  # noqa: PLC0415 - help loads no simulator
         groups,
         groups_without_peer,
         other_model_groups,
     )
+    from simulator.validate.kernel_level import told  # noqa: PLC0415 - as above
     from simulator.validate.predictions import ANOTHER_MODEL, COLUMNS  # noqa: PLC0415 - as above
     from simulator.validate.text import heads, notes, table  # noqa: PLC0415 - as above
 
@@ -99,7 +112,9 @@ def _tables(validation: Validation, *, by_tp: bool) -> str:
             (ANOTHER_MODEL, *columns[1:]),
         ),
     }
-    for title, (found, told) in further.items():
+    for title, (found, heard) in further.items():
         if found:
-            lines += ["", title, aligned(table(found, told), columns=heads(told))]
+            lines += ["", title, aligned(table(found, heard), columns=heads(heard))]
+    for title, about, names, kernels in told(level):
+        lines += ["", f"{title}. {about}", aligned(kernels, columns=names)]
     return "\n".join([*lines, *notes(validation)])

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from itertools import pairwise
 from math import inf
 from typing import Final
 
 from simulator.validate.errors import (
-    ALL,
-    ErrorFigures,
+    FEWEST_RUNS,
     Group,
+    compared_groups,
     figures,
     groups,
     groups_without_peer,
     other_model_groups,
+    peer_is_better,
 )
+from simulator.validate.kernel_level import NO_KERNELS, KernelLevel, told
 from simulator.validate.predictions import (
     ANOTHER_MODEL,
     CALIBRATED,
@@ -31,25 +33,32 @@ from simulator.validate.text import cells, heads, name_of, notes, table
 PICTURES: Final = "validation"
 """Folder of the pictures, beside the page."""
 
+OF_ALL: Final = {
+    "predicted-over-measured": "Predicted over measured time per output token",
+    "error-by-load": "Error by requests in flight",
+}
+BESIDE_PEER: Final = {"peer-is-better": "Errors where the peer is better"}
+"""Titles of pictures by their names, where they stand."""
+
 INTRODUCTION: Final = (
     "How far off are predicted serving runs from measured ones? `kinesim validate silicon` wrote this page; "
     "what was measured on other servers stands in [measured servers](measured-servers.md)."
 )
 
-FEWEST_RUNS: Final = 20
-"""Judged runs from which a group is compared by name with the peer."""
-
 CONCURRENCY_EDGES: Final = (1, 9, 17, 33, 65, inf)
 PROMPT_EDGES: Final = (0.0, 0.5, 2.0, 8.0, inf)
 
 
-def document(validation: Validation, pictures: Sequence[str], *, whole: bool = True) -> str:
+def document(
+    validation: Validation, pictures: Sequence[str], *, level: KernelLevel = NO_KERNELS, whole: bool = True
+) -> str:
     """Return the page.
 
     Parameters
     ----------
     validation : predictions of measured runs.
     pictures : names of the pictures that were drawn, without their folder.
+    level : what kernels tell.
     whole : whether all measured runs were asked for; the remarks are of all of them.
     """
     found = groups(validation)
@@ -63,15 +72,20 @@ def document(validation: Validation, pictures: Sequence[str], *, whole: bool = T
         "## Errors by GPU, engine and model",
         _code([heads(validation.columns), *table(found, validation.columns)]),
         "\n".join(f"- {line}" for line in notes(validation)),
-        *_pictures(pictures),
+        *_pictures(pictures, OF_ALL),
         "## Errors by load",
         _regimes(validation),
         *_without_peer(validation),
         *_other_models(validation),
-        *_against_peer(validation, found),
+        *_against_peer(validation, pictures),
         *(["## Remarks", _prose("remarks.md")] if whole else []),
         "## Errors by GPUs per replica",
         _by_tp(validation),
+        *(
+            part
+            for title, about, names, rows in told(level)
+            for part in (f"## {title}", about, _code([tuple(names), *map(tuple, rows)]))
+        ),
         "## Do it again",
         _prose("again.md"),
     ]
@@ -84,14 +98,14 @@ def _prose(name: str) -> str:
 
 
 def _summary(validation: Validation, everything: Group) -> str:
-    told = {name: cells(everything.errors.get(name)) for name in validation.columns}
+    shown = {name: cells(everything.errors.get(name)) for name in validation.columns}
     text = (
-        f"On {everything.judged_rows} measured runs that no fit has seen, half of the simulated times per "
-        f"output token are within {told[CALIBRATED][0]} of the measured ones and nine in ten within "
-        f"{told[CALIBRATED][1]}; the bare roofline is {told[ROOFLINE][0]} off in the median"
+        f"On {everything.judged_rows} measured runs kept out of every fit, half of the simulated times per "
+        f"output token are within {shown[CALIBRATED][0]} of the measured ones and nine in ten within "
+        f"{shown[CALIBRATED][1]}; the bare roofline is {shown[ROOFLINE][0]} off in the median"
     )
-    if PEER in told:
-        text += f", the peer predictor {told[PEER][0]} ({told[PEER][1]} at the 90th percentile)"
+    if PEER in shown:
+        text += f", the peer predictor {shown[PEER][0]} ({shown[PEER][1]} at the 90th percentile)"
     return f"{text}.{_summary_of_others(validation)}"
 
 
@@ -100,13 +114,13 @@ def _summary_of_others(validation: Validation) -> str:
     found = other_model_groups(validation)
     if not found:
         return ""
-    told = {name: cells(errors) for name, errors in found[-1].errors.items()}
+    shown = {name: cells(errors) for name, errors in found[-1].errors.items()}
     text = (
-        f" Predicted from other models alone, {found[-1].judged_rows} runs are {told[ANOTHER_MODEL][0]} off "
-        f"in the median and {told[ANOTHER_MODEL][1]} at the 90th percentile"
+        f" Predicted from other models alone, {found[-1].judged_rows} runs are {shown[ANOTHER_MODEL][0]} off "
+        f"in the median and {shown[ANOTHER_MODEL][1]} at the 90th percentile"
     )
-    if PEER in told:
-        text += f"; the peer, which may have seen them, {told[PEER][0]} and {told[PEER][1]}"
+    if PEER in shown:
+        text += f"; the peer, which may have seen them, {shown[PEER][0]} and {shown[PEER][1]}"
     return f"{text}."
 
 
@@ -118,12 +132,8 @@ def _code(rows: Sequence[tuple[str, ...]]) -> str:
     return "\n".join(["```text", *lines, "```"])
 
 
-def _pictures(names: Sequence[str]) -> list[str]:
-    titles = {
-        "predicted-over-measured": "Predicted over measured time per output token",
-        "error-by-load": "Error by requests in flight",
-    }
-    return [f"![{title}]({PICTURES}/{name}.png)" for name, title in titles.items() if name in names]
+def _pictures(drawn: Sequence[str], titles: Mapping[str, str]) -> list[str]:
+    return [f"![{title}]({PICTURES}/{name}.png)" for name, title in titles.items() if name in drawn]
 
 
 def _regimes(validation: Validation) -> str:
@@ -170,38 +180,27 @@ def _other_models(validation: Validation) -> list[str]:
     return ["## Another model than those fitted", text, _code([heads(columns), *table(found, columns)])]
 
 
-def _against_peer(validation: Validation, found: Sequence[Group]) -> list[str]:
+def _against_peer(validation: Validation, pictures: Sequence[str]) -> list[str]:
     if PEER not in validation.columns:
         return []
     judged = [one for one in validation.predictions if one.run.held_out]
     closer = sum(abs(one.error_ratio(CALIBRATED)) < abs(one.error_ratio(PEER)) for one in judged)
-    named = [group for group in found if group.gpu != ALL and group.rows >= FEWEST_RUNS]
-    worse = [
-        line
-        for group in named
-        if (line := _worse(group, group.errors[CALIBRATED], group.errors[PEER])) is not None
-    ]
+    named = compared_groups(validation)
+    worse = [_worse(group) for group in named if any(peer_is_better(group))]
     share = closer / max(len(judged), 1)
     text = (
         f"Of {len(judged)} judged runs `calibrated` is closer than the peer in {share:.0%}. Of {len(named)} "
         f"groups with {FEWEST_RUNS} runs or more the peer is better in {len(worse)}"
     )
-    return ["## Against the peer", text + (":" if worse else "."), *(["\n".join(worse)] if worse else [])]
+    lines = ["\n".join(worse)] if worse else []
+    return ["## Against the peer", text + (":" if worse else "."), *lines, *_pictures(pictures, BESIDE_PEER)]
 
 
-def _worse(group: Group, ours: ErrorFigures, peer: ErrorFigures) -> str | None:
-    """Return a line on a group in which the peer is better in the median or at the 90th percentile."""
-    median = peer.median_error_ratio < ours.median_error_ratio
-    tail = peer.p90_error_ratio < ours.p90_error_ratio
-    if not median and not tail:
-        return None
-    where = (
-        "in the median and at the 90th percentile"
-        if median and tail
-        else "in the median"
-        if median
-        else ("at the 90th percentile")
-    )
+def _worse(group: Group) -> str:
+    """Return a line on a group in which the peer is better."""
+    ours, peer = group.errors[CALIBRATED], group.errors[PEER]
+    names = ("in the median", "at the 90th percentile")
+    where = " and ".join(name for name, better in zip(names, peer_is_better(group), strict=True) if better)
     return (
         f"- {name_of(group)}, {where}: {ours.median_error_ratio:.1%} and {ours.p90_error_ratio:.1%} against "
         f"{peer.median_error_ratio:.1%} and {peer.p90_error_ratio:.1%}."

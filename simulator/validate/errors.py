@@ -8,9 +8,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from simulator.validate.predictions import ANOTHER_MODEL, COLUMNS, Prediction, Validation
+from simulator.validate.predictions import ANOTHER_MODEL, CALIBRATED, COLUMNS, PEER, Prediction, Validation
 
 ALL: Final = "all"
+
+FEWEST_RUNS: Final = 20
+"""Runs from which a group is compared by name with the peer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,20 @@ def other_model_groups(validation: Validation) -> list[Group]:
     told = [one for one in validation.predictions if ANOTHER_MODEL in one.tpot_s]
     columns = (ANOTHER_MODEL, *validation.columns[1:])
     return _grouped(told, columns, by_tp=False, judged=lambda _: True) if told else []
+
+
+def compared_groups(validation: Validation) -> list[Group]:
+    """Return the groups with enough runs to be compared with the other predictor by name."""
+    return [group for group in groups(validation)[:-1] if group.rows >= FEWEST_RUNS and group.errors]
+
+
+def peer_is_better(group: Group) -> tuple[bool, bool]:
+    """Return whether the other predictor is nearer in the median, and at the 90th percentile."""
+    ours, peer = group.errors[CALIBRATED], group.errors[PEER]
+    return (
+        peer.median_error_ratio < ours.median_error_ratio,
+        peer.p90_error_ratio < ours.p90_error_ratio,
+    )
 
 
 def _grouped(

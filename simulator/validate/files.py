@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from simulator.output import MANIFEST_VERSION, package_versions, write_files
 from simulator.validate.document import PICTURES, document
@@ -17,6 +17,7 @@ from simulator.validate.errors import (
     groups_without_peer,
     other_model_groups,
 )
+from simulator.validate.kernel_level import NO_KERNELS, KernelLevel, to_json
 from simulator.validate.predictions import ANOTHER_MODEL, Validation
 
 RUN_COLUMNS: Final = (
@@ -38,9 +39,16 @@ RUN_COLUMNS: Final = (
 
 
 def write_validation(
-    destination: Path, validation: Validation, *, overwrite: bool, whole: bool = True
+    destination: Path,
+    validation: Validation,
+    *,
+    overwrite: bool,
+    level: KernelLevel = NO_KERNELS,
+    whole: bool = True,
 ) -> Path:
     """Write ``silicon.csv``, ``summary.csv`` and ``validation.md``; return the folder.
+
+    What kernels tell goes into ``kernels.csv`` and ``decode-steps.csv``, where there is something.
 
     With plotly ``silicon.html`` is written too, with matplotlib the pictures of the document, which has its
     remarks where `whole` says that all runs were asked for.
@@ -54,13 +62,18 @@ def write_validation(
     def fill(folder: Path) -> None:
         _write(folder / "silicon.csv", _run_heads(validation), _run_rows(validation))
         _write(folder / "summary.csv", _group_heads(validation), _group_rows(validation))
+        for name, lines in to_json(level).items():
+            if lines:
+                flat = [_flat(line) for line in lines]
+                path = folder / f"{name.replace('_', '-')}.csv"
+                _write(path, list(flat[0]), [list(line.values()) for line in flat])
         pictures: list[str] = []
         if find_spec("matplotlib") is not None:
             from simulator.validate.pictures import draw  # noqa: PLC0415 - loads an optional package
 
             (folder / PICTURES).mkdir()
             pictures = draw(validation, folder / PICTURES)
-        text = document(validation, pictures, whole=whole)
+        text = document(validation, pictures, level=level, whole=whole)
         (folder / "validation.md").write_text(text, encoding="utf-8", newline="\n")
         if find_spec("plotly") is not None:
             from simulator.validate.page import page  # noqa: PLC0415 - loads an optional package
@@ -69,6 +82,16 @@ def write_validation(
 
     about = {"manifest": MANIFEST_VERSION, "validation": "silicon", **package_versions()}
     return write_files(destination, fill, about, overwrite=overwrite)
+
+
+def _flat(line: Mapping[str, Any]) -> dict[str, object]:
+    """Return a line with the figures of its errors as cells of their own; those of none are empty."""
+    found: dict[str, object] = {}
+    for name, value in line.items():
+        parts = value if isinstance(value, dict) else dict.fromkeys(ErrorFigures.__slots__, "")
+        nested = name in {"kernels_alone", "with_layers"}
+        found |= {f"{name}_{part}": each for part, each in parts.items()} if nested else {name: value}
+    return found
 
 
 def _write(path: Path, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, Final
 
@@ -67,6 +67,31 @@ def _predicted(run: ServingRun, kv: str) -> float | None:
     told = summary.get_result_dict()
     tpot_s = float(told["tpot"]) * MS if told else 0.0
     return tpot_s if tpot_s > 0.0 else None
+
+
+def peer_steps(model: str, gpu: str, engine: str, tp: int) -> Callable[[int, int], float] | None:
+    """Return what the peer says of decode steps in bf16, or None where it has no timings for one.
+
+    Parameters
+    ----------
+    model, gpu : names of our presets and profiles.
+    engine : ``vllm``, ``trtllm`` or ``sglang``.
+    tp : GPUs per replica.
+
+    Returns
+    -------
+    From sequences and the tokens in the cache of each to the time of a step, s.
+    """
+    from aiconfigurator_core.sdk.engine import EngineHandle  # noqa: PLC0415 - an extra
+
+    def seconds(batch: int, context: int) -> float:
+        return float(handle.predict_decode_latency(batch, context)) * MS
+
+    with _quiet(), contextlib.suppress(Exception):  # as in `peer_seconds`
+        handle = EngineHandle.compile(NAMES[model], GPUS[gpu], engine, tp_size=tp)
+        seconds(1, 1)
+        return seconds
+    return None
 
 
 def _mixture(run: ServingRun) -> tuple[int, int, str, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,7 +10,8 @@ import numpy as np
 
 from simulator.calibrate.tables import MS
 from simulator.report.look import GRID, INK, colour_of
-from simulator.validate.predictions import Prediction, Validation
+from simulator.validate.errors import Group, compared_groups, peer_is_better
+from simulator.validate.predictions import CALIBRATED, PEER, ROOFLINE, Prediction, Validation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +33,10 @@ def draw(validation: Validation, folder: Path) -> list[str]:
         "predicted-over-measured": predicted_over_measured(judged, validation.columns),
         "error-by-load": error_by_load(judged, validation.columns),
     }
+    asked = PEER in validation.columns
+    worse = [group for group in compared_groups(validation) if asked and any(peer_is_better(group))]
+    if worse:
+        pictures["peer-is-better"] = where_peer_is_better(judged, worse)
     for name, figure in pictures.items():
         # Without the program's version in the file equal predictions give equal bytes.
         figure.savefig(folder / f"{name}.png", dpi=DOTS_PER_INCH, metadata={"Software": None})
@@ -42,11 +48,16 @@ def _figure(width: float, height: float) -> tuple[Figure, Axes]:
 
     figure = NewFigure(figsize=(width, height), layout="constrained")
     axes = figure.add_subplot()
+    _plain(axes)
+    return figure, axes
+
+
+def _plain(axes: Axes) -> None:
+    """Give axes the look of all pictures."""
     axes.grid(visible=True, color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    return figure, axes
 
 
 def predicted_over_measured(judged: list[Prediction], columns: tuple[str, ...]) -> Figure:
@@ -103,4 +114,38 @@ def error_by_load(judged: list[Prediction], columns: tuple[str, ...]) -> Figure:
     )
     axes.set_ylim(-MOST_ERROR, MOST_ERROR)
     axes.legend(frameon=False, ncols=len(columns))
+    return figure
+
+
+def where_peer_is_better(judged: list[Prediction], worse: Sequence[Group]) -> Figure:
+    """Return signed errors of ours and the peer by load and by length of prompts, two panels for a group."""
+    from matplotlib.figure import Figure as NewFigure  # noqa: PLC0415 - an optional package
+
+    figure = NewFigure(figsize=(9.0, 2.9 * len(worse)), layout="constrained")
+    panels = figure.subplots(len(worse), 2, squeeze=False, sharey="row")
+    for group, (by_load, by_prompt) in zip(worse, panels, strict=True):
+        members = [
+            one
+            for one in judged
+            if (one.run.gpu, one.run.engine, one.run.model) == (group.gpu, group.engine, group.model)
+        ]
+        loads = [float(one.run.concurrency) for one in members]
+        prompts = [one.run.prompt_tokens / one.run.output_tokens for one in members]
+        for axes, values in ((by_load, loads), (by_prompt, prompts)):
+            for column in (PEER, CALIBRATED):
+                place = (CALIBRATED, ROOFLINE, PEER).index(column)
+                errors = [100.0 * one.error_ratio(column) for one in members]
+                marker = MARKERS[place % len(MARKERS)]
+                axes.scatter(
+                    values, errors, s=20, alpha=0.7, color=colour_of(place), marker=marker, lw=0, label=column
+                )
+            _plain(axes)
+            axes.axhline(0.0, color=INK, linewidth=1)
+            axes.set_xscale("log", base=2)
+            axes.xaxis.set_major_formatter("{x:g}")
+        by_load.set_title(f"{group.model} on {group.gpu} under {group.engine}", loc="left", fontsize=10)
+        by_load.set_ylabel("predicted / measured - 1, %")
+    panels[-1][0].set_xlabel("requests in flight")
+    panels[-1][1].set_xlabel("prompt tokens over output tokens")
+    panels[0][1].legend(frameon=False, ncols=2)
     return figure

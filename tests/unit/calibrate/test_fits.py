@@ -30,7 +30,6 @@ from simulator.calibrate.runs import ServingRun, believable, measured_runs
 from simulator.calibrate.serving import calibrate_serving, estimate_terms
 from simulator.calibrate.splits import held_out
 from simulator.calibrate.tables import Timings
-from simulator.calibrate.tables import believable as believable_rows
 from simulator.calibrate.unknowns import NUMBERS
 from simulator.hardware import Calibration, Gpu
 from simulator.hardware.calibration import ServingFit
@@ -178,17 +177,6 @@ def test_shapes_are_held_out_whole_and_the_same_everywhere() -> None:
     by_shape = pd.Series(out).groupby([rows["n"], rows["k"]]).nunique()
     assert (by_shape == 1).all()
     assert (held_out(rows.iloc[::-1], ["n", "k"])[::-1] == out).all()
-
-
-def test_rows_beyond_the_peak_are_left_out_and_a_table_full_of_them_is_not_used() -> None:
-    rows = pd.DataFrame({"seconds": np.full(1000, 1e-3)})
-    moved = pd.Series(np.full(1000, 4e9))  # 4 TB/s
-    moved[:5] = 12e9
-    kept = believable_rows(rows, moved, B200)
-    assert kept is not None
-    assert len(kept) == 995
-    moved[:50] = 12e9
-    assert believable_rows(rows, moved, B200) is None
 
 
 def test_errors_are_told_by_size_and_by_sign() -> None:

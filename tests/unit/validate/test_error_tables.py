@@ -139,7 +139,7 @@ def test_the_files_hold_every_run_and_every_group(validation: Validation, tmp_pa
 
 def test_the_document_says_what_was_found(with_peer: Validation) -> None:
     text = document(with_peer, ["predicted-over-measured"])
-    assert "On 20 measured runs that no fit has seen, half of the simulated times" in text
+    assert "On 20 measured runs kept out of every fit, half of the simulated times" in text
     assert "![Predicted over measured time per output token](validation/predicted-over-measured.png)" in text
     assert "error-by-load.png" not in text
     assert "closer than the peer in 95%" in text
