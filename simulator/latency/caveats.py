@@ -15,7 +15,7 @@ def of_serving(c: Calibration, hybrid: ServingFit | None) -> str:
     c : the calibration.
     hybrid : numbers of models with linear attention, where such a model runs and has some.
     """
-    serving, models = hybrid or c.serving, "models with linear attention" if hybrid else "dense models"
+    serving = hybrid or c.serving
     if serving is None:
         return (
             f"No serving runs of {c.engine} on {c.gpu} were measured: kernels run one after the other "
@@ -25,9 +25,8 @@ def of_serving(c: Calibration, hybrid: ServingFit | None) -> str:
     if by.median_error_ratio is None or by.p90_error_ratio is None:
         return f"What a running engine adds was fitted to {by.table}; nothing was held out to judge it."
     return (
-        f"On {by.held_out_rows} measurements of {models} that the fit has not seen ({by.table}), its "
-        f"estimate was {by.median_error_ratio:.0%} off in the median and {by.p90_error_ratio:.0%} at the "
-        "90th percentile."
+        f"On {by.held_out_rows} measurements that the fit has not seen ({by.table}), its estimate was "
+        f"{by.median_error_ratio:.0%} off in the median and {by.p90_error_ratio:.0%} at the 90th percentile."
     )
 
 
