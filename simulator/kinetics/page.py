@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from simulator.kinetics.claims import HEADS, Finding, table
+from simulator.kinetics.claims import HEADS, WEIGHT, Finding, summary_line, table
 from simulator.report.chart import Chart
 from simulator.report.document import WIDE, Section, Table, document
 
@@ -26,5 +26,5 @@ def page(findings: Sequence[Finding], charts: Sequence[Chart]) -> str:
         If plotly is not installed.
     """
     sections = [Section(chart.title, charts=[chart]) for chart in charts]
-    claims = Section("Claims", tables=[Table(HEADS, table(findings))])
+    claims = Section("Claims", [summary_line(findings), WEIGHT], tables=[Table(HEADS, table(findings))])
     return document(TITLE, [*sections, claims], style=WIDE)

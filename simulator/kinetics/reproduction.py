@@ -9,9 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from simulator.kinetics.claims import Claim, Finding, Sources, check, totals
-from simulator.kinetics.claims_of_cost import COST, FITS, MEMORY
+from simulator.kinetics.claims import Claim, Finding, Sources, check, reproduced_by, totals
+from simulator.kinetics.claims_of_cost import COST
 from simulator.kinetics.claims_of_curves import ACCURACY, OUT_OF_REACH, THROUGHPUT
+from simulator.kinetics.claims_of_memory import FITS, MEMORY
 from simulator.kinetics.figures import charts
 from simulator.kinetics.page import page
 from simulator.output import MANIFEST_VERSION, package_versions, write_files
@@ -26,18 +27,13 @@ def reproduce(sources: Sources) -> list[Finding]:
     return check(CLAIMS, sources, OUT_OF_REACH)
 
 
-def summary_line(findings: Sequence[Finding]) -> str:
-    """Return the totals in words."""
-    found = totals(findings)
-    return (
-        f"{len(findings)} claims: {found['reproduced']} reproduced, {found['differs']} differ, "
-        f"{found['out of reach']} out of reach"
-    )
-
-
 def to_json(findings: Sequence[Finding]) -> dict[str, Any]:
     """Return totals and findings for a machine."""
-    return {"totals": totals(findings), "claims": [asdict(one) for one in findings]}
+    return {
+        "totals": totals(findings),
+        "reproduced_by": reproduced_by(findings),
+        "claims": [asdict(one) for one in findings],
+    }
 
 
 def write_reproduction(
