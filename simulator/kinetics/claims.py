@@ -156,6 +156,7 @@ def check(
 
 
 def _finding(claim: Claim, sources: Sources) -> Finding:
+    verdict: Verdict
     bound = "" if claim.relation == "is" else f"{claim.relation} "
     published = bound + _quantity(claim.published, claim.unit)
     try:
@@ -212,7 +213,7 @@ def table(findings: Sequence[Finding]) -> list[tuple[str, ...]]:
 def _quantity(value: float, unit: str, *, like: float = 0.0) -> str:
     """Return a number with its unit, with one digit more than a tolerance asks for."""
     if like:
-        digits = next(n for n in range(9) if 10.0**-n <= like * 1.000001) if like < 1.0 else 0
+        digits = next(n for n in range(9) if 10.0**-n < like * 0.999999) if like < 1.0 else 0
         value = round(value, digits)
     text = f"{value:,.10g}"
     return f"{text}{unit}" if unit in {"x", "%", ""} else f"{text} {unit}"

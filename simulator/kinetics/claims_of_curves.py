@@ -79,14 +79,6 @@ def _small_on_the_frontier(*sizes: str) -> Callable[[Sources], float]:
     return lambda sources: derived.longest_on_the_frontier(sources.curves["dense"], models)
 
 
-def _begins(attention: str, model: str) -> Callable[[Sources], float]:
-    def ours(sources: Sources) -> float:
-        curves = sources.curves["dense" if attention == "dense" else "topk"]
-        return derived.begins(curves, model) / SECONDS_PER_TERA
-
-    return ours
-
-
 def _pass_at_1_ratio_percent(_: Sources) -> float:
     models = load_benchmark("aime24").models
     larger, smaller = (models[f"qwen3-{size}"].coverage["1"] for size in ("32b", "14b"))
@@ -221,28 +213,6 @@ ACCURACY: Final = (
         _small_on_the_frontier("4b", "1.7b"),
         "at most",
         because="4B is best by three points still at 1,800 Tera-eFLOPs, some 6,300 tokens",
-        by="curve",
-    ),
-    Claim(
-        "accuracy",
-        "dense Long-CoT: 14B or larger is best from",
-        1970,
-        "Tera-eFLOPs",
-        100,
-        LONG_COT,
-        _begins("dense", "qwen3-14b"),
-        because="read by eye to 5 %; over all points 4B leads once more, by 0.3 points at 3,040 Tera-eFLOPs",
-        by="curve",
-    ),
-    Claim(
-        "accuracy",
-        "top-k Long-CoT: 32B is best from",
-        1980,
-        "Tera-eFLOPs",
-        100,
-        LONG_COT,
-        _begins("topk", "qwen3-32b"),
-        because="read by eye to 5 %; the curves cross at a flat angle",
         by="curve",
     ),
     Claim(

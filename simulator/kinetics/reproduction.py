@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from simulator.kinetics.claims import Claim, Finding, Sources, check, reproduced_by, totals
+from simulator.kinetics.claims_of_bands import BANDS, BANDS_OUT_OF_REACH
 from simulator.kinetics.claims_of_cost import COST
 from simulator.kinetics.claims_of_curves import ACCURACY, OUT_OF_REACH, THROUGHPUT
 from simulator.kinetics.claims_of_memory import FITS, MEMORY
@@ -18,13 +19,13 @@ from simulator.kinetics.page import page
 from simulator.output import MANIFEST_VERSION, package_versions, write_files
 from simulator.report.chart_picture import save
 
-CLAIMS: Final[tuple[Claim, ...]] = (*COST, *MEMORY, *FITS, *ACCURACY, *THROUGHPUT)
+CLAIMS: Final[tuple[Claim, ...]] = (*COST, *MEMORY, *FITS, *ACCURACY, *BANDS, *THROUGHPUT)
 """Every claim that can be checked."""
 
 
 def reproduce(sources: Sources) -> list[Finding]:
     """Return what became of every claim."""
-    return check(CLAIMS, sources, OUT_OF_REACH)
+    return check(CLAIMS, sources, (*OUT_OF_REACH, *BANDS_OUT_OF_REACH))
 
 
 def to_json(findings: Sequence[Finding]) -> dict[str, Any]:
