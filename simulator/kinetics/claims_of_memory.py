@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 from typing import Final
 
@@ -11,7 +10,7 @@ from simulator.kinetics.accuracy import MODELS
 from simulator.kinetics.claims import Claim, Sources
 from simulator.kinetics.claims_of_cost import PAPER_FORM
 from simulator.kinetics.model import PAPER_RIDGE, kinetics_model
-from simulator.kinetics.ratios import kv_growth, phi
+from simulator.kinetics.ratios import phi
 from simulator.model import Architecture
 from simulator.scenario.catalog import find
 from simulator.scenario.loader import load_part
@@ -29,14 +28,6 @@ def architecture(name: str) -> Architecture:
 
 def _kv_gib(size: str) -> Callable[[Sources], float]:
     return lambda _: LONG_TOKENS * kinetics_model(f"qwen3-{size}").kv_bytes_per_token / GIB
-
-
-def _growth(_: Sources) -> float:
-    nominal = [
-        replace(kinetics_model(name), active_parameters=float(name.removeprefix("qwen3-")[:-1]) * 1e9)
-        for name in MODELS
-    ]
-    return kv_growth(nominal, fit="linear")
 
 
 def _phi(tokens: int, choose: Callable[[list[float]], float]) -> Callable[[Sources], float]:
@@ -86,16 +77,6 @@ MEMORY: Final = (
         by="configuration",
     ),
     Claim("memory", "KV of 32K tokens, 32B", 8.0, "GiB", 0.05, "BF16", _kv_gib("32b"), by="configuration"),
-    Claim(
-        "memory",
-        "growth of KV when parameters double, Qwen3",
-        1.18,
-        "x",
-        0.005,
-        "power law fitted in bytes over nominal sizes; in logarithms it is 1.14 to 1.15",
-        _growth,
-        by="configuration",
-    ),
     Claim(
         "memory",
         "Phi from 4096 tokens on, smallest of six models",

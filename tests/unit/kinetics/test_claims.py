@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from simulator.attention import DenseAttention
 from simulator.errors import SimulatorError
-from simulator.kinetics import KineticsModel, claims_of_cost, claims_of_memory, derived, kinetics_model
+from simulator.kinetics import (
+    KineticsModel,
+    claims_of_cost,
+    claims_of_coverage,
+    claims_of_growth,
+    claims_of_memory,
+    derived,
+    kinetics_model,
+)
 from simulator.kinetics.accuracy import MODELS, long_cot_curves, read_long_cot
 from simulator.kinetics.claims import By, Claim, Relation, Sources, check, holds, summary_line, table, totals
 from simulator.kinetics.curves import Curve
@@ -33,6 +41,11 @@ from simulator.studies import per_layer
 SHIPPED = Sources(long_cot_curves())
 
 DIFFERENT = {
+    "growth of KV when parameters double, LLaMA3",
+    "growth of KV when parameters double, OPT",
+    "LiveCodeBench pass@512, 1.7B",
+    "LiveCodeBench pass@512, 8B",
+    "LiveCodeBench pass@512, 14B",
     "the same table's row of budget 1024, summed correctly",
     "14B with 8K tokens costs in FLOPs as 4B with",
     "iso-eFLOPs length at 1e16, 14B",
@@ -130,9 +143,12 @@ def test_the_totals_count_what_was_reproduced_by_what_decided_it() -> None:
 def test_what_a_claim_is_marked_with_is_what_it_depends_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other models move what forms and configurations decide, other curves what curves decide."""
     before = {one.statement: number(one, SHIPPED) for one in CLAIMS}
-    for module in (claims_of_cost, claims_of_memory):
+    for module in (claims_of_cost, claims_of_memory, claims_of_growth):
         monkeypatch.setattr(module, "kinetics_model", other_model)
-    monkeypatch.setattr(claims_of_cost, "paper_model", lambda size: other_model(f"qwen3-{size}"))
+    for other in (claims_of_cost, claims_of_coverage):
+        monkeypatch.setattr(other, "paper_model", lambda size: other_model(f"qwen3-{size}"))
+    monkeypatch.setattr(claims_of_coverage, "coverage_at", lambda *_: 0.5)
+    monkeypatch.setattr(claims_of_growth, "family", lambda _: [other_model(name) for name in MODELS])
     monkeypatch.setattr(
         claims_of_memory, "architecture", lambda _: load_part(find("model", "llama-3.1-8b"), Architecture)
     )
@@ -158,8 +174,8 @@ def test_these_claims_differ_with_the_shipped_curves_and_all_others_are_reproduc
     of_bands = [one.verdict for one in findings if one.part == "bands"]
     assert [of_bands.count(verdict) for verdict in ("reproduced", "differs", "out of reach")] == [6, 17, 14]
     assert summary_line(findings) == (
-        "101 claims: 42 reproduced (7 by identity, 9 by configuration, 4 by inferred inputs, "
-        "7 by closed form, 15 by curve), 37 differ, 22 out of reach"
+        "117 claims: 52 reproduced (7 by identity, 9 by configuration, 9 by inferred inputs, "
+        "7 by closed form, 20 by curve), 42 differ, 23 out of reach"
     )
 
 
