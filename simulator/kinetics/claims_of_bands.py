@@ -19,6 +19,8 @@ READ_RATIO: Final = 0.05
 """How well a border of Fig. 7c can be read, relative."""
 READ_ACCURACY: Final = 0.01
 """How well a border of Fig. 1A, and a curve of Best-of-N, can be read."""
+LAST_TERA: Final = 20_000.0
+"""Where the curves of Long-CoT end, and with them its last bands here, Tera-eFLOPs."""
 SIZES: Final = ("32B", "14B", "8B", "4B", "1.7B", "0.6B")
 
 
@@ -45,7 +47,7 @@ _BEGINS: Final = (
 _FLAT: Final = "the two models are within 0.007 of each other at the published border"
 
 LONG_COT_DENSE: Final = (
-    Edge((), SIZES, 155, _BEGINS),
+    Edge((), ("0.6B",), 155, _BEGINS),
     Edge(
         ("0.6B",),
         ("1.7B",),
@@ -67,8 +69,8 @@ LONG_COT_TOPK: Final = (
     Edge(
         ("0.6B",), ("1.7B",), 28, "the curves of the file begin at 20 Tera-eFLOPs, smoothed over three costs"
     ),
-    Edge(("1.7B",), ("4B",), 62, "1.7B and 4B take turns up to 117 Tera-eFLOPs, here at other costs"),
-    Edge(("1.7B",), ("4B",), 118, "quoted at 90 and 135 Tera-eFLOPs; all points of Fig. 8d give 117"),
+    Edge(("1.7B",), ("4B", "1.7B"), 62, "1.7B and 4B take turns up to 117 Tera-eFLOPs, here at other costs"),
+    Edge(("4B", "1.7B"), ("4B",), 118, "quoted at 90 and 135 Tera-eFLOPs; all points of Fig. 8d give 117"),
     Edge(("4B",), ("8B",), 640, _FLAT),
     Edge(("8B",), ("14B",), 1680, _FLAT),
     Edge(("14B",), ("32B",), 1980, _FLAT),
@@ -78,8 +80,8 @@ LONG_COT_TOPK: Final = (
 BEST_OF_N_TOPK: Final = (
     Edge((), ("0.6B",), 20),
     Edge(("0.6B",), ("1.7B",), 63),
-    Edge(("1.7B",), ("4B",), 200),
-    Edge(("1.7B",), ("4B",), 280),
+    Edge(("1.7B",), ("4B", "1.7B"), 200),
+    Edge(("4B", "1.7B"), ("4B",), 280),
     Edge(("4B",), ("8B", "4B"), 1250),
     Edge(("8B", "4B"), ("8B",), 1650),
     Edge(("8B",), ("32B", "8B"), 4700),
@@ -177,7 +179,7 @@ def _again(earlier: tuple[Edge, ...], edge: Edge) -> str:
     return " for good" if same else ""
 
 
-def _cost_claims(figure: str, attention: AttentionName, edges: tuple[Edge, ...], end: float) -> list[Claim]:
+def _cost_claims(figure: str, attention: AttentionName, edges: tuple[Edge, ...]) -> list[Claim]:
     """Return the claims of a figure by cost: its borders, and what its models lose under the best of ours."""
     claims = [
         Claim(
@@ -193,7 +195,7 @@ def _cost_claims(figure: str, attention: AttentionName, edges: tuple[Edge, ...],
         )
         for place, edge in enumerate(edges)
     ]
-    published = published_bands(edges, end)
+    published = published_bands(edges, LAST_TERA)
     loss = Claim(
         "bands",
         f"{figure}: most that its best models lose under the best of ours",
@@ -256,8 +258,8 @@ def _last_loss_of_32b(_: Sources) -> float:
 
 
 BANDS: Final[tuple[Claim, ...]] = (
-    *_cost_claims("Fig. 7c, dense Long-CoT", "dense", LONG_COT_DENSE, 20_000),
-    *_cost_claims("Fig. 7c, top-k Long-CoT", "topk", LONG_COT_TOPK, 20_000),
+    *_cost_claims("Fig. 7c, dense Long-CoT", "dense", LONG_COT_DENSE),
+    *_cost_claims("Fig. 7c, top-k Long-CoT", "topk", LONG_COT_TOPK),
     Claim(
         "bands",
         "Fig. 7c, top-k Best-of-N: 32B/8B gives way to 32B",

@@ -11,6 +11,9 @@ from simulator.report.document import WIDE, Section, Table, document
 
 TITLE: Final = "Kinetics (arXiv 2506.05333): published and ours"
 
+STYLE: Final = f"{WIDE} th:nth-child(2), th:nth-child(n+5), td:nth-child(n+5) {{ text-align: left; }}"
+"""Columns of words to the left: claim, verdict and what follows."""
+
 
 def page(findings: Sequence[Finding], charts: Sequence[Chart]) -> str:
     """Return the whole page.
@@ -27,4 +30,4 @@ def page(findings: Sequence[Finding], charts: Sequence[Chart]) -> str:
     """
     sections = [Section(chart.title, charts=[chart]) for chart in charts]
     claims = Section("Claims", [summary_line(findings), WEIGHT], tables=[Table(HEADS, table(findings))])
-    return document(TITLE, [*sections, claims], style=WIDE)
+    return document(TITLE, [*sections, claims], style=STYLE)

@@ -44,7 +44,7 @@ def test_a_folder_is_written_whole_and_not_overwritten(kinesim: Kinesim) -> None
     assert kinesim.err == "wrote out\n"
     expected = {"claims.csv", "manifest.json"} | ({"kinetics.html"} if find_spec("plotly") else set())
     if find_spec("matplotlib"):
-        names = ("long-cot", "best-of-n", "best-model", "cot-length", "throughput")
+        names = ("long-cot", "best-of-n", "best-model", "best-model-best-of-n", "cot-length", "throughput")
         expected |= {f"{name}.png" for name in names}
     assert {path.name for path in Path("out").iterdir()} == expected
     with Path("out/claims.csv").open(encoding="utf-8", newline="") as file:

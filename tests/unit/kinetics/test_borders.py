@@ -90,7 +90,7 @@ def test_our_borders_are_where_the_two_curves_cross() -> None:
 
 def test_published_bands_leave_out_where_models_alternate() -> None:
     found = published.published_bands(published.BEST_OF_N_TOPK, 20_000)
-    assert [name for name, _, _ in found] == [f"qwen3-{x}" for x in ("0.6b", "1.7b", "4b", "4b", "8b", "32b")]
+    assert [name for name, _, _ in found] == [f"qwen3-{x}" for x in ("0.6b", "1.7b", "4b", "8b", "32b")]
     assert found[-1][1:] == pytest.approx((7300 / 4500, 20_000 / 4500))
 
 
