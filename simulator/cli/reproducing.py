@@ -35,8 +35,8 @@ def kinetics(
     if out is not None:
         check_folder(out, overwrite=overwrite)
     from simulator.kinetics.accuracy import long_cot_curves, read_long_cot  # noqa: PLC0415 - help loads no simulator
-    from simulator.kinetics.claims import HEADS, Sources, table  # noqa: PLC0415 - as above
-    from simulator.kinetics.reproduction import reproduce, summary_line, to_json  # noqa: PLC0415 - as above
+    from simulator.kinetics.claims import HEADS, Sources, summary_line, table  # noqa: PLC0415 - as above
+    from simulator.kinetics.reproduction import reproduce, to_json  # noqa: PLC0415 - as above
 
     sources = Sources(long_cot_curves() if curves is None else read_long_cot(curves))
     findings = reproduce(sources)

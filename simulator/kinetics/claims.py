@@ -3,13 +3,16 @@
 A claim is one number with its condition.  It is *reproduced* if ours is as close as the published number was
 printed or could be read, else it *differs*, and the row says why.  Claims that need what was not
 published are listed as *out of reach*, with what is missing.
+
+What decides a claim stands beside its verdict, for not every number that is reproduced is evidence: an
+identity could only fail by a misprint, and inputs that were inferred from the number itself meet it easily.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import dataclass, field
+from typing import Final, Literal, get_args
 
 from simulator.errors import SimulatorError
 from simulator.kinetics.accuracy import Curves
@@ -17,8 +20,30 @@ from simulator.kinetics.accuracy import Curves
 Verdict = Literal["reproduced", "differs", "out of reach"]
 Relation = Literal["is", "at least", "at most"]
 
-HEADS: Final = ("about", "claim", "published", "ours", "verdict", "condition; why it differs")
+By = Literal["identity", "configuration", "inferred inputs", "closed form", "curve", "roofline"]
+"""What decides a claim, the weakest evidence first.
+
+- ``identity``: arithmetic on numbers that the paper prints or defines; nothing of ours is in it.
+- ``configuration``: a count over a model's published configuration, times a constant.
+- ``inferred inputs``: the closed form with inputs that were solved from the published number itself.
+- ``closed form``: the closed form with inputs from elsewhere.
+- ``curve``: published curves or points, looked up, interpolated, divided or compared.
+- ``roofline``: a step of the simulator from data-sheet peaks.
+"""
+
+HEADS: Final = ("about", "claim", "published", "ours", "verdict", "decided by", "condition; why it differs")
 """Columns of `table`."""
+
+WEIGHT: Final = (
+    "Decided by: an identity is arithmetic on numbers that the paper prints and could only fail by a "
+    "misprint; a configuration is counted; inferred inputs were solved from the published number itself; "
+    "closed forms take inputs from elsewhere; curves are the published ones; the roofline is a step of the "
+    "simulator."
+)
+"""What the marks mean, for readers of the page."""
+
+NONE: Final = "none"
+"""What stands for a number of ours that there is not, such as a border between models never neighbours."""
 
 SLACK: Final = 1e-9
 """What a sum of floats may lose, relative."""
@@ -48,9 +73,10 @@ class Claim:
     unit : its unit, "x" for ratios.
     tolerance : half a unit of the last printed digit, or how well a figure can be read.
     condition : under which ours is worked out.
-    ours : the same number from our sources.
+    ours : the same number from our sources; None where they reach it and hold no such number.
     relation : whether the claim is a value or a bound.
     because : why ours differs; empty where it does not.
+    by : what decides it.
     """
 
     part: str
@@ -59,9 +85,10 @@ class Claim:
     unit: str
     tolerance: float
     condition: str
-    ours: Callable[[Sources], float]
+    ours: Callable[[Sources], float | None]
     relation: Relation = "is"
     because: str = ""
+    by: By = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +117,7 @@ class Finding:
     part, statement, condition : as of `Claim`.
     published, ours : as text, with units.
     verdict : reproduced, differs or out of reach.
+    by : what decides it; "-" for what nothing can decide yet.
     reason : why it is not reproduced, or nothing.
     """
 
@@ -99,6 +127,7 @@ class Finding:
     ours: str
     condition: str
     verdict: Verdict
+    by: By | Literal["-"]
     reason: str
 
 
@@ -121,30 +150,24 @@ def check(
     """
     found = [_finding(claim, sources) for claim in claims]
     return found + [
-        Finding(one.part, one.statement, one.published, "-", "", "out of reach", one.missing)
+        Finding(one.part, one.statement, one.published, "-", "", "out of reach", "-", one.missing)
         for one in out_of_reach
     ]
 
 
 def _finding(claim: Claim, sources: Sources) -> Finding:
+    verdict: Verdict
     bound = "" if claim.relation == "is" else f"{claim.relation} "
     published = bound + _quantity(claim.published, claim.unit)
     try:
         ours = claim.ours(sources)
     except SimulatorError as error:
-        return Finding(
-            claim.part, claim.statement, published, "-", claim.condition, "out of reach", str(error)
-        )
-    reproduced = holds(claim, ours)
-    return Finding(
-        claim.part,
-        claim.statement,
-        published,
-        _quantity(ours, claim.unit, like=claim.tolerance),
-        claim.condition,
-        "reproduced" if reproduced else "differs",
-        "" if reproduced else claim.because,
-    )
+        told, verdict, reason = "-", "out of reach", str(error)
+    else:
+        reproduced = ours is not None and holds(claim, ours)
+        told = NONE if ours is None else _quantity(ours, claim.unit, like=claim.tolerance)
+        verdict, reason = ("reproduced", "") if reproduced else ("differs", claim.because)
+    return Finding(claim.part, claim.statement, published, told, claim.condition, verdict, claim.by, reason)
 
 
 def totals(findings: Sequence[Finding]) -> dict[Verdict, int]:
@@ -152,6 +175,23 @@ def totals(findings: Sequence[Finding]) -> dict[Verdict, int]:
     verdicts = [finding.verdict for finding in findings]
     order: tuple[Verdict, ...] = ("reproduced", "differs", "out of reach")
     return {verdict: verdicts.count(verdict) for verdict in order}
+
+
+def reproduced_by(findings: Sequence[Finding]) -> dict[By, int]:
+    """Return how many claims were reproduced, by what decided them, the weakest evidence first."""
+    decided = [finding.by for finding in findings if finding.verdict == "reproduced"]
+    kinds: tuple[By, ...] = get_args(By)
+    return {kind: decided.count(kind) for kind in kinds}
+
+
+def summary_line(findings: Sequence[Finding]) -> str:
+    """Return the totals in words, those reproduced by what decided them: an identity is no evidence."""
+    found = totals(findings)
+    kinds = ", ".join(f"{count} by {kind}" for kind, count in reproduced_by(findings).items() if count)
+    return (
+        f"{len(findings)} claims: {found['reproduced']} reproduced ({kinds}), {found['differs']} differ, "
+        f"{found['out of reach']} out of reach"
+    )
 
 
 def table(findings: Sequence[Finding]) -> list[tuple[str, ...]]:
@@ -163,6 +203,7 @@ def table(findings: Sequence[Finding]) -> list[tuple[str, ...]]:
             one.published,
             one.ours,
             one.verdict,
+            one.by,
             "; ".join(text for text in (one.condition, one.reason) if text),
         )
         for one in findings
@@ -172,7 +213,7 @@ def table(findings: Sequence[Finding]) -> list[tuple[str, ...]]:
 def _quantity(value: float, unit: str, *, like: float = 0.0) -> str:
     """Return a number with its unit, with one digit more than a tolerance asks for."""
     if like:
-        digits = next(n for n in range(9) if 10.0**-n <= like * 1.000001) if like < 1.0 else 0
+        digits = next(n for n in range(9) if 10.0**-n < like * 0.999999) if like < 1.0 else 0
         value = round(value, digits)
     text = f"{value:,.10g}"
     return f"{text}{unit}" if unit in {"x", "%", ""} else f"{text} {unit}"

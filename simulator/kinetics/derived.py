@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from simulator.errors import SimulatorError
 from simulator.kinetics.accuracy import PROMPT_TOKENS
 from simulator.kinetics.curves import Curve, bands, best_of, shared_range
 from simulator.kinetics.iso import iso_eflops_length
-from simulator.kinetics.model import PAPER_PEAK_FLOPS_PER_S, PAPER_RIDGE, kinetics_model
+from simulator.kinetics.model import PAPER_PEAK_FLOPS_PER_S, PAPER_RIDGE, KineticsModel, kinetics_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,29 +65,6 @@ def frontier(curves: Mapping[str, Curve], attention: str) -> Curve:
     return best_of(f"frontier {attention}", list(curves.values()))
 
 
-def begins(curves: Mapping[str, Curve], model: str) -> float:
-    """Return the cost, s, from which `model` is best up to the end of the curves or to a larger model.
-
-    Parameters
-    ----------
-    curves : by model, largest first.
-    model : the model asked for.
-
-    Raises
-    ------
-    SimulatorError
-        If a smaller model is the best at the end.
-    """
-    order = list(curves)
-    smaller = set(order[order.index(model) + 1 :])
-    found = bands(curves)
-    last_smaller = max((place for place, (name, _, _) in enumerate(found) if name in smaller), default=-1)
-    if last_smaller == len(found) - 1:
-        message = f"{model} or larger is not the best at the end of these curves"
-        raise SimulatorError(message)
-    return found[last_smaller + 1][1]
-
-
 def longest_on_the_frontier(curves: Mapping[str, Curve], models: frozenset[str]) -> float:
     """Return the longest output, tokens, at which one of `models` is the best of all (dense attention).
 
@@ -102,10 +80,16 @@ def longest_on_the_frontier(curves: Mapping[str, Curve], models: frozenset[str])
     return max(lengths)
 
 
+@cache
+def paper_model(name: str) -> KineticsModel:
+    """Return a preset with the paper's parameters, read once."""
+    return kinetics_model(name, parameters="paper")
+
+
 def length_at(model: str, b200_s: float) -> float:
     """Return the output, tokens, that one dense trial of `model` makes for a cost in B200 seconds."""
     return iso_eflops_length(
-        kinetics_model(model, parameters="paper"),
+        paper_model(model),
         b200_s * PAPER_PEAK_FLOPS_PER_S,
         ridge_flops_per_byte=PAPER_RIDGE,
         prompt_tokens=PROMPT_TOKENS,
@@ -126,7 +110,6 @@ def price_of_counting_flops(curves: Mapping[str, Curve], accuracy: float) -> flo
         if curve.accuracy[0] <= accuracy <= max(curve.accuracy)
     }
     flops = {
-        name: kinetics_model(name, parameters="paper").active_parameters * length_at(name, b200_s)
-        for name, b200_s in spent.items()
+        name: paper_model(name).active_parameters * length_at(name, b200_s) for name, b200_s in spent.items()
     }
     return spent[min(flops, key=flops.__getitem__)] / min(spent.values())

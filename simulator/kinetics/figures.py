@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from simulator.attention import Attention, DenseAttention, TopKAttention
 from simulator.errors import SimulatorError
 from simulator.kinetics.accuracy import MODELS, AttentionName, best_of_n_frontier
+from simulator.kinetics.best_of_n import Modelled, curves
+from simulator.kinetics.borders import Band
 from simulator.kinetics.claims import Sources
+from simulator.kinetics.claims_of_bands import (
+    BEST_OF_N_TOPK,
+    LAST_TERA,
+    LONG_COT_DENSE,
+    LONG_COT_TOPK,
+    published_bands,
+)
 from simulator.kinetics.curves import Curve, bands
 from simulator.kinetics.derived import frontier, length_at
+from simulator.kinetics.model import PAPER_PEAK_FLOPS_PER_S
 from simulator.kinetics.throughput import BUDGETS, CELLS, speed_up
 from simulator.report.chart import Axis, Chart, Panel, Series, Style
 
 COST: Final = Axis("cost cap per question, B200 seconds (eFLOPs / 4.5e15)", log=True)
+OF_TRIALS: Final = Axis(
+    "cost per question, B200 seconds (eFLOPs / 4.5e15)", log=True, ticks=(0.01, 0.1, 1, 10, 100, 1000)
+)
 KINDS: Final[tuple[tuple[AttentionName, str], ...]] = (("dense", "dense"), ("topk", "oracle top-k"))
 GPU: Final = "h200-sxm"
 """GPU of the throughput figure: that of the paper's Fig. 10."""
@@ -21,7 +35,14 @@ GPU: Final = "h200-sxm"
 
 def charts(sources: Sources) -> list[Chart]:
     """Return all charts, in the order of the page."""
-    return [long_cot(sources), best_of_n(), best_model(sources), cot_length(sources), throughput()]
+    return [
+        long_cot(sources),
+        best_of_n(),
+        best_model(sources),
+        best_model_of_n(),
+        cot_length(sources),
+        throughput(),
+    ]
 
 
 def long_cot(sources: Sources) -> Chart:
@@ -56,21 +77,58 @@ def best_of_n() -> Chart:
 
 
 def best_model(sources: Sources) -> Chart:
-    """Return bands of cost in which each model is best, dense and top-k."""
-    spans = [
-        Series(model, [low, high], [title, title], MODELS.index(model), "span", width=34.0)
-        for kind, title in reversed(KINDS)
-        for model, low, high in bands(sources.curves[kind])
-    ]
-    spans.sort(key=lambda span: span.place)
-    kinds = Axis(categories=tuple(title for _, title in reversed(KINDS)))
+    """Return bands of cost in which each model is best, dense and top-k, ours and published."""
+    published = {"dense": LONG_COT_DENSE, "topk": LONG_COT_TOPK}
+    rows: dict[str, Sequence[Band]] = {}
+    for kind, title in KINDS:
+        rows[f"{title}, published"] = published_bands(published[kind], LAST_TERA)
+        rows[f"{title}, from Fig. 8d"] = bands(sources.curves[kind])
     return Chart(
         "best-model",
-        "Which model is best at which cost",
-        "AIME24, Long-CoT; where two curves cross at a flat angle, the border is uncertain.",
-        (Panel(tuple(spans), COST, kinds),),
-        height=280,
+        "Which model is best at which cost: Long-CoT",
+        "AIME24. Published: read by eye from Fig. 7c, gaps where two models alternate. From Fig. 8d: the "
+        "best of its curves; where two cross at a flat angle, the border is uncertain.",
+        (_spans(rows),),
+        height=380,
     )
+
+
+def best_model_of_n() -> Chart:
+    """Return bands of cost in which each model is best with Best-of-N, published and modelled."""
+    rows: dict[str, Sequence[Band]] = {
+        "AIME24, oracle top-k, published": published_bands(
+            BEST_OF_N_TOPK, best_of_n_frontier("topk").last * PAPER_PEAK_FLOPS_PER_S / 1e12
+        )
+    }
+    kinds: dict[str, Attention] = {
+        "top-k 1,024": TopKAttention(kv_budget_tokens=1024),
+        "dense": DenseAttention(prefix_reads="once_per_family"),
+    }
+    benchmarks: tuple[tuple[Modelled, str], ...] = (("aime24", "AIME24"), ("livecodebench", "LiveCodeBench"))
+    for benchmark, name in benchmarks:
+        for kind, attention in kinds.items():
+            rows[f"{name}, {kind}, modelled"] = bands(curves(benchmark, attention))
+    return Chart(
+        "best-model-best-of-n",
+        "Which model is best at which cost: Best-of-N",
+        "Published: read by eye from Fig. 7c, gaps where two models alternate. Modelled: coverage by trials "
+        "(LiveCodeBench: published points, AIME24: fitted) at the closed form's cost of the trials, 15,000 "
+        "tokens each on average for every model, as many trials for every question, accuracy kept by top-k; "
+        "from one trial of the cheapest model to where the first model has used all trials that are known.",
+        (_spans(rows, OF_TRIALS),),
+        height=430,
+    )
+
+
+def _spans(rows: Mapping[str, Sequence[Band]], cost: Axis = COST) -> Panel:
+    """Return bands of the best model, one row for each name, the first at the top."""
+    spans = [
+        Series(model, (low, high), (title, title), MODELS.index(model), "span", width=26.0)
+        for title, found in rows.items()
+        for model, low, high in found
+    ]
+    spans.sort(key=lambda span: span.place)
+    return Panel(tuple(spans), cost, Axis(categories=tuple(reversed(list(rows)))))
 
 
 def cot_length(sources: Sources) -> Chart:

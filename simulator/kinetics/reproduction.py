@@ -9,35 +9,43 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from simulator.kinetics.claims import Claim, Finding, Sources, check, totals
-from simulator.kinetics.claims_of_cost import COST, FITS, MEMORY
+from simulator.kinetics.claims import Claim, Finding, Sources, check, reproduced_by, totals
+from simulator.kinetics.claims_of_bands import BANDS, BANDS_OUT_OF_REACH
+from simulator.kinetics.claims_of_cost import COST
+from simulator.kinetics.claims_of_coverage import COVERAGE, COVERAGE_OUT_OF_REACH
 from simulator.kinetics.claims_of_curves import ACCURACY, OUT_OF_REACH, THROUGHPUT
+from simulator.kinetics.claims_of_growth import GROWTH
+from simulator.kinetics.claims_of_memory import FITS, MEMORY
 from simulator.kinetics.figures import charts
 from simulator.kinetics.page import page
 from simulator.output import MANIFEST_VERSION, package_versions, write_files
 from simulator.report.chart_picture import save
 
-CLAIMS: Final[tuple[Claim, ...]] = (*COST, *MEMORY, *FITS, *ACCURACY, *THROUGHPUT)
+CLAIMS: Final[tuple[Claim, ...]] = (
+    *COST,
+    *MEMORY,
+    *GROWTH,
+    *FITS,
+    *ACCURACY,
+    *COVERAGE,
+    *BANDS,
+    *THROUGHPUT,
+)
 """Every claim that can be checked."""
 
 
 def reproduce(sources: Sources) -> list[Finding]:
     """Return what became of every claim."""
-    return check(CLAIMS, sources, OUT_OF_REACH)
-
-
-def summary_line(findings: Sequence[Finding]) -> str:
-    """Return the totals in words."""
-    found = totals(findings)
-    return (
-        f"{len(findings)} claims: {found['reproduced']} reproduced, {found['differs']} differ, "
-        f"{found['out of reach']} out of reach"
-    )
+    return check(CLAIMS, sources, (*OUT_OF_REACH, *COVERAGE_OUT_OF_REACH, *BANDS_OUT_OF_REACH))
 
 
 def to_json(findings: Sequence[Finding]) -> dict[str, Any]:
     """Return totals and findings for a machine."""
-    return {"totals": totals(findings), "claims": [asdict(one) for one in findings]}
+    return {
+        "totals": totals(findings),
+        "reproduced_by": reproduced_by(findings),
+        "claims": [asdict(one) for one in findings],
+    }
 
 
 def write_reproduction(

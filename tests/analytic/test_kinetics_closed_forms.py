@@ -1,7 +1,9 @@
 """The simulator and the closed forms of `simulator.kinetics` agree where they must.
 
-One task on one replica, KV capacity unlimited, weight reads amortised, data-sheet roofline, additive.  The
-first token of a trial comes from its prompt, so an output of n tokens takes n - 1 decode steps.
+One task on one replica, KV capacity unlimited, weight reads amortised: FLOPs, bytes and eFLOPs as the
+simulator accounts for them; step times and random lengths stand in test_kinetics_step_times.py and
+test_kinetics_random_lengths.py.  The first token of a trial comes from its prompt, so an output of n tokens
+takes n - 1 decode steps.
 """
 
 from __future__ import annotations
@@ -28,7 +30,12 @@ from simulator.attention import (
 from simulator.kinetics import BF16_RIDGE, Cost, KineticsModel, cost
 from simulator.model import Architecture
 
-MODEL = KineticsModel.of(Architecture.model_validate(LONG_MODEL))
+ARCHITECTURES = {
+    "dense": Architecture.model_validate(LONG_MODEL),
+    "experts": Architecture.model_validate(
+        {**LONG_MODEL, "name": "experts", "experts": {"count": 8, "active": 2, "ffn_size": 128}}
+    ),
+}
 PROMPT, OUTPUT = 100, 701
 
 KINDS = [
@@ -41,22 +48,22 @@ KINDS = [
 ]
 
 
-def simulated(attention: Attention, trials: int = 1, **engine: Any) -> dict[str, Any]:  # noqa: ANN401 - raw parts of a document
+def simulated(attention: Attention, trials: int = 1, model: str = "dense", **engine: Any) -> dict[str, Any]:  # noqa: ANN401 - raw parts of a document
     run = scenario(
         workload(
             tasks=tasks(1, PROMPT),
             lengths={"kind": "constant", "tokens": OUTPUT},
             strategy={"kind": "best_of_n", "trials": trials},
         ),
-        attention=attention.model_dump(),
+        model={"preset": ARCHITECTURES[model].model_dump(), "attention": attention.model_dump()},
         engine=engine,
     )
     return dict(simulate(run).summary["kinetics"])
 
 
-def closed(attention: Attention, trials: int = 1, **more: Any) -> Cost:  # noqa: ANN401 - keywords of `cost`
+def closed(attention: Attention, trials: int = 1, model: str = "dense", **more: Any) -> Cost:  # noqa: ANN401 - keywords of `cost`
     return cost(
-        MODEL,
+        KineticsModel.of(ARCHITECTURES[model]),
         attention,
         trials=trials,
         prompt_tokens=PROMPT,
@@ -69,12 +76,21 @@ def closed(attention: Attention, trials: int = 1, **more: Any) -> Cost:  # noqa:
 
 @pytest.mark.parametrize("trials", [1, 3])
 @pytest.mark.parametrize("attention", KINDS, ids=lambda kind: f"{kind.kind}-{max(kind.caps, default=0)}")
-def test_simulated_eflops_are_those_of_the_closed_form(attention: Attention, trials: int) -> None:
-    run, form = simulated(attention, trials), closed(attention, trials)
+@pytest.mark.parametrize("model", sorted(ARCHITECTURES))
+def test_simulated_eflops_are_those_of_the_closed_form(attention: Attention, trials: int, model: str) -> None:
+    run, form = simulated(attention, trials, model), closed(attention, trials, model)
     assert run["ridge_flops_per_byte"] == BF16_RIDGE
     assert run["decode_flops_per_task"] == pytest.approx(form.compute_flops, rel=1e-12)
     assert run["decode_bytes_per_task"] == pytest.approx(form.memory_bytes, rel=1e-12)
     assert run["decode_eflops_per_task"] == pytest.approx(form.eflops, rel=1e-12)
+
+
+def test_a_mixture_of_experts_counts_its_active_parameters() -> None:
+    experts = ARCHITECTURES["experts"]
+    assert experts.active_parameters < 0.8 * experts.parameters
+    flops = simulated(DenseAttention(), model="experts")["decode_flops_per_task"]
+    attention = closed(DenseAttention(), model="experts").attention_flops
+    assert flops - attention == 2 * experts.active_parameters * (OUTPUT - 1)
 
 
 def test_a_prompt_read_once_is_that_of_equation_3() -> None:

@@ -6,9 +6,12 @@ import csv
 import json
 from importlib.util import find_spec
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from command import Kinesim
+
+from simulator.kinetics.claims import By
 
 
 @pytest.fixture
@@ -20,8 +23,9 @@ def kinesim(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 def test_the_table_has_a_line_per_claim_and_the_totals(kinesim: Kinesim) -> None:
     assert kinesim() == 0
     lines = kinesim.out.splitlines()
-    assert lines[0].split()[:5] == ["about", "claim", "published", "ours", "verdict"]
-    assert lines[-1] == f"{len(lines) - 2} claims: 36 reproduced, 21 differ, 8 out of reach"
+    assert lines[0].split()[:7] == ["about", "claim", "published", "ours", "verdict", "decided", "by"]
+    assert lines[-1].startswith(f"{len(lines) - 2} claims: ")
+    assert " reproduced (7 by identity, " in lines[-1]
     assert kinesim.err == ""
 
 
@@ -29,8 +33,10 @@ def test_json_holds_the_same_claims(kinesim: Kinesim) -> None:
     assert kinesim("--json") == 0
     found = json.loads(kinesim.out)
     assert sum(found["totals"].values()) == len(found["claims"])
+    assert sum(found["reproduced_by"].values()) == found["totals"]["reproduced"]
     assert found["claims"][0]["statement"] == "ridge of B200"
     assert found["claims"][0]["ours"] == "562.5 FLOP/byte"
+    assert found["claims"][0]["by"] == "identity"
 
 
 def test_a_folder_is_written_whole_and_not_overwritten(kinesim: Kinesim) -> None:
@@ -38,12 +44,13 @@ def test_a_folder_is_written_whole_and_not_overwritten(kinesim: Kinesim) -> None
     assert kinesim.err == "wrote out\n"
     expected = {"claims.csv", "manifest.json"} | ({"kinetics.html"} if find_spec("plotly") else set())
     if find_spec("matplotlib"):
-        names = ("long-cot", "best-of-n", "best-model", "cot-length", "throughput")
+        names = ("long-cot", "best-of-n", "best-model", "best-model-best-of-n", "cot-length", "throughput")
         expected |= {f"{name}.png" for name in names}
     assert {path.name for path in Path("out").iterdir()} == expected
     with Path("out/claims.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["verdict"] for row in rows} == {"reproduced", "differs", "out of reach"}
+    assert {row["by"] for row in rows} == {*get_args(By), "-"}
     assert kinesim("--out", "out") == 2
     assert "out exists" in kinesim.err
     assert kinesim("--out", "out", "--overwrite") == 0

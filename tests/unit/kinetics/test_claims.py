@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -10,11 +12,19 @@ from hypothesis import strategies as st
 
 from simulator.attention import DenseAttention
 from simulator.errors import SimulatorError
-from simulator.kinetics import derived
+from simulator.kinetics import (
+    KineticsModel,
+    claims_of_cost,
+    claims_of_coverage,
+    claims_of_growth,
+    claims_of_memory,
+    derived,
+    kinetics_model,
+)
 from simulator.kinetics.accuracy import MODELS, long_cot_curves, read_long_cot
-from simulator.kinetics.claims import Claim, Relation, Sources, check, holds, table, totals
+from simulator.kinetics.claims import By, Claim, Relation, Sources, check, holds, summary_line, table, totals
 from simulator.kinetics.curves import Curve
-from simulator.kinetics.reproduction import CLAIMS, reproduce, summary_line
+from simulator.kinetics.reproduction import CLAIMS, reproduce, to_json
 from simulator.kinetics.throughput import (
     BUDGETS,
     CELLS,
@@ -23,12 +33,19 @@ from simulator.kinetics.throughput import (
     speed_up,
     tokens_per_s,
 )
-from simulator.scenario.loader import load_scenario
+from simulator.model import Architecture
+from simulator.scenario.catalog import find
+from simulator.scenario.loader import load_part, load_scenario
 from simulator.studies import per_layer
 
 SHIPPED = Sources(long_cot_curves())
 
 DIFFERENT = {
+    "growth of KV when parameters double, LLaMA3",
+    "growth of KV when parameters double, OPT",
+    "LiveCodeBench pass@512, 1.7B",
+    "LiveCodeBench pass@512, 8B",
+    "LiveCodeBench pass@512, 14B",
     "the same table's row of budget 1024, summed correctly",
     "14B with 8K tokens costs in FLOPs as 4B with",
     "iso-eFLOPs length at 1e16, 14B",
@@ -38,25 +55,52 @@ DIFFERENT = {
     "Phi from 4096 tokens on, smallest of six models",
     "compute saved by a mixture of experts, 30B-A3B",
     "doubled cost, AIME24: larger KV budget",
-    "the same, of the budget itself, from 500 to 1000 Tera-eFLOPs",
+    "doubled cost, AIME24: larger KV budget itself, from 500 to 1000 Tera-eFLOPs",
     "top-k, Long-CoT: gain at equal cost",
     "top-k, Best-of-N: fewer eFLOPs at dense's best coverage",
     "top-k, 32B, Best-of-N: gain at 28,000 Tera-eFLOPs",
     "top-k, 32B, Long-CoT: gain at 3,500 Tera-eFLOPs",
     "eFLOPs of the model with the fewest FLOPs over the least",
     "longest output of 1.7B and 4B on the frontier",
-    "dense Long-CoT: 14B or larger is best from",
 }
 
 
-def claim(published: float, ours: float, tolerance: float = 0.5, relation: Relation = "is") -> Claim:
+def claim(published: float, ours: float | None, tolerance: float = 0.5, relation: Relation = "is") -> Claim:
     return Claim(
-        "cost", "made up", published, "x", tolerance, "always", lambda _: ours, relation, because="so it is"
+        "cost",
+        "made up",
+        published,
+        "x",
+        tolerance,
+        "always",
+        lambda _: ours,
+        relation,
+        because="so it is",
+        by="curve",
     )
 
 
 def curve(x: list[float], accuracy: list[float]) -> Curve:
     return Curve("made up", "b200_s", tuple(x), tuple(accuracy), "derived", "assumed for tests")
+
+
+def other_model(name: str, **_: str) -> KineticsModel:
+    """Return a model with a billion more parameters, four more layers' KV and twice the query heads."""
+    model = kinetics_model(name)
+    return replace(
+        model,
+        active_parameters=model.active_parameters + 1e9,
+        kv_elements_per_token=model.kv_elements_per_token + 8192,
+        query_heads_per_kv_head=2 * model.query_heads_per_kv_head,
+    )
+
+
+def number(one: Claim, sources: Sources) -> float | None:
+    """Return a claim's number of ours; None where the sources do not reach it."""
+    try:
+        return one.ours(sources)
+    except SimulatorError:
+        return None
 
 
 @given(published=st.floats(-1e6, 1e6), off=st.floats(-10, 10))
@@ -78,17 +122,67 @@ def test_a_finding_has_both_numbers_and_a_reason_only_where_they_differ() -> Non
     assert totals([same, other]) == {"reproduced": 1, "differs": 1, "out of reach": 0}
 
 
+def test_a_number_that_our_sources_hold_no_such_of_differs_and_is_not_out_of_reach() -> None:
+    (found,) = check([claim(10.0, None)], SHIPPED)
+    assert (found.ours, found.verdict, found.reason) == ("none", "differs", "so it is")
+
+
+def test_the_totals_count_what_was_reproduced_by_what_decided_it() -> None:
+    one, other = claim(10.0, 10.0), claim(10.0, 20.0)
+    findings = check([replace(one, by="identity"), one, one, other], SHIPPED)
+    assert summary_line(findings) == (
+        "4 claims: 3 reproduced (1 by identity, 2 by curve), 1 differ, 0 out of reach"
+    )
+    assert to_json(findings)["reproduced_by"] == {
+        **dict.fromkeys(get_args(By), 0),
+        "identity": 1,
+        "curve": 2,
+    }
+
+
+def test_what_a_claim_is_marked_with_is_what_it_depends_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other models move what forms and configurations decide, other curves what curves decide."""
+    before = {one.statement: number(one, SHIPPED) for one in CLAIMS}
+    for module in (claims_of_cost, claims_of_memory, claims_of_growth):
+        monkeypatch.setattr(module, "kinetics_model", other_model)
+    for other in (claims_of_cost, claims_of_coverage):
+        monkeypatch.setattr(other, "paper_model", lambda size: other_model(f"qwen3-{size}"))
+    monkeypatch.setattr(claims_of_coverage, "coverage_at", lambda *_: 0.5)
+    monkeypatch.setattr(claims_of_growth, "family", lambda _: [other_model(name) for name in MODELS])
+    monkeypatch.setattr(
+        claims_of_memory, "architecture", lambda _: load_part(find("model", "llama-3.1-8b"), Architecture)
+    )
+    moved = {one.statement for one in CLAIMS if number(one, SHIPPED) != before[one.statement]}
+    assert moved == {
+        one.statement for one in CLAIMS if one.by in {"configuration", "inferred inputs", "closed form"}
+    }
+    monkeypatch.undo()
+    flat = {kind: {model: curve([0.001, 100], [0.1, 0.9]) for model in MODELS} for kind in SHIPPED.curves}
+    by_curve = {one.by for one in CLAIMS if number(one, Sources(flat)) != before[one.statement]}
+    assert by_curve == {"curve"}
+    assert {one.by for one in CLAIMS} == set(get_args(By))
+
+
 def test_these_claims_differ_with_the_shipped_curves_and_all_others_are_reproduced() -> None:
     findings = reproduce(SHIPPED)
-    differing = {one.statement for one in findings if one.verdict == "differs" and one.part != "throughput"}
+    differing = {
+        one.statement
+        for one in findings
+        if one.verdict == "differs" and one.part not in {"throughput", "bands"}
+    }
     assert differing == DIFFERENT
-    assert summary_line(findings) == "65 claims: 36 reproduced, 21 differ, 8 out of reach"
+    of_bands = [one.verdict for one in findings if one.part == "bands"]
+    assert [of_bands.count(verdict) for verdict in ("reproduced", "differs", "out of reach")] == [6, 17, 14]
+    assert summary_line(findings) == (
+        "117 claims: 52 reproduced (7 by identity, 9 by configuration, 9 by inferred inputs, "
+        "7 by closed form, 20 by curve), 42 differ, 23 out of reach"
+    )
 
 
 def test_the_roofline_is_faster_than_what_was_measured_at_every_published_point() -> None:
     found = [one for one in CLAIMS if one.part == "throughput"]
     assert len(found) == 4
-    assert all(one.ours(SHIPPED) > one.published for one in found)
+    assert all((number(one, SHIPPED) or 0.0) > one.published for one in found)
 
 
 @pytest.mark.parametrize("gpu", ["h200-sxm", "b200-sxm"])
@@ -152,21 +246,12 @@ def test_gains_and_ratios_by_hand() -> None:
         derived.cost_ratio(dense, sparse, 0.55)
 
 
-def test_a_model_begins_where_the_last_smaller_one_ends() -> None:
-    large, small = curve([1, 4, 16], [0.0, 0.2, 0.8]), curve([1, 4, 16], [0.1, 0.4, 0.4])
-    found = derived.begins({"large": large, "small": small}, "large")
-    assert large.at(found) == pytest.approx(small.at(found))
-    assert 4 < found < 16
-
-
 def test_what_curves_do_not_reach_is_out_of_reach_with_the_reason() -> None:
     flat = {kind: {model: curve([1, 100], [0.5, 0.5]) for model in MODELS} for kind in SHIPPED.curves}
     findings = {one.statement: one for one in reproduce(Sources(flat))}
     lost = findings["longest output of 1.7B and 4B on the frontier"]
     assert (lost.ours, lost.verdict) == ("-", "out of reach")
     assert lost.reason == "none of qwen3-1.7b, qwen3-4b is ever the best on these curves"
-    with pytest.raises(SimulatorError, match="large or larger is not the best at the end"):
-        derived.begins({"large": curve([1, 2], [0.1, 0.1]), "small": curve([1, 2], [0.2, 0.2])}, "large")
 
 
 def test_the_model_with_the_fewest_flops_is_the_small_one_and_costs_more() -> None:

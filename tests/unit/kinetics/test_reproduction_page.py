@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from operator import itemgetter
 
 import pytest
 
-from simulator.kinetics import figures
+from simulator.attention import TopKAttention
+from simulator.kinetics import claims_of_bands, figures
 from simulator.kinetics.accuracy import MODELS, best_of_n_frontier, long_cot_curves
+from simulator.kinetics.best_of_n import curves
+from simulator.kinetics.borders import Band
 from simulator.kinetics.claims import Sources
 from simulator.kinetics.curves import Curve, bands
 from simulator.kinetics.derived import length_at
@@ -36,13 +40,36 @@ def test_frontier_charts_show_the_published_points() -> None:
     ]
 
 
-def test_bands_of_the_best_model_are_drawn_for_both_kinds() -> None:
-    drawn = [(series.name, series.y[0], *series.x) for series in lines(figures.best_model(SOURCES))]
-    assert sorted(drawn) == sorted(
-        (model, title, low, high)
-        for kind, title in (("topk", "oracle top-k"), ("dense", "dense"))
-        for model, low, high in bands(SOURCES.curves[kind])
+def rows_of(chart: Chart) -> dict[str, list[Band]]:
+    """Return the bands of each row of a chart of best models, by cost."""
+    rows: dict[str, list[Band]] = {}
+    for series in lines(chart):
+        low, high = series.x
+        rows.setdefault(str(series.y[0]), []).append((series.name, float(low), float(high)))
+    return {title: sorted(found, key=itemgetter(1)) for title, found in rows.items()}
+
+
+def test_bands_of_the_best_model_are_drawn_for_both_kinds_beside_the_published_ones() -> None:
+    drawn = rows_of(figures.best_model(SOURCES))
+    assert drawn["dense, from Fig. 8d"] == bands(SOURCES.curves["dense"])
+    assert drawn["oracle top-k, from Fig. 8d"] == bands(SOURCES.curves["topk"])
+    last = claims_of_bands.LAST_TERA
+    assert drawn["dense, published"] == claims_of_bands.published_bands(claims_of_bands.LONG_COT_DENSE, last)
+    assert len(drawn) == 4
+
+
+def test_bands_of_best_of_n_are_drawn_published_and_modelled_with_what_is_assumed() -> None:
+    chart = figures.best_model_of_n()
+    drawn = rows_of(chart)
+    assert [name for name, _, _ in drawn["AIME24, oracle top-k, published"]] == [
+        f"qwen3-{size}" for size in ("0.6b", "1.7b", "4b", "8b", "32b")
+    ]
+    assert drawn["LiveCodeBench, top-k 1,024, modelled"] == bands(
+        curves("livecodebench", TopKAttention(kv_budget_tokens=1024))
     )
+    assert len(drawn) == 5
+    for told in ("Modelled", "15,000 tokens", "accuracy kept", "as many trials for every question"):
+        assert told in chart.caption
 
 
 def test_lengths_are_those_of_the_closed_form() -> None:
