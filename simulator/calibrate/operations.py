@@ -45,6 +45,10 @@ BUDGET_TOKENS: Final = 2048
 INDEX_BYTES: Final = 256
 """Block top-k module that was measured (MiniMax-M3): blocks, budget, index bytes per token and layer."""
 
+MOST_SELECTION_ERROR: Final = 1.0
+"""Error at the 90th percentile of held-out contexts beyond which block top-k is not as the form has it: one
+engine scans the index of a long sequence in one thread block, ten times as long as a batch of many."""
+
 SHORT_CONTEXT: Final = 32
 SMALLEST_MODULE_HEADS: Final = 8
 
@@ -338,6 +342,8 @@ def fit_selection(timings: Timings, dense: DecodeAttentionFit, gpu: Gpu) -> Sele
         upper=[5.0, 5.0, 1e-4],
         names=("gather_ratio", "scan_ratio", "launch_s"),
     )
+    if fitted_by.p90_error_ratio is None or fitted_by.p90_error_ratio > MOST_SELECTION_ERROR:
+        return None
     return SelectionFit(
         gather_ratio=numbers[0],
         scan_ratio=numbers[1],

@@ -5,7 +5,7 @@ Rows are left out by rule, never by hand:
 * only the newest version of a table is read, for power the newest that holds any;
 * all-reduces outside of a CUDA graph (``*_eager``) and formats other than bf16, fp8 and nvfp4 are not read:
   engines decode from graphs, and the block-scaled fp8 products of vLLM 0.24 were timed without one;
-* sliding windows and head sizes other than 128 are not read;
+* sliding windows and head sizes other than 128 are not read, nor block top-k without a kernel for it;
 * of experts, for each format the newest version that has it, the fastest kernel of a shape, gated experts
   (three matrices) and tokens spread by a power law of exponent 1.01; FP8 in blocks, as public checkpoints
   have it, where measured, and MXFP4 of the gpt-oss shapes in the precision that the engine multiplies in;
@@ -68,6 +68,9 @@ RANKS_SINCE: Final = {"vllm": "0.19.0", "trtllm": "1.3.0", "sglang": "0.5.14"}
 
 HEAD_DIM: Final = 128
 MS: Final = 1e-3
+
+NO_SPARSE_KERNEL: Final = "default"
+"""What a table calls attention without a block-sparse kernel, which reads all keys of all sequences."""
 
 EXPERT_COLUMNS: Final = {
     "num_tokens": "tokens",
@@ -213,7 +216,9 @@ class KernelTables:
         found = self._read("msa", "msa_generation_module_perf")
         if found is None:
             return None
-        rows = found.rows[found.rows["gemm_type"] == "bfloat16"]
+        rows = found.rows[
+            (found.rows["gemm_type"] == "bfloat16") & (found.rows["kernel_source"] != NO_SPARSE_KERNEL)
+        ]
         rows = rows.rename(columns={"batch_size": "batch", "num_heads": "heads"})
         rows = rows.assign(dtype=rows["kv_cache_dtype"].map(KV_DTYPES), context=rows["step"] + 1)
         return Timings(

@@ -115,6 +115,6 @@ def _tables(validation: Validation, level: KernelLevel, *, by_tp: bool) -> str:
     for title, (found, heard) in further.items():
         if found:
             lines += ["", title, aligned(table(found, heard), columns=heads(heard))]
-    for title, about, names, kernels in told(level):
-        lines += ["", f"{title}. {about}", aligned(kernels, columns=names)]
+    for title, about, tables_of_kernels in told(level):
+        lines += ["", f"{title}. {about}", *(aligned(rows) for rows in tables_of_kernels)]
     return "\n".join([*lines, *notes(validation)])

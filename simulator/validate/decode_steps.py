@@ -122,15 +122,11 @@ def _layer_seconds(steps: Sequence[_Step]) -> float:
     return float(LAYER_TIMES_S[int(np.argmin(medians))])
 
 
-def heads() -> tuple[str, ...]:
-    """Return the heads of `table`."""
-    alone, layers = (f"{what}: median" for what in ("kernels alone", "with a time per layer"))
-    return ("gpu", "engine", "steps", alone, "p90", "bias", layers, "p90", "bias", "time per layer")
-
-
 def table(found: Sequence[DecodeSteps]) -> list[tuple[str, ...]]:
-    """Return a row of text under each of `heads` for every calibration."""
-    return [
+    """Return rows of text, heads first, a line for each calibration."""
+    alone, layers = (f"{what}: median" for what in ("kernels alone", "with a time per layer"))
+    heads = ("gpu", "engine", "steps", alone, "p90", "bias", layers, "p90", "bias", "time per layer")
+    rows = [
         (
             *(one.gpu, one.engine, str(one.steps)),
             *cells(one.kernels_alone),
@@ -139,3 +135,4 @@ def table(found: Sequence[DecodeSteps]) -> list[tuple[str, ...]]:
         )
         for one in found
     ]
+    return [heads, *rows]

@@ -83,8 +83,8 @@ def document(
         _by_tp(validation),
         *(
             part
-            for title, about, names, rows in told(level)
-            for part in (f"## {title}", about, _code([tuple(names), *map(tuple, rows)]))
+            for title, about, tables in told(level)
+            for part in (f"## {title}", about, *map(_code, tables))
         ),
         "## Do it again",
         _prose("again.md"),

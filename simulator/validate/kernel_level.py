@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -49,17 +48,21 @@ def kernel_level(*, gpu: str | None, engine: str | None, peer: PeerSteps | None)
     return KernelLevel(tuple(kernels.kernel_errors(pairs)), tuple(steps))
 
 
-def told(level: KernelLevel) -> list[tuple[str, str, Sequence[str], Sequence[Sequence[str]]]]:
-    """Return the tables with something in them: title, what to know, heads and rows."""
-    found: list[tuple[str, str, Sequence[str], Sequence[Sequence[str]]]] = []
+Rows = list[tuple[str, ...]]
+"""A table as text, its heads first."""
+
+
+def told(level: KernelLevel) -> list[tuple[str, str, list[Rows]]]:
+    """Return what there is to tell: title, what to know, and tables."""
+    found: list[tuple[str, str, list[Rows]]] = []
     if level.kernels:
         about = (
-            "Errors on shapes set aside before the fit (one in five, by a checksum). All-reduces keep every "
-            "point, so there the error is that of reading every second size off its neighbours. "
-            f"`{kernels.BEYOND}`: keys and values of more than {kernels.BEYOND_CACHE:g} times the last-level "
-            "cache, the same fit."
+            "Errors in %, median / 90th percentile, on shapes set aside before the fit (one in five, by a "
+            "checksum). All-reduces keep every point, so there it is the error of reading every second size "
+            "off its neighbours. Beyond cache: decode attention with keys and values of more than "
+            f"{kernels.BEYOND_CACHE:g} times the last-level cache, the same fit."
         )
-        found.append((KERNELS_TITLE, about, kernels.heads(), kernels.table(level.kernels)))
+        found.append((KERNELS_TITLE, about, kernels.tables(level.kernels)))
     if level.steps:
         about = (
             f"{', '.join(decode_steps.MODELS)} in bf16 on {' and '.join(map(str, decode_steps.TPS))} GPUs, "
@@ -69,7 +72,7 @@ def told(level: KernelLevel) -> list[tuple[str, str, Sequence[str], Sequence[Seq
             "columns after them add a time per layer for these, chosen on the other models. Nothing here was "
             "measured as a whole."
         )
-        found.append((STEPS_TITLE, about, decode_steps.heads(), decode_steps.table(level.steps)))
+        found.append((STEPS_TITLE, about, [decode_steps.table(level.steps)]))
     return found
 
 

@@ -27,6 +27,19 @@ BEYOND_CACHE: Final = 1.5
 """Times the last-level cache from which on keys and values count as beyond it."""
 
 BEYOND: Final = "decode attention beyond the cache"
+SHORT: Final = {
+    "decode attention": "decode",
+    BEYOND: "beyond cache",
+    "prefill attention": "prompts",
+    "block top-k": "top-k",
+    "linear attention": "linear",
+    "gemm": "gemm",
+    "all-reduce": "all-reduce",
+    "experts": "experts",
+}
+"""Operations, in the order of the tables' columns, with their names there."""
+
+ATTENTION: Final = ("decode attention", BEYOND, "prefill attention", "block top-k", "linear attention")
 FROM_RUNS: Final = ("serving", "experts, serving", "linear, serving", "unequal contexts")
 """Fits to measured steps and runs, which are no kernels."""
 
@@ -131,17 +144,26 @@ def judged_beyond(
     return dtype, len(rows) - len(out), len(out), (errors.median_error_ratio, errors.p90_error_ratio)
 
 
-def heads() -> tuple[str, ...]:
-    """Return the heads of `table`."""
-    return ("gpu", "engine", "operation", "of", "rows", "held out", "median", "p90")
+def tables(found: Sequence[KernelErrors]) -> list[list[tuple[str, ...]]]:
+    """Return rows of text, heads first, a line for each GPU and engine: attention, then all else.
+
+    A cell has the median and the 90th percentile in %, and is empty where nothing was fitted.
+    """
+    attention = [one for one in found if one.operation in ATTENTION]
+    others = [one for one in found if one.operation not in ATTENTION]
+    return [_pivoted(part) for part in (attention, others) if part]
 
 
-def table(found: Sequence[KernelErrors]) -> list[tuple[str, ...]]:
-    """Return a row of text under each of `heads` for every fit."""
-    return [
-        (
-            *(one.gpu, one.engine, one.operation, one.of, str(one.rows), str(one.held_out_rows)),
-            *(f"{ratio:.1%}" for ratio in (one.median_error_ratio, one.p90_error_ratio)),
+def _pivoted(found: Sequence[KernelErrors]) -> list[tuple[str, ...]]:
+    order = {name: place for place, name in enumerate(SHORT)}
+    kinds = sorted({(order[one.operation], one.operation, one.of) for one in found})
+    cells = {
+        (one.gpu, one.engine, one.operation, one.of): (
+            f"{100 * one.median_error_ratio:.1f} / {100 * one.p90_error_ratio:.1f}"
         )
         for one in found
-    ]
+    }
+    heads = ("gpu", "engine", *(f"{SHORT[operation]} {of}".rstrip() for _, operation, of in kinds))
+    pairs = dict.fromkeys((one.gpu, one.engine) for one in found)
+    rows = [(*pair, *(cells.get((*pair, operation, of), "") for _, operation, of in kinds)) for pair in pairs]
+    return [heads, *rows]

@@ -25,6 +25,7 @@ from simulator.calibrate.operations import (
     fit_decode_attention,
     fit_gemm,
     fit_prefill_attention,
+    fit_selection,
 )
 from simulator.calibrate.runs import ServingRun, believable, measured_runs
 from simulator.calibrate.serving import calibrate_serving, estimate_terms
@@ -277,3 +278,21 @@ def test_measured_runs_are_read_by_their_rules(tmp_path: Path) -> None:
     assert [r.row for r in found] == ["x", "narrow"]
     assert (found[0].concurrency, found[0].tpot_s, found[0].kv_dtype) == (32, 0.012, "bf16")
     assert (found[1].weight_dtype, found[1].kv_dtype) == ("fp8", "fp8")
+
+
+@pytest.mark.parametrize(("one_sequence_s", "shipped"), [(0.0, True), (2e-7, False)])
+def test_block_selection_unlike_the_form_is_not_shipped(one_sequence_s: float, *, shipped: bool) -> None:
+    shapes = list(itertools.product((1.0, 8.0, 64.0, 256.0), (8.0, 16.0, 64.0), 2.0 ** np.arange(4, 18)))
+    batch, heads, context = (np.array(column) for column in zip(*shapes, strict=True))
+    bandwidth = B200.hbm_bandwidth_bytes_per_s.value
+    gathered = batch * np.minimum(context, 2048) * np.maximum(1.0, heads / 16) * 512 / (0.5 * bandwidth)
+    scanned = batch * context * 256 / (0.6 * bandwidth)
+    # A lone thread block that scans a sequence takes as long for one as for many.
+    seconds = 2e-5 + np.where(context >= 1024, gathered + np.maximum(scanned, one_sequence_s * context), 0.0)
+    columns = {"batch": batch, "heads": heads, "context": context, "seconds": seconds}
+    dense = B200.calibrations["vllm"].decode_attention["bf16"]
+    found = fit_selection(Timings(pd.DataFrame({"dtype": "bf16"} | columns), "made up"), dense, B200)
+    assert (found is not None) == shipped
+    if found is not None:
+        assert found.gather_ratio == pytest.approx(0.5, rel=0.1)
+        assert found.scan_ratio == pytest.approx(0.6, rel=0.1)

@@ -23,7 +23,8 @@ from simulator.scenario.catalog import find, names_in
 from simulator.scenario.loader import load_part
 
 B200 = gpu()
-CACHE, BANDWIDTH = B200.l2_bytes.value, B200.hbm_bandwidth_bytes_per_s.value
+CACHE = B200.l2_bytes.value
+L40S = load_part(find("gpu", "l40s"), Gpu)
 CALIBRATIONS = names_in("calibration")
 
 
@@ -45,20 +46,24 @@ def test_only_rows_well_beyond_the_cache_and_mere_launches_come_from_memory() ->
 
 def decode_rows(cache_speedup: float) -> pd.DataFrame:
     """Return decode attention at 0.8 of the bandwidth, faster by a factor where the cache holds it."""
-    heads_each, contexts = ((32, 8), (16, 4), (8, 1), (64, 8)), (64, 512, 4096, 32_768)
+    heads_each, contexts = ((32, 8), (16, 4), (8, 1), (64, 8)), (64, 512, 4096, 16_384, 32_768, 131_072)
     shapes = list(itertools.product((1, 4, 16, 64, 256), heads_each, contexts))
     batch, context = (np.array([float(shape[at]) for shape in shapes]) for at in (0, 2))
     heads, kv = (np.array([float(pair[at]) for _, pair, _ in shapes]) for at in (0, 1))
     traffic = 4 * 128 * batch * context * kv
-    speedup = np.where(traffic <= CACHE, cache_speedup, 1.0)
-    seconds = 9e-6 + ((traffic / (0.8 * speedup * BANDWIDTH)) ** 4 + (1e-9 * batch * kv) ** 4) ** 0.25
+    speedup = np.where(traffic <= L40S.l2_bytes.value, cache_speedup, 1.0)
+    seconds = (
+        9e-6
+        + ((traffic / (0.8 * speedup * L40S.hbm_bandwidth_bytes_per_s.value)) ** 4 + (1e-9 * batch * kv) ** 4)
+        ** 0.25
+    )
     columns = {"batch": batch, "heads": heads, "kv_heads": kv, "context": context, "seconds": seconds}
     return pd.DataFrame({"dtype": "bf16"} | columns)
 
 
 @pytest.mark.parametrize("speedup", [1.0, 6.0])
 def test_what_a_warm_cache_did_is_not_taken_for_the_memory(speedup: float) -> None:
-    fit = fit_decode_attention(Timings(decode_rows(speedup), "made up"), "bf16", B200)
+    fit = fit_decode_attention(Timings(decode_rows(speedup), "made up"), "bf16", L40S)
     assert fit is not None
     # Rows up to a sixteenth of the cache stay, and are a little too fast.
     assert fit.memory_ratio == pytest.approx(0.8, rel=0.01 if speedup == 1.0 else 0.1)

@@ -138,7 +138,7 @@ def validation(held_out: ServingRun) -> Validation:
 def test_the_page_and_the_files_have_both_tables(validation: Validation, tmp_path: Path) -> None:
     text = document(validation, [], level=LEVEL)
     assert "## Kernels of shapes that no fit has seen" in text
-    assert "b200-sxm  vllm    gemm       bf16  100   20        6.8%    19.9%" in text
+    assert "gpu       engine  gemm bf16\nb200-sxm  vllm    6.8 / 19.9" in text
     assert "## Whole decode steps against the peer's" in text
     assert "12.0 us" in text
     folder = write_validation(tmp_path / "out", validation, overwrite=False, level=LEVEL)
