@@ -76,7 +76,7 @@ MEASURES: Final = {
 def run(budget: Budget) -> pd.DataFrame:
     """Return what each setting costs and solves, by loss and family."""
     points = [point for loss in LOSSES for point in _points(loss, quick=budget.quick)]
-    frame = run_points(points, MEASURES, seeds=budget.seeds, workers=budget.workers, progress=budget.progress)
+    frame = run_points(points, MEASURES, budget)
     # One GPU, so its seconds are those of the clock.
     frame["gpu_s_per_task"] = frame["tokens_per_task"] / frame["tokens_per_s"]
     frame["joules_per_task"] = frame["tokens_per_task"] * frame["joules_per_token"]

@@ -50,7 +50,7 @@ NEAR: Final = 0.98
 def run(budget: Budget) -> pd.DataFrame:
     """Return throughput and shares of the step time by latency, model, budget and block size."""
     points = list(_points(budget))
-    return run_points(points, MEASURES, seeds=budget.seeds, workers=budget.workers, progress=budget.progress)
+    return run_points(points, MEASURES, budget)
 
 
 def _points(budget: Budget) -> Iterator[Point]:

@@ -77,10 +77,10 @@ def run(budget: Budget) -> pd.DataFrame:
     ]
     priced = [STEPS[step] for step in PRICED_STEPS]
     frames = [
-        run_points(some, MEASURES, seeds=seeds, workers=budget.workers, progress=budget.progress)
-        for some, seeds in (
-            ([point for point in points if point.labels["step"] not in priced], 1),
-            ([point for point in points if point.labels["step"] in priced], budget.seeds),
+        run_points(some, MEASURES, allowed)
+        for some, allowed in (
+            ([point for point in points if point.labels["step"] not in priced], budget.of_one_seed),
+            ([point for point in points if point.labels["step"] in priced], budget),
         )
     ]
     estimates = [

@@ -48,7 +48,7 @@ def run(budget: Budget) -> pd.DataFrame:
     ``idle_share`` is idle power over mean power.
     """
     points = list(_points(budget))
-    frame = run_points(points, MEASURES, seeds=budget.seeds, workers=budget.workers, progress=budget.progress)
+    frame = run_points(points, MEASURES, budget)
     frame["idle_share"] = frame.pop("idle_watts") / frame["watts"]
     return frame
 

@@ -44,13 +44,7 @@ BY: Final = ["model", "latency", "attention", "doubled"]
 
 def run(budget: Budget) -> pd.DataFrame:
     """Return solved tasks per second by model, latency, attention and what is doubled (empty: nothing)."""
-    frame = run_points(
-        list(_points(quick=budget.quick)),
-        SOLVED,
-        seeds=budget.seeds,
-        workers=budget.workers,
-        progress=budget.progress,
-    )
+    frame = run_points(list(_points(quick=budget.quick)), SOLVED, budget)
     parts = frame["variant"].str.extract(r"^(dense|block_topk)(?:_2x_(.*))?$").fillna("")
     frame.insert(2, "attention", parts[0])
     frame.insert(3, "doubled", parts[1])

@@ -90,7 +90,7 @@ def run(budget: Budget) -> pd.DataFrame:
     the trial has ended and its task has not; missing where trials are stopped or not all started.
     """
     points = list(_points(budget))
-    frame = run_points(points, MEASURES, seeds=budget.seeds, workers=budget.workers, progress=budget.progress)
+    frame = run_points(points, MEASURES, budget)
     present = frame.pop("running") + frame.pop("waiting")
     idle = 1.0 - present / (frame["in_progress"] * TRIALS)
     frame.insert(len(KEYS) + 2, "idle_share", idle.where(~frame["case"].isin(STOPPED)))

@@ -31,7 +31,7 @@ def run(budget: Budget) -> pd.DataFrame:
         for model in models
         for point in variants_of(load_scenario(SCENARIO, overrides=of_model(model) | shorter), model=model)
     ]
-    frame = run_points(points, SOLVED, seeds=budget.seeds, workers=budget.workers, progress=budget.progress)
+    frame = run_points(points, SOLVED, budget)
     parts = frame["variant"].str.extract(r"^(dense|block_topk)(.*)$")
     frame.insert(1, "attention", parts[0])
     frame.insert(2, "combined", parts[1].map(COMBINED))

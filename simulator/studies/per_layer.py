@@ -67,7 +67,7 @@ def run(budget: Budget) -> pd.DataFrame:
             scenario = load_scenario(SCENARIOS[gpu], overrides=of_preset(model) | cell | latency)
             points += variants_of(scenario, gpu=gpu, context=context, model=model, counted=counted)
     measures = {"step_s": "latency.tpot_s.mean"} | {part: f"hardware.parts.{part}.seconds" for part in PARTS}
-    frame = run_points(points, measures, seeds=1, workers=budget.workers, progress=budget.progress)
+    frame = run_points(points, measures, budget.of_one_seed)
     return _with_kernels(frame)
 
 

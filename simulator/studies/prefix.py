@@ -57,7 +57,7 @@ KEYS: Final = ["gpus", "router", "prompt_tokens", "trials", "attention", "sharin
 def run(budget: Budget) -> pd.DataFrame:
     """Return throughput and batch by prompt, trials, attention and sharing; and by router on several GPUs."""
     points = list(_points(budget))
-    return run_points(points, MEASURES, seeds=budget.seeds, workers=budget.workers, progress=budget.progress)
+    return run_points(points, MEASURES, budget)
 
 
 def _points(budget: Budget) -> Iterator[Point]:

@@ -107,7 +107,7 @@ def run(budget: Budget) -> pd.DataFrame:
         for name, gpus, scenario in _scenarios(model, tokens, quick=budget.quick)
     ]
     measures = {"per_s": "throughput.tasks_per_s", "batch": "load.batch_sequences.mean"}
-    frame = run_points(points, measures, seeds=1, workers=budget.workers, progress=budget.progress)
+    frame = run_points(points, measures, budget.of_one_seed)
     frame.insert(5, "gpu_s", frame["gpus"] / frame.pop("per_s"))
     return pd.concat([closed_forms(lengths), frame], ignore_index=True)[list(frame.columns)]
 
