@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from math import log10
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from simulator.report.chart import Axis, Chart, Series
 from simulator.report.look import GRID, INK, line_of, plotly_modules, styled
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
+
+
+MODES: Final = {"line": "lines", "span": "lines", "dots": "markers", "crosses": "markers"}
+"""What plotly draws of a style; others are lines with dots."""
 
 
 def figure_of(chart: Chart) -> Figure:
@@ -86,18 +90,24 @@ def _traces(series: Series, *, told: bool) -> list[Any]:
     if series.style == "bars":
         bar = {"color": line["color"], "line": {"color": GRID, "width": 0.5}}
         return [graph.Bar(x=list(series.x), y=list(series.y), error_y=_errors(series), marker=bar, **common)]
-    mode = {"line": "lines", "span": "lines", "dots": "markers"}.get(series.style, "lines+markers")
+    mode = MODES.get(series.style, "lines+markers")
     return [
         graph.Scatter(
             x=list(series.x),
             y=list(series.y),
             mode=mode,
             line=line,
-            marker={"size": 5, "color": line["color"]},
+            marker=_marker(series, line["color"]),
             error_y=_errors(series),
             **common,
         )
     ]
+
+
+def _marker(series: Series, colour: object) -> dict[str, Any]:
+    if series.style == "crosses":
+        return {"size": 10, "symbol": "x", "color": colour, "line": {"color": INK, "width": 1}}
+    return {"size": 5, "color": colour}
 
 
 def _band(series: Series, common: dict[str, Any], line: dict[str, Any]) -> list[Any]:

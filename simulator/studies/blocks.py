@@ -15,10 +15,11 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from simulator.kinetics.palette import place_of
 from simulator.metrics.intervals import t_interval
 from simulator.report.chart import Axis, Chart, Panel
 from simulator.scenario.loader import load_scenario
-from simulator.studies.drawing import series_of
+from simulator.studies.drawing import series_of, short
 from simulator.studies.points import Point, of_model, run_points
 from simulator.studies.study import Budget, Study
 from simulator.studies.tables import CONFIDENCE, mean_over_seeds, ratio_over_seeds
@@ -138,12 +139,12 @@ def _chart(
     for tokens in dict.fromkeys(rows["kv_budget"]):
         lines = []
         for latency in reversed(LATENCIES):
-            for place, model in enumerate(models):
+            for model in models:
                 chosen = rows[
                     (rows["kv_budget"] == tokens) & (rows["latency"] == latency) & (rows["model"] == model)
                 ]
-                legend = f"{model.removeprefix('qwen3-').upper()}, {TOLD[latency]}"
-                line = series_of(chosen, "block", legend, place)
+                legend = f"{short(model)}, {TOLD[latency]}"
+                line = series_of(chosen, "block", legend, place_of(model))
                 lines.append(replace(line, dashed=latency == "roofline"))
         axis = Axis("block, tokens", log=True, ticks=tuple(map(float, BLOCKS)))
         y_axis = Axis(y_title, from_zero=from_zero)

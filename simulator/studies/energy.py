@@ -12,9 +12,10 @@ from typing import Final
 
 import pandas as pd
 
+from simulator.kinetics.palette import place_of
 from simulator.report.chart import Axis, Chart, Panel, Series
 from simulator.scenario.loader import load_scenario
-from simulator.studies.drawing import series_of
+from simulator.studies.drawing import series_of, short, sized, sizes
 from simulator.studies.points import Point, of_model, run_points
 from simulator.studies.study import Budget, Study
 from simulator.studies.tables import mean_over_seeds, ratio_over_seeds
@@ -112,9 +113,9 @@ def charts(frame: pd.DataFrame) -> list[Chart]:
     )
     most = frame[frame["in_progress"] == max(frame["in_progress"])]
     axis = Axis("tasks in progress", log=True, ticks=tuple(map(float, dict.fromkeys(frame["in_progress"]))))
-    watt_hours = Axis("energy per solved task, kJ", log=True)
+    kilojoules = Axis("energy per solved task, kJ", log=True)
     by_load = tuple(
-        Panel(tuple(_by_load(frame, model)), axis, watt_hours, model)
+        Panel(tuple(_by_load(frame, model)), axis, kilojoules, short(model))
         for model in dict.fromkeys(frame["model"])
     )
     return [
@@ -145,8 +146,9 @@ def _by_budget(frame: pd.DataFrame, caption: str) -> Chart:
     panels = []
     for gpu in dict.fromkeys(rows["gpu"]):
         bars = [
-            series_of(rows[(rows["gpu"] == gpu) & (rows["model"] == model)], "budget", model, place, "bars")
-            for place, model in enumerate(models)
+            series_of(of_gpu[of_gpu["model"] == model], "budget", short(model), place_of(model), "bars")
+            for of_gpu in [rows[rows["gpu"] == gpu]]
+            for model in models
         ]
         panels.append(Panel(tuple(bars), axis, Axis("energy per solved task, kJ", from_zero=True), gpu))
     return Chart("energy_budget", "Energy of a solved task by KV budget", caption, tuple(panels))
@@ -157,10 +159,10 @@ def _saved(frame: pd.DataFrame, caption: str) -> Chart:
     panels = []
     for gpu in dict.fromkeys(frame["gpu"]):
         bars = [
-            series_of(rows[rows["gpu"] == gpu], "model", name, place, "bars")
+            series_of(sized(rows[rows["gpu"] == gpu]), "size", name, place, "bars")
             for place, (name, rows) in enumerate(found.items())
         ]
-        axis = Axis(categories=tuple(dict.fromkeys(frame["model"])))
+        axis = sizes(frame)
         panels.append(Panel(tuple(bars), axis, Axis("dense over block top-k 1,024", from_zero=True), gpu))
     return Chart("energy_saved", "Does energy follow eFLOPs?", caption, tuple(panels))
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from simulator.report.chart import Axis, Chart, Panel
 from simulator.scenario.loader import load_scenario
-from simulator.studies.drawing import series_of
+from simulator.studies.drawing import series_of, short
 from simulator.studies.points import Point, of_model, run_points, variants_of
 from simulator.studies.study import Budget, Study
 from simulator.studies.tables import ratio_over_seeds
@@ -84,7 +84,7 @@ def charts(frame: pd.DataFrame) -> list[Chart]:
             series_of(rows[rows["attention"] == kind], "doubled", name, place, "bars")
             for place, (kind, name) in enumerate((("dense", "dense"), ("block_topk", "block top-k")))
         )
-        panels.append(Panel(bars, doubled, y_axis, model, levels=(("", 1.0),)))
+        panels.append(Panel(bars, doubled, y_axis, short(str(model)), levels=(("", 1.0),)))
     return [
         Chart(
             "hardware",

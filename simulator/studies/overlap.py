@@ -11,7 +11,7 @@ import pandas as pd
 
 from simulator.report.chart import Axis, Chart, Panel
 from simulator.scenario.loader import load_scenario
-from simulator.studies.drawing import series_of
+from simulator.studies.drawing import series_of, sized, sizes
 from simulator.studies.points import of_model, run_points, variants_of
 from simulator.studies.study import Budget, Study
 from simulator.studies.tables import ratio_over_seeds
@@ -47,12 +47,11 @@ def sparse_gain(frame: pd.DataFrame) -> pd.DataFrame:
 
 def charts(frame: pd.DataFrame) -> list[Chart]:
     """Return the gain of sparse attention by model, one bar per way to combine."""
-    gain = sparse_gain(frame)
+    gain = sized(sparse_gain(frame))
     bars = []
     for place, combined in enumerate(COMBINED.values()):
         rows = gain[gain["combined"] == combined]
-        bars.append(series_of(rows, "model", combined, place, "bars"))
-    models = Axis(categories=tuple(dict.fromkeys(frame["model"])))
+        bars.append(series_of(rows, "size", combined, place, "bars"))
     y_axis = Axis("solved tasks/s, block top-k over dense", from_zero=True)
     return [
         Chart(
@@ -60,7 +59,7 @@ def charts(frame: pd.DataFrame) -> list[Chart]:
             "Sum, maximum or overlap of compute and memory time",
             "AIME24-like tasks, best of 8, eight B200 at TP1, 120 tasks in progress, roofline. Block top-k "
             "of 1,024 tokens in blocks of 16. Means over seeds with 95 % intervals, paired.",
-            (Panel(tuple(bars), models, y_axis),),
+            (Panel(tuple(bars), sizes(frame), y_axis),),
         )
     ]
 

@@ -26,6 +26,7 @@ from simulator.kinetics.accuracy import PROMPT_TOKENS, accuracy_at_length, long_
 from simulator.kinetics.cost import Combine
 from simulator.kinetics.derived import length_at
 from simulator.kinetics.model import PAPER_PEAK_FLOPS_PER_S, KineticsModel, Parameters
+from simulator.kinetics.palette import place_of
 from simulator.report.chart import Axis, Chart, Panel, Series
 from simulator.rng import Streams
 from simulator.scenario.loader import load_scenario
@@ -267,7 +268,7 @@ def _best(frame: pd.DataFrame) -> Chart:
         Series(short(one.model), [one.first_gpu_s, one.last_gpu_s], [condition] * 2, place, "span", width=18)
         for condition in CONDITIONS
         for one in stretches(offers_of(frame, condition))
-        for place in [MODELS.index(one.model)]
+        for place in [place_of(one.model)]
     ]
     spans.sort(key=lambda span: span.place)
     rows = Axis(categories=tuple(reversed(CONDITIONS)))
@@ -278,15 +279,17 @@ def _best(frame: pd.DataFrame) -> Chart:
 
 def _longest(frame: pd.DataFrame) -> Chart:
     """Return up to which output 4B pays, a row per condition, with what the curves leave open."""
-    reach = reach_of(frame, PIVOT)
+    reach, colour = reach_of(frame, PIVOT), place_of(PIVOT)
     spans = [
-        Series("95 % interval", [row["low"], row["high"]], [str(at)] * 2, 5, "span", width=12.0)
+        Series(
+            "95 % interval", [row["low"], row["high"]], [str(at)] * 2, colour, "span", width=12.0, opacity=0.4
+        )
         for at, row in reach.to_dict("index").items()
     ]
     rows = Axis(categories=tuple(reversed(CONDITIONS)))
-    long = Series(f"{LONG_TOKENS:,} tokens", [LONG_TOKENS] * 2, [CONDITIONS[0], CONDITIONS[-1]], 7, "line")
-    points = Series("by the published points", list(reach["points"]), list(reach.index), 1, "dots")
-    fits = Series("by the fits", list(reach["fit"]), list(reach.index), 0, "dots")
+    long = Series(f"{LONG_TOKENS:,} tokens", [LONG_TOKENS] * 2, [CONDITIONS[0], CONDITIONS[-1]], 6, "line")
+    points = Series("by the published points", list(reach["points"]), list(reach.index), 7, "dots")
+    fits = Series("by the fits", list(reach["fit"]), list(reach.index), colour, "dots")
     tokens = Axis(f"longest useful output of {short(PIVOT)}, tokens", from_zero=True)
     caption = _caption(
         " Beyond, a larger model is better for the same cost. The interval is that of the fits, each "
@@ -320,7 +323,7 @@ def _curves(frame: pd.DataFrame) -> Chart:
     panels = []
     for condition in ("paper", "8 per GPU"):
         lines = [
-            Series(short(model), list(one.gpu_s), list(one.accuracy), MODELS.index(model), "line")
+            Series(short(model), list(one.gpu_s), list(one.accuracy), place_of(model), "line")
             for model, one in offers_of(frame, condition).items()
         ]
         panels.append(Panel(tuple(lines), _COST, Axis("accuracy (pass@1)", from_zero=True), condition))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from simulator.kinetics.palette import ORDER, place_of
 from simulator.studies import hardware, overlap
+from simulator.studies.drawing import short
 from simulator.studies.questions import STUDIES
 from simulator.studies.study import Budget, Study
 
@@ -19,6 +21,10 @@ def test_a_quick_run_answers_and_draws(study: Study) -> None:
     assert all(chart.name.startswith(study.name) for chart in charts)
     drawn = [series for chart in charts for panel in chart.panels for series in panel.series]
     assert all(len(series.x) == len(series.y) > 0 for series in drawn)
+    of_model = {short(model): place_of(model) for model in ORDER}
+    for one in drawn:
+        size = one.name.partition(",")[0]
+        assert one.place == of_model.get(size, one.place)
     assert study.answer(frame).endswith(".")
     assert "nan" not in study.answer(frame)
 
