@@ -42,6 +42,9 @@ MODELS: Final = ("qwen3-0.6b", "qwen3-1.7b", "qwen3-4b", "qwen3-8b", "qwen3-14b"
 LONG_TOKENS: Final = 10_000
 """Output beyond which a chain of thought is long (Kinetics, arXiv 2506.05333, section 3.1), tokens."""
 
+CUTS: Final = (5_000, 7_000, 8_000, LONG_TOKENS, 12_000, 15_000)
+"""Other outputs from which on one may call a chain of thought long, tokens."""
+
 BF16_PEAK_FLOPS_PER_S: Final = PAPER_PEAK_FLOPS_PER_S / 2
 """FLOP/s of B200 in BF16, half of the FP8 peak behind the paper's ridge (data sheet, dense)."""
 
@@ -238,11 +241,30 @@ def useful(frame: pd.DataFrame, source: Accuracy = "fit", draws: int = 0) -> pd.
     return pd.concat(found, names=["condition", "draw"])
 
 
-def thresholds(longest: pd.DataFrame) -> pd.Series[str]:
+def thresholds(longest: pd.DataFrame, cut_tokens: int = LONG_TOKENS) -> pd.Series[str]:
     """Return the smallest model with a long useful output for each row of `useful`; a dash for none."""
-    is_long = longest > LONG_TOKENS
+    is_long = longest > cut_tokens
     sizes = is_long.idxmax(axis=1).map(short)
     return sizes.where(is_long.any(axis=1), "-")
+
+
+def by_cut(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the threshold by what is called long.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By ``condition`` and ``cut``, tokens: ``model``, by the fits, and ``share_ratio``, the share of draws
+        in which it is that one.
+    """
+    fit, drawn = useful(frame).droplevel("draw"), useful(frame, draws=DRAWS)
+    found = {}
+    for cut in CUTS:
+        model = thresholds(fit, cut)
+        of_draws = thresholds(drawn, cut)
+        share = [float((of_draws.loc[condition] == one).mean()) for condition, one in model.items()]
+        found[cut] = pd.DataFrame({"model": model, "share_ratio": share})
+    return pd.concat(found, names=["cut"]).swaplevel()
 
 
 def charts(frame: pd.DataFrame) -> list[Chart]:
@@ -335,7 +357,7 @@ def answer(frame: pd.DataFrame) -> str:
     reach = reach_of(frame, PIVOT).to_dict("index")
     fit, points = (thresholds(useful(frame, source)).droplevel("draw") for source in SOURCES)
     drawn = thresholds(useful(frame, draws=DRAWS))
-    batches = frame.groupby("condition")["batch"].mean()
+    batches, cuts = frame.groupby("condition")["batch"].mean(), by_cut(frame)
     told = []
     for condition in fit.index:
         found, row = fit[condition], reach[condition]
@@ -346,11 +368,14 @@ def answer(frame: pd.DataFrame) -> str:
             parts.append(f"batch {batches[condition]:,.0f}")
         if points[condition] != found:
             parts.append(f"by the published points {points[condition]}")
+        cut = [f"{row['model']} {row['share_ratio']:.0%}" for _, row in cuts.loc[condition].iterrows()]
+        parts.append(f"by cut {', '.join(cut)}")
         told.append(f"{condition}: {found} ({'; '.join(parts)})")
     return (
         f"Smallest model for which more than {LONG_TOKENS:,} tokens pay; how often, if each curve is off as "
         f"a whole by the error of its fit; and up to which output {short(PIVOT)} pays, with 95 % intervals "
-        f"of the same. {'. '.join(told)}."
+        f"of the same. By cut: where {', '.join(f'{cut:,}' for cut in CUTS)} tokens are called long. "
+        f"{'. '.join(told)}."
     )
 
 
