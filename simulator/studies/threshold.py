@@ -262,7 +262,7 @@ def by_cut(frame: pd.DataFrame) -> pd.DataFrame:
     for cut in CUTS:
         model = thresholds(fit, cut)
         of_draws = thresholds(drawn, cut)
-        share = [float((of_draws.loc[condition] == one).mean()) for condition, one in model.items()]
+        share = [float((of_draws.loc[[str(at)]] == one).mean()) for at, one in model.items()]
         found[cut] = pd.DataFrame({"model": model, "share_ratio": share})
     return pd.concat(found, names=["cut"]).swaplevel()
 
