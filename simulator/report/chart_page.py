@@ -16,6 +16,10 @@ MODES: Final = {"line": "lines", "span": "lines", "dots": "markers", "crosses": 
 """What plotly draws of a style; others are lines with dots."""
 
 
+LOG_TICKS: Final = tuple(float(f"{digit}e{power}") for power in range(-6, 10) for digit in (1, 2, 5))
+"""Where a logarithmic axis says numbers, as in pictures; plotly by itself writes digits without power."""
+
+
 def figure_of(chart: Chart) -> Figure:
     """Return `chart` as a plotly figure.
 
@@ -66,9 +70,10 @@ def _axis(axis: Axis, *, titled: bool = True) -> dict[str, Any]:
     if axis.categories is not None:
         order = {"categoryorder": "array", "categoryarray": axis.categories}
         return settings | order | {"type": "category", "range": (-0.5, len(axis.categories) - 0.5)}
-    settings["type"] = "log" if axis.log else "linear"
-    if axis.ticks is not None:
-        settings |= {"tickvals": list(axis.ticks), "ticktext": [f"{tick:g}" for tick in axis.ticks]}
+    settings |= {"type": "log" if axis.log else "linear", "exponentformat": "none", "separatethousands": True}
+    ticks = LOG_TICKS if axis.log and axis.ticks is None else axis.ticks
+    if ticks is not None:
+        settings |= {"tickvals": list(ticks), "ticktext": [f"{tick:,g}" for tick in ticks]}
     if axis.from_zero:
         settings["rangemode"] = "tozero"
     return settings

@@ -261,7 +261,7 @@ def _line(frame: pd.DataFrame, loss: str, family: str, place: int) -> Series:
 
 def answer(frame: pd.DataFrame) -> str:
     """Return how far each family gets above the best fixed setting at one solving rate."""
-    return " ".join(_sentence(frame, loss) for loss in LOSSES)
+    return "\n".join(_sentence(frame, loss) for loss in LOSSES)
 
 
 def _sentence(frame: pd.DataFrame, loss: str) -> str:

@@ -212,7 +212,7 @@ def answer(frame: pd.DataFrame) -> str:
         ]
         told.append(f"{cell}: " + ", ".join(steps))
     names = " and ".join(sized(frame.drop_duplicates("model"))["size"].iloc[[0, -1]])
-    return f"Block top-k 128 over dense for {names}. " + ". ".join(told) + ". " + _costs(frame)
+    return f"Block top-k 128 over dense for {names}. " + ". ".join(told) + ".\n" + _costs(frame)
 
 
 def _ends(frame: pd.DataFrame) -> tuple[str, str]:

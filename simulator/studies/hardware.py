@@ -105,7 +105,7 @@ def answer(frame: pd.DataFrame) -> str:
         ordered = rows.sort_values("estimate", ascending=False)
         texts = [f"{row['doubled']} {said(row)}" for _, row in ordered.iterrows()]
         sentences.append(f"{model}, {attention}: twice the {', '.join(texts)}.")
-    return " ".join(sentences)
+    return "\n".join(sentences)
 
 
 STUDY: Final = Study(

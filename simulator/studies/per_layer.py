@@ -51,7 +51,7 @@ _MAY_BE_LOST: Final = range(1, len(LAYERS))
 """Positions of the models whose label may be the lost one: the smallest has the largest."""
 
 ROOFLINE, KERNELS, NODE = "layers, roofline", "layers, calibrated", "node, calibrated"
-MORE: Final = "layers, calibrated, {microseconds:.0f} us more"
+MORE: Final = "layers, calibrated, {microseconds:.0f} us more in each"
 
 
 def run(budget: Budget) -> pd.DataFrame:
@@ -238,7 +238,7 @@ def answer(frame: pd.DataFrame) -> str:
         sentences.append(
             f"With all-reduces, output head and host, a {gpu} node gains {least:.1f} to {most:.1f} times."
         )
-    return " ".join(sentences)
+    return "\n".join(sentences)
 
 
 STUDY: Final = Study(

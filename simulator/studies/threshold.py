@@ -374,8 +374,8 @@ def answer(frame: pd.DataFrame) -> str:
     return (
         f"Smallest model for which more than {LONG_TOKENS:,} tokens pay; how often, if each curve is off as "
         f"a whole by the error of its fit; and up to which output {short(PIVOT)} pays, with 95 % intervals "
-        f"of the same. By cut: where {', '.join(f'{cut:,}' for cut in CUTS)} tokens are called long. "
-        f"{'. '.join(told)}."
+        f"of the same. By cut: the model and how often where {', '.join(f'{cut:,}' for cut in CUTS)} tokens "
+        "are called long.\n" + "\n".join(f"{one}." for one in told)
     )
 
 

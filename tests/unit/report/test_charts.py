@@ -69,6 +69,50 @@ def test_a_page_shows_every_number_interval_axis_and_name_once() -> None:
     assert {"left", "right", "limit"} <= {note.text for note in figure.layout.annotations}
 
 
+CROSSED = Chart(
+    "crosses",
+    "Crosses beside a line",
+    "",
+    (
+        Panel(
+            (
+                Series("line", [20.0, 3000.0], [1.0, 2.0], 3),
+                Series("published", [128.0], [1.5], 3, "crosses"),
+            ),
+            Axis("tokens", log=True),
+            Axis("s"),
+        ),
+    ),
+)
+
+
+def test_a_page_writes_whole_numbers_at_a_logarithmic_axis_as_a_picture_does() -> None:
+    pytest.importorskip("plotly", reason="pages need plotly (the extra plot), which is not installed")
+    from simulator.report.chart_page import figure_of  # noqa: PLC0415 - needs the optional package
+
+    axis = figure_of(CROSSED).layout.xaxis
+    told = dict(zip(axis.tickvals, axis.ticktext, strict=True))
+    (drawn,) = axes_of(CROSSED)
+    low, high = drawn.get_xlim()
+    shown = {label.get_position()[0]: label.get_text() for label in drawn.get_xticklabels()}
+    inside = {place: text for place, text in shown.items() if low <= place <= high}
+    assert inside == {place: text for place, text in told.items() if low <= place <= high}
+    assert inside[2000.0] == "2,000"
+
+
+def test_crosses_stand_out_from_the_dots_of_a_line_of_the_same_colour() -> None:
+    pytest.importorskip("plotly", reason="pages need plotly (the extra plot), which is not installed")
+    from simulator.report.chart_page import figure_of  # noqa: PLC0415 - needs the optional package
+
+    line, crosses = figure_of(CROSSED).data
+    assert (crosses.mode, crosses.marker.symbol) == ("markers", "x")
+    assert crosses.marker.size > line.marker.size
+    assert crosses.marker.color == line.marker.color == colour_of(3)
+    (drawn,) = axes_of(CROSSED)
+    assert [one.get_marker() for one in drawn.lines] == ["o", "X"]
+    assert drawn.lines[1].get_linestyle() == "None"
+
+
 def axes_of(chart: Chart) -> list[Any]:
     """Return the panels that matplotlib drew."""
     pytest.importorskip("matplotlib", reason="pictures need matplotlib, which is not installed")
