@@ -93,8 +93,10 @@ def _traces(series: Series, *, told: bool) -> list[Any]:
     if series.style == "band":
         return _band(series, common, line)
     if series.style == "bars":
+        # Left alone, plotly takes the colour of the bar's edge, which cannot be seen.
+        errors = (_errors(series) or {}) | {"color": INK}
         bar = {"color": line["color"], "line": {"color": GRID, "width": 0.5}}
-        return [graph.Bar(x=list(series.x), y=list(series.y), error_y=_errors(series), marker=bar, **common)]
+        return [graph.Bar(x=list(series.x), y=list(series.y), error_y=errors, marker=bar, **common)]
     mode = MODES.get(series.style, "lines+markers")
     return [
         graph.Scatter(

@@ -67,6 +67,9 @@ LEVELS: Final = (0.55, 0.58, 0.60, 0.62, 0.64, 0.66)
 """Solving rates at which the families are compared."""
 
 QUOTED: Final = 0.64
+THOUSAND: Final = 1000.0
+"""From here on figures are written whole, below with three digits."""
+
 IN_FLIGHT: Final = 128
 """Trials in progress or waiting, twice the places of the batch, so that it is always full."""
 
@@ -311,16 +314,18 @@ def _checked(frame: pd.DataFrame, loss: str, family: str) -> str:
     if times is None:
         return ""
     return (
-        f"chosen on the other seeds, {family} solve {_said(more)} percentage points more of the tasks than "
-        f"fixed, {_said(times)} times as many per second"
+        f"with mixtures chosen on the other seeds, {family} solve {_said(more, '.2f')} percentage points "
+        f"more of the tasks than fixed, {_said(times)} times as many per second"
     )
 
 
-def _said(interval: Interval) -> str:
-    """Return an interval as text."""
+def _said(interval: Interval, form: str = "") -> str:
+    """Return an interval as text, by default with three digits, whole from a thousand on."""
+    if not form:
+        form = ",.0f" if interval.estimate >= THOUSAND else ".3g"
     if interval.low is None or interval.high is None:
-        return f"{interval.estimate:.3g}"
-    return f"{interval.estimate:.3g} ({interval.low:.3g} to {interval.high:.3g})"
+        return f"{interval.estimate:{form}}"
+    return f"{interval.estimate:{form}} ({interval.low:{form}} to {interval.high:{form}})"
 
 
 STUDY: Final = Study(

@@ -164,9 +164,9 @@ def answer(frame: pd.DataFrame) -> str:
         paired = PAIRING // int(point["kv_budget"])
         taken = said_of(share, point | {"block": paired}, ".1f", scale=100, unit=" %")
         lines.append(
-            f"{point['latency']}, {point['model']}, budget {point['kv_budget']:,}: selection takes {taken} "
-            f"of the step at the paper's block of {paired}; as long as reading at a block of "
-            f"{_balance_said(row_of(balance, point))}; fastest block {best['block']:.0f}, "
+            f"{TOLD[str(point['latency'])]}, {short(str(point['model']))}, budget {point['kv_budget']:,}: "
+            f"selection takes {taken} of the step at the paper's block of {paired}; as long as reading at a "
+            f"block of {_balance_said(row_of(balance, point))}; fastest block {best['block']:.0f}, "
             f"{said(best, '.3f')} times the paper's; {row_of(near, point)['block']:.0f} is within "
             f"{1 - NEAR:.0%} of it."
         )

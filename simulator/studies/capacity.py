@@ -154,7 +154,9 @@ def _gain(frame: pd.DataFrame) -> Chart:
             for place, step in enumerate((ESTIMATE, *STEPS.values()))
         ]
         y_axis = Axis("questions/s, block top-k over dense", log=True, ticks=(1, 2, 5, 10, 20, 50, 100))
-        panels.append(Panel(tuple(lines), sizes(frame), y_axis, f"{cell} tokens"))
+        panels.append(
+            Panel(tuple(lines), sizes(frame), y_axis, f"{cell.replace(' x ', ' sequences x ')} tokens")
+        )
     return Chart(
         "capacity",
         "What remains of the speed-up of block top-k",

@@ -31,6 +31,17 @@ def short(model: str) -> str:
     return model.removeprefix("qwen3-").upper()
 
 
+def attention_name(attention: str) -> str:
+    """Return what figures and sentences call a kind of attention.
+
+    Examples
+    --------
+    >>> attention_name("block_topk")
+    'block top-k'
+    """
+    return {"block_topk": "block top-k"}.get(attention, attention)
+
+
 def sized(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows with the column ``size``, what figures call their ``model``."""
     return rows.assign(size=rows["model"].map(short))

@@ -233,10 +233,11 @@ def answer(frame: pd.DataFrame) -> str:
         )
     node = speed_ups(frame)
     node = node[(node["counted"] == NODE) & (node["budget"] == min(BUDGETS))]
-    for gpu, rows in node.groupby("gpu", sort=False):
-        least, most = rows["speed_up"].min(), rows["speed_up"].max()
+    for gpu in SCENARIOS:
+        found = node[node["gpu"] == gpu]["speed_up"]
         sentences.append(
-            f"With all-reduces, output head and host, a {gpu} node gains {least:.1f} to {most:.1f} times."
+            f"With all-reduces, output head and host, a node of {gpu.partition('-')[0].upper()} gains "
+            f"{found.min():.1f} to {found.max():.1f} times."
         )
     return "\n".join(sentences)
 

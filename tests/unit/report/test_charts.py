@@ -11,7 +11,7 @@ import pytest
 
 from simulator.report.chart import Axis, Chart, Panel, Series
 from simulator.report.document import Section, Table, document
-from simulator.report.look import colour_of
+from simulator.report.look import INK, colour_of
 
 BAR_NAMES = ("small", "large")
 CHART = Chart(
@@ -61,6 +61,7 @@ def test_a_page_shows_every_number_interval_axis_and_name_once() -> None:
     assert list(line.error_y.arrayminus) == [1.0, 0.0, 0.5]
     assert (line.line.dash, dashed.line.dash) == ("solid", "dash")
     assert list(bars.error_y.array) == [0.5, 0.5]
+    assert bars.error_y.color == INK
     assert [trace.showlegend for trace in (line, dashed, bars, others)] == [True, True, False, False]
     assert [bars.marker.color, others.marker.color] == [colour_of(0), colour_of(1)]
     assert (figure.layout.xaxis.type, figure.layout.xaxis2.type) == ("log", "category")

@@ -97,7 +97,9 @@ def test_mixtures_chosen_on_other_seeds_solve_what_they_solve_and_the_answer_say
     # Chosen by seed 1: 0.199 / 0.4 of the way from 0.401 to 0.801; seed 0 then solves 0.599.
     assert [one.rate for one in fixed] == pytest.approx([0.599, 0.601])
     assert fixed[0].cost == pytest.approx(2.0 + 4.0 * 0.199 / 0.4)
-    told = f"chosen on the other seeds, {TRIALS} solve 0 (0 to 0) percentage points more"
+    told = (
+        f"with mixtures chosen on the other seeds, {TRIALS} solve 0.00 (0.00 to 0.00) percentage points more"
+    )
     assert adaptive.answer(frame).count(f"{told} of the tasks than fixed, 2 (2 to 2)") == 3
 
 

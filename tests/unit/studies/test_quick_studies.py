@@ -41,7 +41,7 @@ def test_the_gain_of_a_doubling_is_over_the_node_as_it_is() -> None:
     found = hardware.gains(frame)
     assert list(found["doubled"]) == ["HBM bandwidth"] * 2
     assert list(found["estimate"]) == pytest.approx([1.5, 1.25])
-    assert "qwen3-8b, dense: twice the HBM bandwidth 1.50 (1.50 to 1.50)." in hardware.answer(frame)
+    assert "8B, dense: twice the HBM bandwidth 1.50 (1.50 to 1.50)." in hardware.answer(frame)
 
 
 def test_the_ways_to_combine_are_compared_with_the_larger_of_each_operation() -> None:
