@@ -193,9 +193,9 @@ def _of_pair(
     alone = said_of(joules, light | {"attention": MAIN}, ".1f", scale=1e-3, unit=" kJ")
     return (
         f"{gpu}, {short(model)}, {loads[1]} tasks in progress: dense {kilojoules[0]} and {grams[0]} per "
-        f"solved task, block top-k 1024 {kilojoules[1]} and {grams[1]}; dense takes more by {', '.join(less)}. "
-        f"Idle power is {percent[0]} and {percent[1]} of the draw. With {loads[0]} in progress block top-k takes "
-        f"{alone} and saves {said_of(saved['energy'], light)} times the energy."
+        f"solved task, block top-k 1024 {kilojoules[1]} and {grams[1]}; dense takes more by "
+        f"{', '.join(less)}. Idle power is {percent[0]} and {percent[1]} of the draw. With {loads[0]} in "
+        f"progress block top-k takes {alone} and saves {said_of(saved['energy'], light)} times the energy."
     )
 
 

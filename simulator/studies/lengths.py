@@ -217,10 +217,10 @@ def _cost_of_lengths(frame: pd.DataFrame, attention: str) -> str:
     empty = [said_of(idle, at, ".0f", scale=100, unit=" %") for at in (aime24, batch)]
     return (
         f"{attention_name(attention)}: lengths of AIME24 take {said_of(eflops, aime24)} times the eFLOPs of "
-        f"one length, Eq. 10 says {eq10:.2f}; at the same tasks in progress the node ends {said_of(rate, aime24)} "
-        f"times the tasks per second, for {empty[0]} of the trials' places wait for a longer sibling; refilled "
-        f"with more tasks {said_of(rate, refilled)}. In a batch {said_of(rate, batch)}, with {empty[1]} of "
-        "the places empty."
+        f"one length, Eq. 10 says {eq10:.2f}; at the same tasks in progress the node ends "
+        f"{said_of(rate, aime24)} times the tasks per second, for {empty[0]} of the trials' places wait for "
+        f"a longer sibling; refilled with more tasks {said_of(rate, refilled)}. In a batch "
+        f"{said_of(rate, batch)}, with {empty[1]} of the places empty."
     )
 
 
