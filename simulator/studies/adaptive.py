@@ -44,6 +44,9 @@ ORACLE: Final = "bound: knows outcomes"
 LUCKY: Final = "bound: skips failures too"
 FAMILIES: Final = (FIXED, TRIALS, BOTH, ORACLE, LUCKY, CAPPED, STOPPED)
 
+ALSO: Final = {CAPPED: FIXED, STOPPED: TRIALS}
+"""Families that may choose the settings of another as well: no cap, no stop."""
+
 LADDER: Final = (128, 256, 512, 1024)
 """KV budgets, tokens."""
 
@@ -186,7 +189,8 @@ def costs(frame: pd.DataFrame, loss: str, family: str, level: float, cost: str) 
 
 def _by_seed(frame: pd.DataFrame, loss: str, family: str, cost: str) -> list[list[Spent]]:
     """Return what the settings of a family spend on a task, a list for each seed."""
-    rows = frame[(frame["loss"] == loss) & (frame["family"] == family)]
+    families = {family, ALSO.get(family, family)} if family in set(frame["family"]) else set()
+    rows = frame[(frame["loss"] == loss) & frame["family"].isin(families)]
     return [list(map(Spent, one[cost], one["rate"])) for _, one in rows.groupby("seed", sort=False)]
 
 
@@ -284,7 +288,8 @@ def _sentence(frame: pd.DataFrame, loss: str) -> str:
 
 
 def _gains(frame: pd.DataFrame, loss: str) -> Iterator[str]:
-    for _, family in list(_placed(frame, loss))[1:]:
+    families = [family for _, family in _placed(frame, loss)]
+    for family in families[1:]:
         speed, energy = (
             gain(frame, loss, family, QUOTED, cost) for cost in ("gpu_s_per_task", "joules_per_task")
         )
@@ -295,10 +300,19 @@ def _gains(frame: pd.DataFrame, loss: str) -> Iterator[str]:
     chosen = gain(frame, loss, BOTH, QUOTED, "gpu_s_per_task", over=TRIALS)
     if chosen is not None:
         yield f"budgets chosen per trial against the best one for all: {_said(chosen)}"
+    if STOPPED in families:
+        for other, name in ((TRIALS, "adaptive trials alone"), (CAPPED, "fixed trials, capped or not")):
+            yield f"running trials stopped, against {name}: {_by_level(frame, loss, STOPPED, other)}"
     for family in (TRIALS, BOTH):
         told = _checked(frame, loss, family)
         if told:
             yield told
+
+
+def _by_level(frame: pd.DataFrame, loss: str, family: str, over: str) -> str:
+    """Return the gain of a family over another at each solving rate that both reach."""
+    found = {level: gain(frame, loss, family, level, "gpu_s_per_task", over=over) for level in LEVELS}
+    return ", ".join(f"{_said(one)} at {level:.0%}" for level, one in found.items() if one is not None)
 
 
 def _checked(frame: pd.DataFrame, loss: str, family: str) -> str:

@@ -103,6 +103,18 @@ def test_mixtures_chosen_on_other_seeds_solve_what_they_solve_and_the_answer_say
     assert adaptive.answer(frame).count(f"{told} of the tasks than fixed, 2 (2 to 2)") == 3
 
 
+def test_caps_and_stops_are_a_choice_beside_what_the_family_could_do_anyway() -> None:
+    # Stopped trials reach 0.4 for half of the cost, but nothing beyond; the rest is that of adaptive trials.
+    stopped = FRAME[(FRAME["family"] == TRIALS) & (FRAME["rate"] == 0.4)].assign(family=STOPPED)
+    stopped["gpu_s_per_task"] /= 2.0
+    frame = pd.concat([FRAME, stopped])
+    assert adaptive.costs(frame, "none", STOPPED, 0.4, "gpu_s_per_task") == pytest.approx([0.5, 0.55])
+    assert adaptive.costs(frame, "none", STOPPED, 0.8, "gpu_s_per_task") == pytest.approx([3.0, 3.3])
+    assert adaptive.costs(FRAME, "none", STOPPED, 0.4, "gpu_s_per_task") == []
+    # 0.6 lies in the middle: (0.5 + 3) / 2 instead of (1 + 3) / 2.
+    assert f"{2.0 / 1.75:.3g} (1.14 to 1.14) at 60%" in adaptive.answer(frame)
+
+
 def test_one_seed_has_no_others_to_choose_by() -> None:
     one = FRAME[FRAME["seed"] == 0]
     assert adaptive.held_out(one, "none", FIXED, 0.6) == []
