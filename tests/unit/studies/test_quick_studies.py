@@ -56,5 +56,6 @@ def test_the_ways_to_combine_are_compared_with_the_larger_of_each_operation() ->
     frame = pd.DataFrame(rows, columns=["model", "attention", "combined", "seed", "solved_per_s"])
     assert list(overlap.sparse_gain(frame)["estimate"]) == pytest.approx([3.0, 2.0, 4.0])
     text = overlap.answer(frame)
-    assert "0.75 to 1.25 times" in text
-    assert "a factor of 2.00 to 2.00" in text
+    assert "sum, solved tasks/s over the larger of each operation: dense 0.75 (0.75 to 0.75) for 8B" in text
+    assert "block top-k 0.50 (0.50 to 0.50) for 8B; the gain of block top-k over dense 0.67 (0.67" in text
+    assert "larger of all, solved tasks/s over the larger of each operation: dense 1.25 (1.25" in text
