@@ -13,6 +13,7 @@ from typing import Final
 import pandas as pd
 
 from simulator.attention import Attention, DenseAttention
+from simulator.kinetics.palette import ORDER
 from simulator.kinetics.throughput import block_topk, tokens_per_s
 from simulator.latency import RooflineLatency
 from simulator.report.chart import Axis, Chart, Panel, Series
@@ -23,7 +24,7 @@ from simulator.studies.study import Budget, Study
 from simulator.studies.tables import mean_over_seeds, ratio_over_seeds
 
 SCENARIO: Final = "kinetics/open/capacity"
-MODELS: Final = ("qwen3-0.6b", "qwen3-1.7b", "qwen3-4b", "qwen3-8b", "qwen3-14b", "qwen3-32b")
+MODELS: Final = ORDER
 
 ESTIMATE: Final = "one step"
 STEPS: Final = {

@@ -9,6 +9,7 @@ from typing import Final
 
 import pandas as pd
 
+from simulator.kinetics.palette import ORDER
 from simulator.report.chart import Axis, Chart, Panel
 from simulator.scenario.loader import load_scenario
 from simulator.studies.drawing import series_of, short, sized, sizes
@@ -18,7 +19,7 @@ from simulator.studies.tables import ratio_over_seeds
 from simulator.studies.wording import said
 
 SCENARIO: Final = "kinetics/open/overlap"
-MODELS: Final = ("qwen3-0.6b", "qwen3-1.7b", "qwen3-4b", "qwen3-8b", "qwen3-14b", "qwen3-32b")
+MODELS: Final = ORDER
 SOLVED: Final = {"solved_per_s": "throughput.solved_tasks_per_s"}
 COMBINED: Final = {"": "larger of each operation", "_additive": "sum", "_overlapped": "larger of all"}
 

@@ -26,7 +26,7 @@ from simulator.kinetics.accuracy import PROMPT_TOKENS, accuracy_at_length, long_
 from simulator.kinetics.cost import Combine
 from simulator.kinetics.derived import length_at
 from simulator.kinetics.model import PAPER_PEAK_FLOPS_PER_S, KineticsModel, Parameters
-from simulator.kinetics.palette import place_of
+from simulator.kinetics.palette import ORDER, place_of
 from simulator.report.chart import Axis, Chart, Panel, Series
 from simulator.rng import Streams
 from simulator.scenario.loader import load_scenario
@@ -38,7 +38,7 @@ from simulator.studies.study import Budget, Study
 from simulator.studies.tables import CONFIDENCE
 
 SCENARIO: Final = "kinetics/open/threshold"
-MODELS: Final = ("qwen3-0.6b", "qwen3-1.7b", "qwen3-4b", "qwen3-8b", "qwen3-14b", "qwen3-32b")
+MODELS: Final = ORDER
 LONG_TOKENS: Final = 10_000
 """Output beyond which a chain of thought is long (Kinetics, arXiv 2506.05333, section 3.1), tokens."""
 
