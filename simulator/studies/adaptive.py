@@ -328,7 +328,7 @@ def _checked(frame: pd.DataFrame, loss: str, family: str) -> str:
     if times is None:
         return ""
     return (
-        f"with mixtures chosen on the other seeds, {family} solve {_said(more, '.2f')} percentage points "
+        f"with mixtures chosen on the other seeds, {family} solve {_said(more, 'z.2f')} percentage points "
         f"more of the tasks than fixed, {_said(times)} times as many per second"
     )
 
