@@ -21,6 +21,7 @@ from simulator.kinetics.claims_of_bands import (
 from simulator.kinetics.curves import Curve, bands
 from simulator.kinetics.derived import frontier, length_at
 from simulator.kinetics.model import PAPER_PEAK_FLOPS_PER_S
+from simulator.kinetics.palette import place_of
 from simulator.kinetics.throughput import BUDGETS, CELLS, speed_up
 from simulator.report.chart import Axis, Chart, Panel, Series, Style
 
@@ -50,7 +51,7 @@ def long_cot(sources: Sources) -> Chart:
     panels = []
     for kind, title in KINDS:
         curves = sources.curves[kind]
-        models = [_line(curves[model], model, place, width=1.5) for place, model in enumerate(MODELS)]
+        models = [_line(curves[model], model, place_of(model), width=1.5) for model in MODELS]
         best = _line(frontier(curves, kind), "best model", len(MODELS), style="line", width=4.0, opacity=0.45)
         panels.append(Panel((*models, best), COST, Axis("accuracy (pass@1)", from_zero=True), title))
     return Chart(
@@ -123,7 +124,7 @@ def best_model_of_n() -> Chart:
 def _spans(rows: Mapping[str, Sequence[Band]], cost: Axis = COST) -> Panel:
     """Return bands of the best model, one row for each name, the first at the top."""
     spans = [
-        Series(model, (low, high), (title, title), MODELS.index(model), "span", width=26.0)
+        Series(model, (low, high), (title, title), place_of(model), "span", width=26.0)
         for title, found in rows.items()
         for model, low, high in found
     ]
@@ -135,11 +136,12 @@ def cot_length(sources: Sources) -> Chart:
     """Return the output length that each cost buys, thick where the model is the best."""
     curves = sources.curves["dense"]
     lines = []
-    for place, model in enumerate(MODELS):
+    for model in MODELS:
         x = [cost for cost, solved in zip(curves[model].x, curves[model].accuracy, strict=True) if solved]
-        lines.append(Series(model, x, [_length(model, cost) for cost in x], place, "line", width=1.0))
+        lengths = [_length(model, cost) for cost in x]
+        lines.append(Series(model, x, lengths, place_of(model), "line", width=1.0))
     for model, low, high in bands(curves):
-        ends, place = [low, high], MODELS.index(model)
+        ends, place = [low, high], place_of(model)
         lines.append(Series(model, ends, [_length(model, cost) for cost in ends], place, "line", width=6.0))
     return Chart(
         "cot-length",
@@ -155,12 +157,12 @@ def throughput() -> Chart:
     panels = []
     for sequences, context in CELLS:
         lines = []
-        for place, model in enumerate(MODELS):
+        for model in MODELS:
             ratios = [
                 speed_up(model, GPU, budget, sequences=sequences, context_tokens=context)
                 for budget in BUDGETS
             ]
-            lines.append(Series(model, BUDGETS, ratios, place))
+            lines.append(Series(model, BUDGETS, ratios, place_of(model)))
         budgets = Axis("KV budget, tokens", log=True, ticks=BUDGETS)
         y = Axis("tokens per second over dense", log=True, ticks=(1, 2, 5, 10, 20, 50, 100))
         panels.append(Panel(tuple(lines), budgets, y, f"{sequences:,} sequences x {context:,} tokens"))

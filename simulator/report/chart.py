@@ -13,9 +13,9 @@ from typing import Literal
 Number = float | None
 """A coordinate; None is a gap in a line."""
 
-Style = Literal["line", "dots", "dotted_line", "band", "bars", "span"]
+Style = Literal["line", "dots", "dotted_line", "band", "bars", "span", "crosses"]
 """How a series is drawn: a line, dots, a line with dots, a line in the area between `low` and `high`, bars by
-category, or a thick stroke from the first to the last point."""
+category, a thick stroke from the first to the last point, or crosses, which stand out from dots of lines."""
 
 
 @dataclass(frozen=True, slots=True)

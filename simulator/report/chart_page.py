@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from math import log10
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from simulator.report.chart import Axis, Chart, Series
 from simulator.report.look import GRID, INK, line_of, plotly_modules, styled
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
+
+
+MODES: Final = {"line": "lines", "span": "lines", "dots": "markers", "crosses": "markers"}
+"""What plotly draws of a style; others are lines with dots."""
+
+
+LOG_TICKS: Final = tuple(float(f"{digit}e{power}") for power in range(-6, 10) for digit in (1, 2, 5))
+"""Where a logarithmic axis says numbers, as in pictures; plotly by itself writes digits without power."""
 
 
 def figure_of(chart: Chart) -> Figure:
@@ -62,9 +70,10 @@ def _axis(axis: Axis, *, titled: bool = True) -> dict[str, Any]:
     if axis.categories is not None:
         order = {"categoryorder": "array", "categoryarray": axis.categories}
         return settings | order | {"type": "category", "range": (-0.5, len(axis.categories) - 0.5)}
-    settings["type"] = "log" if axis.log else "linear"
-    if axis.ticks is not None:
-        settings |= {"tickvals": list(axis.ticks), "ticktext": [f"{tick:g}" for tick in axis.ticks]}
+    settings |= {"type": "log" if axis.log else "linear", "exponentformat": "none", "separatethousands": True}
+    ticks = LOG_TICKS if axis.log and axis.ticks is None else axis.ticks
+    if ticks is not None:
+        settings |= {"tickvals": list(ticks), "ticktext": [f"{tick:,g}" for tick in ticks]}
     if axis.from_zero:
         settings["rangemode"] = "tozero"
     return settings
@@ -84,20 +93,28 @@ def _traces(series: Series, *, told: bool) -> list[Any]:
     if series.style == "band":
         return _band(series, common, line)
     if series.style == "bars":
+        # Left alone, plotly takes the colour of the bar's edge, which cannot be seen.
+        errors = (_errors(series) or {}) | {"color": INK}
         bar = {"color": line["color"], "line": {"color": GRID, "width": 0.5}}
-        return [graph.Bar(x=list(series.x), y=list(series.y), error_y=_errors(series), marker=bar, **common)]
-    mode = {"line": "lines", "span": "lines", "dots": "markers"}.get(series.style, "lines+markers")
+        return [graph.Bar(x=list(series.x), y=list(series.y), error_y=errors, marker=bar, **common)]
+    mode = MODES.get(series.style, "lines+markers")
     return [
         graph.Scatter(
             x=list(series.x),
             y=list(series.y),
             mode=mode,
             line=line,
-            marker={"size": 5, "color": line["color"]},
+            marker=_marker(series, line["color"]),
             error_y=_errors(series),
             **common,
         )
     ]
+
+
+def _marker(series: Series, colour: object) -> dict[str, Any]:
+    if series.style == "crosses":
+        return {"size": 10, "symbol": "x", "color": colour, "line": {"color": INK, "width": 1}}
+    return {"size": 5, "color": colour}
 
 
 def _band(series: Series, common: dict[str, Any], line: dict[str, Any]) -> list[Any]:

@@ -148,6 +148,8 @@ def _line(series: Series, axes: Axes, panel: Panel) -> None:
         return
     if series.style == "dots":
         axes.plot(x, y, linestyle="none", marker="o", markersize=4, **style)
+    elif series.style == "crosses":
+        axes.plot(x, y, linestyle="none", marker="X", markersize=9, markeredgecolor=INK, **style)
     else:
         style |= {"linestyle": "--" if series.dashed else STROKES[dash], "linewidth": series.width * 0.75}
         axes.plot(x, y, marker="o" if series.style == "dotted_line" else None, markersize=3.5, **style)

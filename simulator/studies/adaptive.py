@@ -2,7 +2,9 @@
 
 Compared at equal solving rates (`simulator.studies.frontier`), between families of settings: fixed numbers of
 trials and budgets, adaptive numbers of trials, adaptive trials and budgets, and an oracle.  What a small
-budget loses is an assumption (`workloads.budget_loss`), so the study is made under three of them.
+budget loses is an assumption (`workloads.budget_loss`), so the study is made under three of them.  Without a
+loss two more families look at running trials: adaptive ones that are stopped where their task has written all
+it may, and, as what that has to beat, fixed ones whose length is capped.
 
 The cost of a task is worked out for an endless run: the output tokens of a task, over all tasks, through
 output tokens per second (or joules per token) in the steady part of the run.
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
+from statistics import fmean
 from typing import Final
 
 import pandas as pd
@@ -19,7 +22,7 @@ import pandas as pd
 from simulator.metrics.intervals import Interval, paired_ratio, t_interval
 from simulator.report.chart import Axis, Chart, Panel, Series
 from simulator.scenario.loader import load_scenario
-from simulator.studies.frontier import Spent, least_cost
+from simulator.studies.frontier import Spent, cheapest, least_cost
 from simulator.studies.points import Point, run_points
 from simulator.studies.study import Budget, Study
 from simulator.studies.tables import CONFIDENCE
@@ -33,11 +36,16 @@ LOSSES: Final[Mapping[str, object]] = {
 """Assumed losses by half_ratio: none; what meets the oracle curves of the paper best; four times that."""
 
 FIXED: Final = "fixed trials and budget"
+CAPPED: Final = "fixed trials, length capped"
 TRIALS: Final = "adaptive trials"
+STOPPED: Final = "adaptive trials, stopped as they run"
 BOTH: Final = "adaptive trials and budgets"
 ORACLE: Final = "bound: knows outcomes"
 LUCKY: Final = "bound: skips failures too"
-FAMILIES: Final = (FIXED, TRIALS, BOTH, ORACLE, LUCKY)
+FAMILIES: Final = (FIXED, TRIALS, BOTH, ORACLE, LUCKY, CAPPED, STOPPED)
+
+ALSO: Final = {CAPPED: FIXED, STOPPED: TRIALS}
+"""Families that may choose the settings of another as well: no cap, no stop."""
 
 LADDER: Final = (128, 256, 512, 1024)
 """KV budgets, tokens."""
@@ -48,6 +56,9 @@ BUDGET_RULES: Final[Mapping[str, Mapping[str, object]]] = {
 }
 """How the KV budget of a trial is chosen; each was among the best of eight under one loss."""
 
+CAPS: Final = (12_000, 16_000, 24_000)
+"""Caps on the length of fixed trials, tokens, below that of the benchmark."""
+
 BOUNDS: Final[Mapping[str, tuple[int | None, ...]]] = {
     ORACLE: (15_000, 30_000, 45_000, 60_000, 90_000, None),
     LUCKY: (8_000, 12_000, 20_000, None),
@@ -55,10 +66,13 @@ BOUNDS: Final[Mapping[str, tuple[int | None, ...]]] = {
 """Output of a task up to which a bound takes it, tokens: so close that mixtures cost little more."""
 
 MOST_TRIALS: Final = 16
-LEVELS: Final = (0.58, 0.60, 0.62, 0.64, 0.66)
+LEVELS: Final = (0.55, 0.58, 0.60, 0.62, 0.64, 0.66)
 """Solving rates at which the families are compared."""
 
 QUOTED: Final = 0.64
+THOUSAND: Final = 1000.0
+"""From here on figures are written whole, below with three digits."""
+
 IN_FLIGHT: Final = 128
 """Trials in progress or waiting, twice the places of the batch, so that it is always full."""
 
@@ -76,7 +90,7 @@ MEASURES: Final = {
 def run(budget: Budget) -> pd.DataFrame:
     """Return what each setting costs and solves, by loss and family."""
     points = [point for loss in LOSSES for point in _points(loss, quick=budget.quick)]
-    frame = run_points(points, MEASURES, seeds=budget.seeds, workers=budget.workers, progress=budget.progress)
+    frame = run_points(points, MEASURES, budget)
     # One GPU, so its seconds are those of the clock.
     frame["gpu_s_per_task"] = frame["tokens_per_task"] / frame["tokens_per_s"]
     frame["joules_per_task"] = frame["tokens_per_task"] * frame["joules_per_token"]
@@ -101,7 +115,10 @@ def _settings(*, lossless: bool, quick: bool) -> Iterator[_Setting]:
     yield from _fixed(ladder[-2:] if quick else ladder, (1, 8) if quick else (1, 2, 3, 4, 6, 8))
     gives_up = (30_000, 120_000) if quick else (30_000, 45_000, 70_000, 120_000)
     yield from _adaptive(ladder[-3:], gives_up)
-    if not lossless:
+    if lossless:
+        yield from _capped(ladder[0], (1, 4) if quick else (1, 2, 3, 4))
+        yield from _stopped(ladder[0], (15_000, *gives_up) if quick else (15_000, 20_000, *gives_up))
+    else:
         yield from _adaptive_budgets(gives_up)
     yield from _oracles(ladder)
 
@@ -119,8 +136,26 @@ def _setting(
 
 def _fixed(budgets: Sequence[int], numbers: Sequence[int]) -> Iterator[_Setting]:
     for trials, budget in product(numbers, budgets):
-        strategy: dict[str, object] = {"kind": "best_of_n", "trials": trials, "stop_at_first_success": True}
-        yield _setting(FIXED, f"{trials} trials, budget {budget}", strategy, width=trials, budget=budget)
+        yield _setting(
+            FIXED, f"{trials} trials, budget {budget}", _best_of(trials), width=trials, budget=budget
+        )
+
+
+def _best_of(trials: int) -> dict[str, object]:
+    return {"kind": "best_of_n", "trials": trials, "stop_at_first_success": True}
+
+
+def _capped(budget: int, numbers: Sequence[int]) -> Iterator[_Setting]:
+    for trials, cap in product(numbers, CAPS):
+        text = f"{trials} trials of {cap} tokens at most"
+        family, _, changes = _setting(CAPPED, text, _best_of(trials), width=trials, budget=budget)
+        yield family, text, changes | {"workload.max_tokens": cap}
+
+
+def _stopped(budget: int, gives_up: Sequence[int]) -> Iterator[_Setting]:
+    for tokens in gives_up:
+        strategy = _waves(tokens) | {"stop_at_bound": True}
+        yield _setting(STOPPED, f"stopped at {tokens} tokens, budget {budget}", strategy, budget=budget)
 
 
 def _waves(tokens: int) -> dict[str, object]:
@@ -149,10 +184,35 @@ def _oracles(ladder: Sequence[int]) -> Iterator[_Setting]:
 
 def costs(frame: pd.DataFrame, loss: str, family: str, level: float, cost: str) -> list[float]:
     """Return the least cost of a task at a solving rate, one for each seed; NaN where it is not reached."""
-    rows = frame[(frame["loss"] == loss) & (frame["family"] == family)]
-    return [
-        least_cost(map(Spent, one[cost], one["rate"]), level) for _, one in rows.groupby("seed", sort=False)
-    ]
+    return [least_cost(settings, level) for settings in _by_seed(frame, loss, family, cost)]
+
+
+def _by_seed(frame: pd.DataFrame, loss: str, family: str, cost: str) -> list[list[Spent]]:
+    """Return what the settings of a family spend on a task, a list for each seed."""
+    families = {family, ALSO.get(family, family)} if family in set(frame["family"]) else set()
+    rows = frame[(frame["loss"] == loss) & frame["family"].isin(families)]
+    return [list(map(Spent, one[cost], one["rate"])) for _, one in rows.groupby("seed", sort=False)]
+
+
+def held_out(frame: pd.DataFrame, loss: str, family: str, level: float) -> list[Spent]:
+    """Return what a mixture chosen by the mean of the other seeds spends and solves, one for each seed.
+
+    Chosen by the seed itself, a mixture has the wanted rate there and costs least in part by luck; this one
+    has what it has.  GPU seconds; empty where fewer than two seeds reach the rate.
+    """
+    seeds = _by_seed(frame, loss, family, "gpu_s_per_task")
+    found = []
+    for place, settings in enumerate(seeds):
+        others = seeds[:place] + seeds[place + 1 :]
+        means = [
+            Spent(fmean(one.cost for one in same), fmean(one.rate for one in same))
+            for same in zip(*others, strict=True)
+        ]
+        mixture = cheapest(means, level)
+        if mixture is None:
+            return []
+        found.append(mixture.of(settings))
+    return found
 
 
 def gain(
@@ -208,7 +268,7 @@ def _line(frame: pd.DataFrame, loss: str, family: str, place: int) -> Series:
 
 def answer(frame: pd.DataFrame) -> str:
     """Return how far each family gets above the best fixed setting at one solving rate."""
-    return " ".join(_sentence(frame, loss) for loss in LOSSES)
+    return "\n".join(_sentence(frame, loss) for loss in LOSSES)
 
 
 def _sentence(frame: pd.DataFrame, loss: str) -> str:
@@ -228,7 +288,8 @@ def _sentence(frame: pd.DataFrame, loss: str) -> str:
 
 
 def _gains(frame: pd.DataFrame, loss: str) -> Iterator[str]:
-    for _, family in list(_placed(frame, loss))[1:]:
+    families = [family for _, family in _placed(frame, loss)]
+    for family in families[1:]:
         speed, energy = (
             gain(frame, loss, family, QUOTED, cost) for cost in ("gpu_s_per_task", "joules_per_task")
         )
@@ -239,13 +300,46 @@ def _gains(frame: pd.DataFrame, loss: str) -> Iterator[str]:
     chosen = gain(frame, loss, BOTH, QUOTED, "gpu_s_per_task", over=TRIALS)
     if chosen is not None:
         yield f"budgets chosen per trial against the best one for all: {_said(chosen)}"
+    if STOPPED in families:
+        for other, name in ((TRIALS, "adaptive trials alone"), (CAPPED, "fixed trials, capped or not")):
+            yield f"running trials stopped, against {name}: {_by_level(frame, loss, STOPPED, other)}"
+    for family in (TRIALS, BOTH):
+        told = _checked(frame, loss, family)
+        if told:
+            yield told
 
 
-def _said(interval: Interval) -> str:
-    """Return an interval as text."""
+def _by_level(frame: pd.DataFrame, loss: str, family: str, over: str) -> str:
+    """Return the gain of a family over another at each solving rate that both reach."""
+    found = {level: gain(frame, loss, family, level, "gpu_s_per_task", over=over) for level in LEVELS}
+    return ", ".join(f"{_said(one)} at {level:.0%}" for level, one in found.items() if one is not None)
+
+
+def _checked(frame: pd.DataFrame, loss: str, family: str) -> str:
+    """Say whether rates are equal and the gain is the same on seeds that did not choose the mixtures."""
+    fixed, found = (held_out(frame, loss, one, QUOTED) for one in (FIXED, family))
+    if not fixed or not found:
+        return ""
+    more = t_interval(
+        [100 * (one.rate - other.rate) for one, other in zip(found, fixed, strict=True)], CONFIDENCE
+    )
+    spent, other = ([one.cost / one.rate for one in some] for some in (found, fixed))
+    times = paired_ratio(spent, other, CONFIDENCE)
+    if times is None:
+        return ""
+    return (
+        f"with mixtures chosen on the other seeds, {family} solve {_said(more, 'z.2f')} percentage points "
+        f"more of the tasks than fixed, {_said(times)} times as many per second"
+    )
+
+
+def _said(interval: Interval, form: str = "") -> str:
+    """Return an interval as text, by default with three digits, whole from a thousand on."""
+    if not form:
+        form = ",.0f" if interval.estimate >= THOUSAND else ".3g"
     if interval.low is None or interval.high is None:
-        return f"{interval.estimate:.3g}"
-    return f"{interval.estimate:.3g} ({interval.low:.3g} to {interval.high:.3g})"
+        return f"{interval.estimate:{form}}"
+    return f"{interval.estimate:{form}} ({interval.low:{form}} to {interval.high:{form}})"
 
 
 STUDY: Final = Study(

@@ -15,10 +15,11 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from simulator.kinetics.palette import place_of
 from simulator.metrics.intervals import t_interval
 from simulator.report.chart import Axis, Chart, Panel
 from simulator.scenario.loader import load_scenario
-from simulator.studies.drawing import series_of
+from simulator.studies.drawing import series_of, short
 from simulator.studies.points import Point, of_model, run_points
 from simulator.studies.study import Budget, Study
 from simulator.studies.tables import CONFIDENCE, mean_over_seeds, ratio_over_seeds
@@ -50,7 +51,7 @@ NEAR: Final = 0.98
 def run(budget: Budget) -> pd.DataFrame:
     """Return throughput and shares of the step time by latency, model, budget and block size."""
     points = list(_points(budget))
-    return run_points(points, MEASURES, seeds=budget.seeds, workers=budget.workers, progress=budget.progress)
+    return run_points(points, MEASURES, budget)
 
 
 def _points(budget: Budget) -> Iterator[Point]:
@@ -138,12 +139,12 @@ def _chart(
     for tokens in dict.fromkeys(rows["kv_budget"]):
         lines = []
         for latency in reversed(LATENCIES):
-            for place, model in enumerate(models):
+            for model in models:
                 chosen = rows[
                     (rows["kv_budget"] == tokens) & (rows["latency"] == latency) & (rows["model"] == model)
                 ]
-                legend = f"{model.removeprefix('qwen3-').upper()}, {TOLD[latency]}"
-                line = series_of(chosen, "block", legend, place)
+                legend = f"{short(model)}, {TOLD[latency]}"
+                line = series_of(chosen, "block", legend, place_of(model))
                 lines.append(replace(line, dashed=latency == "roofline"))
         axis = Axis("block, tokens", log=True, ticks=tuple(map(float, BLOCKS)))
         y_axis = Axis(y_title, from_zero=from_zero)
@@ -163,9 +164,9 @@ def answer(frame: pd.DataFrame) -> str:
         paired = PAIRING // int(point["kv_budget"])
         taken = said_of(share, point | {"block": paired}, ".1f", scale=100, unit=" %")
         lines.append(
-            f"{point['latency']}, {point['model']}, budget {point['kv_budget']:,}: selection takes {taken} "
-            f"of the step at the paper's block of {paired}; as long as reading at a block of "
-            f"{_balance_said(row_of(balance, point))}; fastest block {best['block']:.0f}, "
+            f"{TOLD[str(point['latency'])]}, {short(str(point['model']))}, budget {point['kv_budget']:,}: "
+            f"selection takes {taken} of the step at the paper's block of {paired}; as long as reading at a "
+            f"block of {_balance_said(row_of(balance, point))}; fastest block {best['block']:.0f}, "
             f"{said(best, '.3f')} times the paper's; {row_of(near, point)['block']:.0f} is within "
             f"{1 - NEAR:.0%} of it."
         )

@@ -13,17 +13,18 @@ from typing import Final
 import pandas as pd
 
 from simulator.attention import Attention, DenseAttention
+from simulator.kinetics.palette import ORDER
 from simulator.kinetics.throughput import block_topk, tokens_per_s
 from simulator.latency import RooflineLatency
 from simulator.report.chart import Axis, Chart, Panel, Series
 from simulator.scenario.loader import load_scenario
-from simulator.studies.drawing import series_of, short
+from simulator.studies.drawing import series_of, short, sized, sizes
 from simulator.studies.points import Point, run_points, variants_of
 from simulator.studies.study import Budget, Study
 from simulator.studies.tables import mean_over_seeds, ratio_over_seeds
 
 SCENARIO: Final = "kinetics/open/capacity"
-MODELS: Final = ("qwen3-0.6b", "qwen3-1.7b", "qwen3-4b", "qwen3-8b", "qwen3-14b", "qwen3-32b")
+MODELS: Final = ORDER
 
 ESTIMATE: Final = "one step"
 STEPS: Final = {
@@ -77,10 +78,10 @@ def run(budget: Budget) -> pd.DataFrame:
     ]
     priced = [STEPS[step] for step in PRICED_STEPS]
     frames = [
-        run_points(some, MEASURES, seeds=seeds, workers=budget.workers, progress=budget.progress)
-        for some, seeds in (
-            ([point for point in points if point.labels["step"] not in priced], 1),
-            ([point for point in points if point.labels["step"] in priced], budget.seeds),
+        run_points(some, MEASURES, allowed)
+        for some, allowed in (
+            ([point for point in points if point.labels["step"] not in priced], budget.of_one_seed),
+            ([point for point in points if point.labels["step"] in priced], budget),
         )
     ]
     estimates = [
@@ -143,16 +144,8 @@ def charts(frame: pd.DataFrame) -> list[Chart]:
     return [_gain(frame), _price(frame)]
 
 
-def _sized(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.assign(size=rows["model"].map(short))
-
-
-def _sizes(frame: pd.DataFrame) -> Axis:
-    return Axis(categories=tuple(dict.fromkeys(_sized(frame)["size"])))
-
-
 def _gain(frame: pd.DataFrame) -> Chart:
-    gain = _sized(speed_up(frame))
+    gain = sized(speed_up(frame))
     gain = gain[gain["attention"] == ATTENTION["topk128"]]
     panels = []
     for cell in dict.fromkeys(gain["cell"]):
@@ -162,7 +155,9 @@ def _gain(frame: pd.DataFrame) -> Chart:
             for place, step in enumerate((ESTIMATE, *STEPS.values()))
         ]
         y_axis = Axis("questions/s, block top-k over dense", log=True, ticks=(1, 2, 5, 10, 20, 50, 100))
-        panels.append(Panel(tuple(lines), _sizes(frame), y_axis, f"{cell} tokens"))
+        panels.append(
+            Panel(tuple(lines), sizes(frame), y_axis, f"{cell.replace(' x ', ' sequences x ')} tokens")
+        )
     return Chart(
         "capacity",
         "What remains of the speed-up of block top-k",
@@ -179,7 +174,7 @@ _STROKES: Final = "full: measured steps, 8 replicas; broken: roofline, TP8"
 
 
 def _price(frame: pd.DataFrame) -> Chart:
-    first = _sized(frame[frame["cell"] == next(iter(CELLS))])
+    first = sized(frame[frame["cell"] == next(iter(CELLS))])
     panels = []
     for measure, title in (
         ("usd_per_solved", "USD per solved question"),
@@ -192,7 +187,7 @@ def _price(frame: pd.DataFrame) -> Chart:
                 rows = first[(first["step"] == STEPS[step]) & (first["attention"] == kind)]
                 line = series_of(mean_over_seeds(rows, ["size"], measure), "size", kind, place)
                 lines.append(_dashed(line) if dashed else line)
-        panels.append(Panel(tuple(lines), _sizes(frame), Axis(title, log=True), _STROKES))
+        panels.append(Panel(tuple(lines), sizes(frame), Axis(title, log=True), _STROKES))
     return Chart(
         "capacity-cost",
         "What a solved question costs on a node that holds its KV",
@@ -219,8 +214,8 @@ def answer(frame: pd.DataFrame) -> str:
             f"{step} {_times(small, step)} and {_times(large, step)}" for step in (ESTIMATE, *STEPS.values())
         ]
         told.append(f"{cell}: " + ", ".join(steps))
-    names = " and ".join(_sized(frame.drop_duplicates("model"))["size"].iloc[[0, -1]])
-    return f"Block top-k 128 over dense for {names}. " + ". ".join(told) + ". " + _costs(frame)
+    names = " and ".join(sized(frame.drop_duplicates("model"))["size"].iloc[[0, -1]])
+    return f"Block top-k 128 over dense for {names}. " + ". ".join(told) + ".\n" + _costs(frame)
 
 
 def _ends(frame: pd.DataFrame) -> tuple[str, str]:
@@ -251,7 +246,7 @@ def _costs(frame: pd.DataFrame) -> str:
             means = mean_over_seeds(rows, ["attention"], measure).set_index("attention")
             values = (_times(means, ATTENTION[kind]) for kind in ("dense", "topk128"))
             parts.append(f"{' to '.join(values)} {unit}")
-        told.append(f"{model.removeprefix('qwen3-').upper()} goes from " + "; ".join(parts))
+        told.append(f"{short(model)} goes from " + "; ".join(parts))
     return f"Measured, 8 replicas, {next(iter(CELLS))}: " + ". ".join(told) + "."
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from simulator.report.chart import Series, Style
+from simulator.report.chart import Axis, Series, Style
 
 
 def series_of(rows: pd.DataFrame, x: str, name: str, place: int, style: Style = "dotted_line") -> Series:
@@ -29,6 +29,27 @@ def short(model: str) -> str:
     '0.6B'
     """
     return model.removeprefix("qwen3-").upper()
+
+
+def attention_name(attention: str) -> str:
+    """Return what figures and sentences call a kind of attention.
+
+    Examples
+    --------
+    >>> attention_name("block_topk")
+    'block top-k'
+    """
+    return {"block_topk": "block top-k"}.get(attention, attention)
+
+
+def sized(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with the column ``size``, what figures call their ``model``."""
+    return rows.assign(size=rows["model"].map(short))
+
+
+def sizes(frame: pd.DataFrame) -> Axis:
+    """Return an axis of the models of a table, by size as they stand there."""
+    return Axis(categories=tuple(dict.fromkeys(sized(frame)["size"])))
 
 
 def _bounds(column: pd.Series[float]) -> list[float | None]:

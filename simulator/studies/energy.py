@@ -12,9 +12,10 @@ from typing import Final
 
 import pandas as pd
 
+from simulator.kinetics.palette import place_of
 from simulator.report.chart import Axis, Chart, Panel, Series
 from simulator.scenario.loader import load_scenario
-from simulator.studies.drawing import series_of
+from simulator.studies.drawing import series_of, short, sized, sizes
 from simulator.studies.points import Point, of_model, run_points
 from simulator.studies.study import Budget, Study
 from simulator.studies.tables import mean_over_seeds, ratio_over_seeds
@@ -48,7 +49,7 @@ def run(budget: Budget) -> pd.DataFrame:
     ``idle_share`` is idle power over mean power.
     """
     points = list(_points(budget))
-    frame = run_points(points, MEASURES, seeds=budget.seeds, workers=budget.workers, progress=budget.progress)
+    frame = run_points(points, MEASURES, budget)
     frame["idle_share"] = frame.pop("idle_watts") / frame["watts"]
     return frame
 
@@ -112,9 +113,9 @@ def charts(frame: pd.DataFrame) -> list[Chart]:
     )
     most = frame[frame["in_progress"] == max(frame["in_progress"])]
     axis = Axis("tasks in progress", log=True, ticks=tuple(map(float, dict.fromkeys(frame["in_progress"]))))
-    watt_hours = Axis("energy per solved task, kJ", log=True)
+    kilojoules = Axis("energy per solved task, kJ", log=True)
     by_load = tuple(
-        Panel(tuple(_by_load(frame, model)), axis, watt_hours, model)
+        Panel(tuple(_by_load(frame, model)), axis, kilojoules, short(model))
         for model in dict.fromkeys(frame["model"])
     )
     return [
@@ -145,8 +146,9 @@ def _by_budget(frame: pd.DataFrame, caption: str) -> Chart:
     panels = []
     for gpu in dict.fromkeys(rows["gpu"]):
         bars = [
-            series_of(rows[(rows["gpu"] == gpu) & (rows["model"] == model)], "budget", model, place, "bars")
-            for place, model in enumerate(models)
+            series_of(of_gpu[of_gpu["model"] == model], "budget", short(model), place_of(model), "bars")
+            for of_gpu in [rows[rows["gpu"] == gpu]]
+            for model in models
         ]
         panels.append(Panel(tuple(bars), axis, Axis("energy per solved task, kJ", from_zero=True), gpu))
     return Chart("energy_budget", "Energy of a solved task by KV budget", caption, tuple(panels))
@@ -157,10 +159,10 @@ def _saved(frame: pd.DataFrame, caption: str) -> Chart:
     panels = []
     for gpu in dict.fromkeys(frame["gpu"]):
         bars = [
-            series_of(rows[rows["gpu"] == gpu], "model", name, place, "bars")
+            series_of(sized(rows[rows["gpu"] == gpu]), "size", name, place, "bars")
             for place, (name, rows) in enumerate(found.items())
         ]
-        axis = Axis(categories=tuple(dict.fromkeys(frame["model"])))
+        axis = sizes(frame)
         panels.append(Panel(tuple(bars), axis, Axis("dense over block top-k 1,024", from_zero=True), gpu))
     return Chart("energy_saved", "Does energy follow eFLOPs?", caption, tuple(panels))
 
@@ -190,10 +192,10 @@ def _of_pair(
     less = [f"{name} {said_of(rows, at)}" for name, rows in saved.items()]
     alone = said_of(joules, light | {"attention": MAIN}, ".1f", scale=1e-3, unit=" kJ")
     return (
-        f"{gpu}, {model}, {loads[1]} tasks in progress: dense {kilojoules[0]} and {grams[0]} per solved "
-        f"task, block top-k 1024 {kilojoules[1]} and {grams[1]}; dense takes more by {', '.join(less)}. Idle "
-        f"power is {percent[0]} and {percent[1]} of the draw. With {loads[0]} in progress block top-k takes "
-        f"{alone} and saves {said_of(saved['energy'], light)} times the energy."
+        f"{gpu}, {short(model)}, {loads[1]} tasks in progress: dense {kilojoules[0]} and {grams[0]} per "
+        f"solved task, block top-k 1024 {kilojoules[1]} and {grams[1]}; dense takes more by "
+        f"{', '.join(less)}. Idle power is {percent[0]} and {percent[1]} of the draw. With {loads[0]} in "
+        f"progress block top-k takes {alone} and saves {said_of(saved['energy'], light)} times the energy."
     )
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from simulator.report.chart import Axis, Chart, Panel
 from simulator.scenario.loader import load_scenario
-from simulator.studies.drawing import series_of
+from simulator.studies.drawing import attention_name, series_of, short
 from simulator.studies.points import Point, of_model, run_points, variants_of
 from simulator.studies.study import Budget, Study
 from simulator.studies.tables import ratio_over_seeds
@@ -44,13 +44,7 @@ BY: Final = ["model", "latency", "attention", "doubled"]
 
 def run(budget: Budget) -> pd.DataFrame:
     """Return solved tasks per second by model, latency, attention and what is doubled (empty: nothing)."""
-    frame = run_points(
-        list(_points(quick=budget.quick)),
-        SOLVED,
-        seeds=budget.seeds,
-        workers=budget.workers,
-        progress=budget.progress,
-    )
+    frame = run_points(list(_points(quick=budget.quick)), SOLVED, budget)
     parts = frame["variant"].str.extract(r"^(dense|block_topk)(?:_2x_(.*))?$").fillna("")
     frame.insert(2, "attention", parts[0])
     frame.insert(3, "doubled", parts[1])
@@ -87,17 +81,17 @@ def charts(frame: pd.DataFrame) -> list[Chart]:
     for model in dict.fromkeys(found["model"]):
         rows = found[found["model"] == model]
         bars = tuple(
-            series_of(rows[rows["attention"] == kind], "doubled", name, place, "bars")
-            for place, (kind, name) in enumerate((("dense", "dense"), ("block_topk", "block top-k")))
+            series_of(rows[rows["attention"] == kind], "doubled", attention_name(kind), place, "bars")
+            for place, kind in enumerate(("dense", "block_topk"))
         )
-        panels.append(Panel(bars, doubled, y_axis, model, levels=(("", 1.0),)))
+        panels.append(Panel(bars, doubled, y_axis, short(str(model)), levels=(("", 1.0),)))
     return [
         Chart(
             "hardware",
             "What doubling a part of the hardware buys",
             "AIME24-like tasks, best of 8, eight B200 full of them (8B at TP1, 32B at TP4), vLLM step times; "
-            "links: roofline. Block top-k of 1,024 tokens in blocks of 16. Means over seeds with 95 % "
-            "intervals, paired.",
+            "links, of which TP1 has none: roofline. Block top-k of 1,024 tokens in blocks of 16. Means over "
+            "seeds with 95 % intervals, paired.",
             tuple(panels),
         )
     ]
@@ -110,8 +104,8 @@ def answer(frame: pd.DataFrame) -> str:
         model, attention = (str(label) for label in labels)
         ordered = rows.sort_values("estimate", ascending=False)
         texts = [f"{row['doubled']} {said(row)}" for _, row in ordered.iterrows()]
-        sentences.append(f"{model}, {attention}: twice the {', '.join(texts)}.")
-    return " ".join(sentences)
+        sentences.append(f"{short(model)}, {attention_name(attention)}: twice the {', '.join(texts)}.")
+    return "\n".join(sentences)
 
 
 STUDY: Final = Study(

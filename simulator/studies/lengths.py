@@ -21,7 +21,7 @@ from simulator.report.chart import Axis, Chart, Panel, Series
 from simulator.rng import Streams
 from simulator.scenario.loader import load_scenario
 from simulator.scenario.schema import Scenario
-from simulator.studies.drawing import series_of
+from simulator.studies.drawing import attention_name, series_of
 from simulator.studies.points import Point, run_points
 from simulator.studies.study import Budget, Study
 from simulator.studies.tables import mean_over_seeds, ratio_over_seeds
@@ -90,7 +90,7 @@ def run(budget: Budget) -> pd.DataFrame:
     the trial has ended and its task has not; missing where trials are stopped or not all started.
     """
     points = list(_points(budget))
-    frame = run_points(points, MEASURES, seeds=budget.seeds, workers=budget.workers, progress=budget.progress)
+    frame = run_points(points, MEASURES, budget)
     present = frame.pop("running") + frame.pop("waiting")
     idle = 1.0 - present / (frame["in_progress"] * TRIALS)
     frame.insert(len(KEYS) + 2, "idle_share", idle.where(~frame["case"].isin(STOPPED)))
@@ -178,7 +178,7 @@ def _bars(frame: pd.DataFrame, measure: str) -> tuple[Series, ...]:
     made = []
     for place, attention in enumerate(ATTENTION):
         rows = mean_over_seeds(frame[frame["attention"] == attention], KEYS, measure)
-        made.append(series_of(rows, "case", attention.replace("_", " "), place, "bars"))
+        made.append(series_of(rows, "case", attention_name(attention), place, "bars"))
     return tuple(made)
 
 
@@ -216,11 +216,11 @@ def _cost_of_lengths(frame: pd.DataFrame, attention: str) -> str:
     idle = mean_over_seeds(frame, KEYS, "idle_share")
     empty = [said_of(idle, at, ".0f", scale=100, unit=" %") for at in (aime24, batch)]
     return (
-        f"{attention}: lengths of AIME24 take {said_of(eflops, aime24)} times the eFLOPs of one length, "
-        f"Eq. 10 says {eq10:.2f}; at the same tasks in progress the node ends {said_of(rate, aime24)} times "
-        f"the tasks per second, for {empty[0]} of the trials' places wait for a longer sibling; refilled "
-        f"with more tasks {said_of(rate, refilled)}. In a batch {said_of(rate, batch)}, with {empty[1]} of "
-        "the places empty."
+        f"{attention_name(attention)}: lengths of AIME24 take {said_of(eflops, aime24)} times the eFLOPs of "
+        f"one length, Eq. 10 says {eq10:.2f}; at the same tasks in progress the node ends "
+        f"{said_of(rate, aime24)} times the tasks per second, for {empty[0]} of the trials' places wait for "
+        f"a longer sibling; refilled with more tasks {said_of(rate, refilled)}. In a batch "
+        f"{said_of(rate, batch)}, with {empty[1]} of the places empty."
     )
 
 
@@ -248,7 +248,7 @@ def _stopping(frame: pd.DataFrame) -> str:
         for attention in ATTENTION:
             chosen = {"setting": "steady", "attention": attention, "case": case}
             parts.append(
-                f"{case}, {attention}: {said_of(tokens, chosen)} times the tokens per task, "
+                f"{case}, {attention_name(attention)}: {said_of(tokens, chosen)} times the tokens per task, "
                 f"{said_of(solved, chosen)} times the solved tasks per second, "
                 f"{said_of(times, chosen)} times the task time p95"
             )

@@ -61,7 +61,7 @@ def write_studies(destination: Path, answered: Mapping[str, Answered], *, overwr
         for name, one in answered.items():
             one.table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
             charts = one.study.charts(one.table)
-            sections.append(Section(one.study.question, paragraphs=[one.text], charts=charts))
+            sections.append(Section(one.study.question, paragraphs=one.text.splitlines(), charts=charts))
             if find_spec("matplotlib") is not None:
                 for chart in charts:
                     save(chart, folder)

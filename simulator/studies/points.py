@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -14,6 +14,7 @@ from simulator.api import simulate
 from simulator.errors import InfeasiblePlanError
 from simulator.metrics.measures import number
 from simulator.scenario.schema import Scenario
+from simulator.studies.study import Budget
 
 PARTS: Final = "hardware.parts."
 
@@ -50,24 +51,16 @@ def of_model(model: str) -> dict[str, object]:
     return of_preset(model) | {"workload.lengths.model": model, "workload.outcomes.model": model}
 
 
-def run_points(
-    points: Sequence[Point],
-    measures: Mapping[str, str],
-    *,
-    seeds: int,
-    workers: int = 1,
-    progress: Callable[[int, int], None] | None = None,
-) -> pd.DataFrame:
-    """Simulate every point with seeds 0 .. `seeds` - 1.
+def run_points(points: Sequence[Point], measures: Mapping[str, str], budget: Budget) -> pd.DataFrame:
+    """Simulate every point with as many seeds as the budget has, from the scenario's own seed on.
 
     Parameters
     ----------
     points : what to simulate; all have the same labels.
     measures : column by path in the summary of a run, such as
         ``{"solved_per_s": "throughput.solved_tasks_per_s"}`` (docs/metrics.md lists them).
-    seeds : runs per point, from the scenario's own seed on.
-    workers : processes; 1 runs in this one.
-    progress : called with (runs done, runs in all).
+    budget : seeds, processes (1 runs in this one) and whom to tell of progress; whether it is quick is for
+        who makes the points.
 
     Returns
     -------
@@ -79,16 +72,16 @@ def run_points(
     jobs = [
         (point.scenario, point.scenario.seed + repetition, tuple(measures.values()))
         for point in points
-        for repetition in range(seeds)
+        for repetition in range(budget.seeds)
     ]
     rows: list[dict[str, object]] = []
-    labels = [point.labels for point in points for _ in range(seeds)]
-    for place, (found, reason, unsettled) in enumerate(_run(jobs, workers)):
+    labels = [point.labels for point in points for _ in range(budget.seeds)]
+    for place, (found, reason, unsettled) in enumerate(_run(jobs, budget.workers)):
         columns = dict(zip(measures, found, strict=True))
         told = {"infeasible": reason, "unsettled": unsettled}
         rows.append({**labels[place], "seed": jobs[place][1], **columns, **told})
-        if progress is not None:
-            progress(place + 1, len(jobs))
+        if budget.progress is not None:
+            budget.progress(place + 1, len(jobs))
     return pd.DataFrame(rows)
 
 

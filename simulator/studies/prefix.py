@@ -15,7 +15,7 @@ import pandas as pd
 from simulator.report.chart import Axis, Chart, Panel
 from simulator.scenario.loader import load_scenario
 from simulator.scenario.schema import Scenario
-from simulator.studies.drawing import series_of
+from simulator.studies.drawing import attention_name, series_of
 from simulator.studies.points import Point, run_points
 from simulator.studies.study import Budget, Study
 from simulator.studies.tables import mean_over_seeds, ratio_over_seeds
@@ -57,7 +57,7 @@ KEYS: Final = ["gpus", "router", "prompt_tokens", "trials", "attention", "sharin
 def run(budget: Budget) -> pd.DataFrame:
     """Return throughput and batch by prompt, trials, attention and sharing; and by router on several GPUs."""
     points = list(_points(budget))
-    return run_points(points, MEASURES, seeds=budget.seeds, workers=budget.workers, progress=budget.progress)
+    return run_points(points, MEASURES, budget)
 
 
 def _points(budget: Budget) -> Iterator[Point]:
@@ -128,7 +128,7 @@ def charts(frame: pd.DataFrame) -> list[Chart]:
     alone = frame[frame["gpus"] == 1]
     shared = over_own(alone)
     brought = {
-        f"{attention.replace('_', ' ')}, {sharing}": shared[
+        f"{attention_name(attention)}, {sharing}": shared[
             (shared["attention"] == attention) & (shared["sharing"] == sharing)
         ]
         for attention, sharing in VARIANTS.values()
@@ -170,7 +170,7 @@ def answer(frame: pd.DataFrame) -> str:
     ]
     loss = router_loss(frame)
     parts = [
-        f"{attention} {sharing} {said_of(loss, {'attention': attention, 'sharing': sharing})}"
+        f"{attention_name(attention)} {sharing} {said_of(loss, {'attention': attention, 'sharing': sharing})}"
         for attention, sharing in VARIANTS.values()
         if sharing != OWN
     ]

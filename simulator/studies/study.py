@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -26,6 +26,11 @@ class Budget:
     workers: int = 1
     quick: bool = False
     progress: Callable[[int, int], None] | None = None
+
+    @property
+    def of_one_seed(self) -> Budget:
+        """The same for runs in which nothing is drawn at random."""
+        return replace(self, seeds=1)
 
 
 @dataclass(frozen=True, slots=True)

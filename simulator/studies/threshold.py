@@ -26,6 +26,7 @@ from simulator.kinetics.accuracy import PROMPT_TOKENS, accuracy_at_length, long_
 from simulator.kinetics.cost import Combine
 from simulator.kinetics.derived import length_at
 from simulator.kinetics.model import PAPER_PEAK_FLOPS_PER_S, KineticsModel, Parameters
+from simulator.kinetics.palette import ORDER, place_of
 from simulator.report.chart import Axis, Chart, Panel, Series
 from simulator.rng import Streams
 from simulator.scenario.loader import load_scenario
@@ -37,9 +38,12 @@ from simulator.studies.study import Budget, Study
 from simulator.studies.tables import CONFIDENCE
 
 SCENARIO: Final = "kinetics/open/threshold"
-MODELS: Final = ("qwen3-0.6b", "qwen3-1.7b", "qwen3-4b", "qwen3-8b", "qwen3-14b", "qwen3-32b")
+MODELS: Final = ORDER
 LONG_TOKENS: Final = 10_000
 """Output beyond which a chain of thought is long (Kinetics, arXiv 2506.05333, section 3.1), tokens."""
+
+CUTS: Final = (5_000, 7_000, 8_000, LONG_TOKENS, 12_000, 15_000)
+"""Other outputs from which on one may call a chain of thought long, tokens."""
 
 BF16_PEAK_FLOPS_PER_S: Final = PAPER_PEAK_FLOPS_PER_S / 2
 """FLOP/s of B200 in BF16, half of the FP8 peak behind the paper's ridge (data sheet, dense)."""
@@ -107,7 +111,7 @@ def run(budget: Budget) -> pd.DataFrame:
         for name, gpus, scenario in _scenarios(model, tokens, quick=budget.quick)
     ]
     measures = {"per_s": "throughput.tasks_per_s", "batch": "load.batch_sequences.mean"}
-    frame = run_points(points, measures, seeds=1, workers=budget.workers, progress=budget.progress)
+    frame = run_points(points, measures, budget.of_one_seed)
     frame.insert(5, "gpu_s", frame["gpus"] / frame.pop("per_s"))
     return pd.concat([closed_forms(lengths), frame], ignore_index=True)[list(frame.columns)]
 
@@ -237,11 +241,30 @@ def useful(frame: pd.DataFrame, source: Accuracy = "fit", draws: int = 0) -> pd.
     return pd.concat(found, names=["condition", "draw"])
 
 
-def thresholds(longest: pd.DataFrame) -> pd.Series[str]:
+def thresholds(longest: pd.DataFrame, cut_tokens: int = LONG_TOKENS) -> pd.Series[str]:
     """Return the smallest model with a long useful output for each row of `useful`; a dash for none."""
-    is_long = longest > LONG_TOKENS
+    is_long = longest > cut_tokens
     sizes = is_long.idxmax(axis=1).map(short)
     return sizes.where(is_long.any(axis=1), "-")
+
+
+def by_cut(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the threshold by what is called long.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By ``condition`` and ``cut``, tokens: ``model``, by the fits, and ``share_ratio``, the share of draws
+        in which it is that one.
+    """
+    fit, drawn = useful(frame).droplevel("draw"), useful(frame, draws=DRAWS)
+    found = {}
+    for cut in CUTS:
+        model = thresholds(fit, cut)
+        of_draws = thresholds(drawn, cut)
+        share = [float((of_draws.loc[[str(at)]] == one).mean()) for at, one in model.items()]
+        found[cut] = pd.DataFrame({"model": model, "share_ratio": share})
+    return pd.concat(found, names=["cut"]).swaplevel()
 
 
 def charts(frame: pd.DataFrame) -> list[Chart]:
@@ -267,7 +290,7 @@ def _best(frame: pd.DataFrame) -> Chart:
         Series(short(one.model), [one.first_gpu_s, one.last_gpu_s], [condition] * 2, place, "span", width=18)
         for condition in CONDITIONS
         for one in stretches(offers_of(frame, condition))
-        for place in [MODELS.index(one.model)]
+        for place in [place_of(one.model)]
     ]
     spans.sort(key=lambda span: span.place)
     rows = Axis(categories=tuple(reversed(CONDITIONS)))
@@ -278,15 +301,17 @@ def _best(frame: pd.DataFrame) -> Chart:
 
 def _longest(frame: pd.DataFrame) -> Chart:
     """Return up to which output 4B pays, a row per condition, with what the curves leave open."""
-    reach = reach_of(frame, PIVOT)
+    reach, colour = reach_of(frame, PIVOT), place_of(PIVOT)
     spans = [
-        Series("95 % interval", [row["low"], row["high"]], [str(at)] * 2, 5, "span", width=12.0)
+        Series(
+            "95 % interval", [row["low"], row["high"]], [str(at)] * 2, colour, "span", width=12.0, opacity=0.4
+        )
         for at, row in reach.to_dict("index").items()
     ]
     rows = Axis(categories=tuple(reversed(CONDITIONS)))
-    long = Series(f"{LONG_TOKENS:,} tokens", [LONG_TOKENS] * 2, [CONDITIONS[0], CONDITIONS[-1]], 7, "line")
-    points = Series("by the published points", list(reach["points"]), list(reach.index), 1, "dots")
-    fits = Series("by the fits", list(reach["fit"]), list(reach.index), 0, "dots")
+    long = Series(f"{LONG_TOKENS:,} tokens", [LONG_TOKENS] * 2, [CONDITIONS[0], CONDITIONS[-1]], 6, "line")
+    points = Series("by the published points", list(reach["points"]), list(reach.index), 7, "dots")
+    fits = Series("by the fits", list(reach["fit"]), list(reach.index), colour, "dots")
     tokens = Axis(f"longest useful output of {short(PIVOT)}, tokens", from_zero=True)
     caption = _caption(
         " Beyond, a larger model is better for the same cost. The interval is that of the fits, each "
@@ -320,7 +345,7 @@ def _curves(frame: pd.DataFrame) -> Chart:
     panels = []
     for condition in ("paper", "8 per GPU"):
         lines = [
-            Series(short(model), list(one.gpu_s), list(one.accuracy), MODELS.index(model), "line")
+            Series(short(model), list(one.gpu_s), list(one.accuracy), place_of(model), "line")
             for model, one in offers_of(frame, condition).items()
         ]
         panels.append(Panel(tuple(lines), _COST, Axis("accuracy (pass@1)", from_zero=True), condition))
@@ -332,7 +357,7 @@ def answer(frame: pd.DataFrame) -> str:
     reach = reach_of(frame, PIVOT).to_dict("index")
     fit, points = (thresholds(useful(frame, source)).droplevel("draw") for source in SOURCES)
     drawn = thresholds(useful(frame, draws=DRAWS))
-    batches = frame.groupby("condition")["batch"].mean()
+    batches, cuts = frame.groupby("condition")["batch"].mean(), by_cut(frame)
     told = []
     for condition in fit.index:
         found, row = fit[condition], reach[condition]
@@ -343,11 +368,14 @@ def answer(frame: pd.DataFrame) -> str:
             parts.append(f"batch {batches[condition]:,.0f}")
         if points[condition] != found:
             parts.append(f"by the published points {points[condition]}")
+        cut = [f"{row['model']} {row['share_ratio']:.0%}" for _, row in cuts.loc[condition].iterrows()]
+        parts.append(f"by cut {', '.join(cut)}")
         told.append(f"{condition}: {found} ({'; '.join(parts)})")
     return (
         f"Smallest model for which more than {LONG_TOKENS:,} tokens pay; how often, if each curve is off as "
         f"a whole by the error of its fit; and up to which output {short(PIVOT)} pays, with 95 % intervals "
-        f"of the same. {'. '.join(told)}."
+        f"of the same. By cut: the model and how often where {', '.join(f'{cut:,}' for cut in CUTS)} tokens "
+        "are called long.\n" + "\n".join(f"{one}." for one in told)
     )
 
 

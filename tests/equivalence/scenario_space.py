@@ -107,15 +107,18 @@ def test_time_strategies() -> st.SearchStrategy[dict[str, Any]]:
         ),
         st.builds(lambda trials: {"kind": "self_consistency", "trials": trials}, n),
         st.builds(
-            lambda first, wave, more: {
+            lambda first, wave, more, bound: {
                 "kind": "adaptive",
                 "first_wave": first,
                 "wave": wave,
                 "max_trials": first + more,
+                "give_up_tokens": bound,
+                "stop_at_bound": bound is not None,
             },
             st.integers(1, 3),
             st.integers(1, 3),
             st.integers(0, 4),
+            st.sampled_from([None, None, 30, 200]),
         ),
         st.builds(
             lambda beams, expansion, rounds: {

@@ -1,9 +1,12 @@
 """Adaptive sampling: trials in waves, more only for tasks that are not solved yet.
 
 What is known of a task are its finished trials: which were verified as correct, and how long they
-were.  From these follow how many trials come next, their KV budget, and when a task is given up.
+were.  From these follow how many trials come next, their KV budget, and when a task is given up.  How
+long running trials have become counts where a trial may write no more than is left for its task: it is
+stopped at that very token.
 
-Ignored: how far running trials have come, for a strategy is asked only when one has finished.
+Ignored: other use of how far running trials have come.  A strategy is asked when one has ended, and the KV
+budget of a trial stays what it was when it began.
 """
 
 from __future__ import annotations
@@ -33,6 +36,10 @@ class Adaptive(FrozenModel):
     taken to be as long as the mean so far.  After n failures of L tokens each a trial succeeds with a
     chance of some 1 / (n + 1), so this ends where a success would cost more than so many tokens.
 
+    Running trials: with `stop_at_bound`, a trial ends where the output of its task reaches
+    `give_up_tokens`, and is wrong unless it has just come to its answer.  Trials of one wave share what is
+    left equally, for each is capped when it begins.
+
     KV budget: the smallest on the ladder that is `budget_ratio` times the context that the next trial
     is taken to reach (the prompt and the mean length so far), and one step up for each `raise_after`
     trials that failed.  Without a finished trial, `first_budget_tokens`.
@@ -51,6 +58,10 @@ class Adaptive(FrozenModel):
     give_up_tokens: Count | None = Field(
         default=None,
         description="[tokens] Output of all trials of a task beyond which it is given up; null: no bound.",
+    )
+    stop_at_bound: bool = Field(
+        default=False,
+        description="[-] Stop running trials where the output of their task reaches give_up_tokens.",
     )
     kv_budgets_tokens: Ladder = Field(
         default=(), description="[tokens] KV budgets to choose from, ascending; none: that of the attention."
@@ -81,9 +92,21 @@ class Adaptive(FrozenModel):
         given = [name for name, value in needless.items() if value is not None]
         if given and not ladder:
             faults.append(f"{', '.join(given)} without kv_budgets_tokens; for example [256, 512, 1024]")
+        faults += self._faults_of_bound()
         if faults:
             raise ValueError("; ".join(faults))
         return self
+
+    def _faults_of_bound(self) -> list[str]:
+        if not self.stop_at_bound:
+            return []
+        if self.give_up_tokens is None:
+            return ["stop_at_bound without give_up_tokens; for example 30000"]
+        if self.give_up_tokens < self.first_wave:
+            return [
+                f"give_up_tokens {self.give_up_tokens} is less than a token for each of first_wave trials"
+            ]
+        return []
 
     @property
     def shares_prompt(self) -> bool:
@@ -99,7 +122,7 @@ class Adaptive(FrozenModel):
         """Return the first wave."""
         ladder = self.kv_budgets_tokens
         budget = self.first_budget_tokens or (ladder[0] if ladder else None)
-        return (NodeRequest(kv_budget_tokens=budget),) * self.first_wave
+        return self._wave(self.first_wave, budget, spent_tokens=0)
 
     def on_finish(self, tree: RequestTree, node: RequestNode) -> Decision:
         """Return the cancellation of the wave on success, the next wave when this one has failed."""
@@ -112,11 +135,18 @@ class Adaptive(FrozenModel):
         if trials < 1:
             return CONTINUE
         budget = self._budget(len(tree.nodes), tree.task.prompt_tokens + spent / len(tree.nodes))
-        return Decision((NodeRequest(kv_budget_tokens=budget),) * trials)
+        return Decision(self._wave(trials, budget, spent_tokens=spent))
 
     def solved(self, tree: RequestTree) -> bool:
         """Say whether any finished trial is correct."""
         return any_correct(tree)
+
+    def _wave(self, trials: int, budget_tokens: int | None, *, spent_tokens: int) -> tuple[NodeRequest, ...]:
+        """Return so many trials with one KV budget that may write what is left for their task."""
+        cap = None
+        if self.stop_at_bound and self.give_up_tokens is not None:
+            cap = (self.give_up_tokens - spent_tokens) // trials
+        return (NodeRequest(kv_budget_tokens=budget_tokens, max_tokens=cap),) * trials
 
     def _trials_left(self, failed: int, spent_tokens: int) -> int:
         """Return how many trials to add after `failed` ones that wrote `spent_tokens` together."""

@@ -11,7 +11,7 @@ import pytest
 
 from simulator.report.chart import Axis, Chart, Panel, Series
 from simulator.report.document import Section, Table, document
-from simulator.report.look import colour_of
+from simulator.report.look import INK, colour_of
 
 BAR_NAMES = ("small", "large")
 CHART = Chart(
@@ -61,12 +61,57 @@ def test_a_page_shows_every_number_interval_axis_and_name_once() -> None:
     assert list(line.error_y.arrayminus) == [1.0, 0.0, 0.5]
     assert (line.line.dash, dashed.line.dash) == ("solid", "dash")
     assert list(bars.error_y.array) == [0.5, 0.5]
+    assert bars.error_y.color == INK
     assert [trace.showlegend for trace in (line, dashed, bars, others)] == [True, True, False, False]
     assert [bars.marker.color, others.marker.color] == [colour_of(0), colour_of(1)]
     assert (figure.layout.xaxis.type, figure.layout.xaxis2.type) == ("log", "category")
     assert figure.layout.yaxis.title.text == "speed, 1/s"
     assert figure.layout.shapes[0].y0 == 6.0
     assert {"left", "right", "limit"} <= {note.text for note in figure.layout.annotations}
+
+
+CROSSED = Chart(
+    "crosses",
+    "Crosses beside a line",
+    "",
+    (
+        Panel(
+            (
+                Series("line", [20.0, 3000.0], [1.0, 2.0], 3),
+                Series("published", [128.0], [1.5], 3, "crosses"),
+            ),
+            Axis("tokens", log=True),
+            Axis("s"),
+        ),
+    ),
+)
+
+
+def test_a_page_writes_whole_numbers_at_a_logarithmic_axis_as_a_picture_does() -> None:
+    pytest.importorskip("plotly", reason="pages need plotly (the extra plot), which is not installed")
+    from simulator.report.chart_page import figure_of  # noqa: PLC0415 - needs the optional package
+
+    axis = figure_of(CROSSED).layout.xaxis
+    told = dict(zip(axis.tickvals, axis.ticktext, strict=True))
+    (drawn,) = axes_of(CROSSED)
+    low, high = drawn.get_xlim()
+    shown = {label.get_position()[0]: label.get_text() for label in drawn.get_xticklabels()}
+    inside = {place: text for place, text in shown.items() if low <= place <= high}
+    assert inside == {place: text for place, text in told.items() if low <= place <= high}
+    assert inside[2000.0] == "2,000"
+
+
+def test_crosses_stand_out_from_the_dots_of_a_line_of_the_same_colour() -> None:
+    pytest.importorskip("plotly", reason="pages need plotly (the extra plot), which is not installed")
+    from simulator.report.chart_page import figure_of  # noqa: PLC0415 - needs the optional package
+
+    line, crosses = figure_of(CROSSED).data
+    assert (crosses.mode, crosses.marker.symbol) == ("markers", "x")
+    assert crosses.marker.size > line.marker.size
+    assert crosses.marker.color == line.marker.color == colour_of(3)
+    (drawn,) = axes_of(CROSSED)
+    assert [one.get_marker() for one in drawn.lines] == ["o", "X"]
+    assert drawn.lines[1].get_linestyle() == "None"
 
 
 def axes_of(chart: Chart) -> list[Any]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.studies.frontier import Spent, least_cost
+from simulator.studies.frontier import Mixture, Spent, cheapest, least_cost
 
 settings = st.lists(
     st.builds(Spent, st.floats(0.1, 100.0), st.floats(0.01, 1.0)), min_size=1, max_size=6, unique=True
@@ -50,3 +50,12 @@ def test_the_cost_is_convex_from_nothing_up(found: list[Spent], rates: tuple[flo
     ends = least_cost(found, low), least_cost(found, high)
     middle = least_cost(found, (low + high) / 2.0)
     assert isnan(ends[1]) or middle <= sum(ends) / 2.0 * (1.0 + 1e-9) + 1e-9
+
+
+def test_the_cheapest_mixture_is_named_and_can_be_given_to_other_figures() -> None:
+    settings = [Spent(9.0, 0.7), Spent(2.0, 0.5), Spent(6.0, 0.7)]
+    found = cheapest(settings, 0.6)
+    assert found == Mixture(1, 2, pytest.approx(0.5))
+    assert found.of([Spent(0.0, 0.0), Spent(4.0, 0.4), Spent(8.0, 0.6)]) == pytest.approx((6.0, 0.5))
+    assert cheapest(settings, 0.25) == Mixture(None, 1, 0.5)
+    assert cheapest(settings, 0.8) is None

@@ -78,6 +78,26 @@ def test_the_fit_finds_the_time_that_the_labels_were_made_with(layer_s: float) -
     assert per_layer.label_error(frame, per_layer.KERNELS, layer_s + 1e-4) > 0.01
 
 
+def test_each_published_point_says_its_model_in_its_colour() -> None:
+    frame = made(77e-6)
+    assert per_layer.lost_model(frame, per_layer.KERNELS, 77e-6) == "qwen3-1.7b"
+    with_roofline = pd.concat([frame, frame.assign(counted=per_layer.ROOFLINE)])
+    for chart, labels in zip(per_layer.charts(with_roofline), per_layer.LABELS.values(), strict=True):
+        for panel in chart.panels:
+            published = [series for series in panel.series if series.style == "crosses"]
+            sizes = ["0.6B", "4B", "8B", "14B", "32B"]
+            assert [series.name for series in published] == [f"{size}, published" for size in sizes]
+            assert [series.y for series in published] == [[label] for label in labels]
+            places = {series.name: series.place for series in panel.series}
+            assert [places[f"{size}, published"] for size in sizes] == [places[size] for size in sizes]
+
+
+def test_a_quick_run_shows_the_label_of_the_one_model_it_has(quick: pd.DataFrame) -> None:
+    for chart in per_layer.charts(quick):
+        for panel in chart.panels:
+            assert [series.name for series in panel.series] == ["0.6B", "0.6B, published"]
+
+
 def test_layers_are_those_of_the_presets() -> None:
     for model, layers in per_layer.LAYERS.items():
         assert load_part(find("model", model), Architecture).layers == layers

@@ -12,7 +12,7 @@ from simulator.errors import InfeasiblePlanError, UnknownNameError
 from simulator.metrics.intervals import paired_ratio, t_interval
 from simulator.scenario.loader import load_scenario
 from simulator.scenario.schema import Scenario
-from simulator.studies import mean_over_seeds, ratio_over_seeds, run_points, variants_of
+from simulator.studies import Budget, mean_over_seeds, ratio_over_seeds, run_points, variants_of
 from simulator.studies.points import Point
 from simulator.studies.questions import STUDIES, chosen
 
@@ -35,7 +35,7 @@ def points() -> list[Point]:
 
 
 def test_rows_are_those_of_the_runs_by_themselves() -> None:
-    frame = run_points(points(), MEASURES, seeds=2)
+    frame = run_points(points(), MEASURES, Budget(seeds=2))
     assert list(frame.columns) == ["model", "variant", "seed", *MEASURES, "infeasible", "unsettled"]
     assert frame["unsettled"].all()  # ten tasks in progress, thirty in all
     assert list(frame["variant"]) == ["dense", "dense", "block_topk", "block_topk"]
@@ -48,9 +48,16 @@ def test_rows_are_those_of_the_runs_by_themselves() -> None:
 
 def test_processes_change_nothing() -> None:
     told: list[tuple[int, int]] = []
-    alone = run_points(points(), MEASURES, seeds=1, progress=lambda done, total: told.append((done, total)))
-    pd.testing.assert_frame_equal(alone, run_points(points(), MEASURES, seeds=1, workers=2))
+    alone = run_points(
+        points(), MEASURES, Budget(seeds=1, progress=lambda done, total: told.append((done, total)))
+    )
+    pd.testing.assert_frame_equal(alone, run_points(points(), MEASURES, Budget(seeds=1, workers=2)))
     assert told == [(1, 2), (2, 2)]
+
+
+def test_a_budget_of_one_seed_keeps_the_rest() -> None:
+    budget = Budget(seeds=5, workers=2, quick=True)
+    assert budget.of_one_seed == Budget(seeds=1, workers=2, quick=True)
 
 
 def test_a_point_that_turns_out_not_to_fit_is_a_row_that_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +68,7 @@ def test_a_point_that_turns_out_not_to_fit_is_a_row_that_says_why(monkeypatch: p
         return simulate(scenario, seed=seed)
 
     monkeypatch.setattr("simulator.studies.points.simulate", no_room)
-    frame = run_points(points(), MEASURES, seeds=1)
+    frame = run_points(points(), MEASURES, Budget(seeds=1))
     assert math.isnan(frame["solved_per_s"].iloc[0])
     assert list(frame["infeasible"]) == ["no room for seed 0", ""]
     assert frame["solved_per_s"].iloc[1] > 0

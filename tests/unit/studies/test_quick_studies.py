@@ -5,7 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from simulator.kinetics.palette import ORDER, place_of
 from simulator.studies import hardware, overlap
+from simulator.studies.drawing import short
 from simulator.studies.questions import STUDIES
 from simulator.studies.study import Budget, Study
 
@@ -19,6 +21,10 @@ def test_a_quick_run_answers_and_draws(study: Study) -> None:
     assert all(chart.name.startswith(study.name) for chart in charts)
     drawn = [series for chart in charts for panel in chart.panels for series in panel.series]
     assert all(len(series.x) == len(series.y) > 0 for series in drawn)
+    of_model = {short(model): place_of(model) for model in ORDER}
+    for one in drawn:
+        size = one.name.partition(",")[0]
+        assert one.place == of_model.get(size, one.place)
     assert study.answer(frame).endswith(".")
     assert "nan" not in study.answer(frame)
 
@@ -35,7 +41,7 @@ def test_the_gain_of_a_doubling_is_over_the_node_as_it_is() -> None:
     found = hardware.gains(frame)
     assert list(found["doubled"]) == ["HBM bandwidth"] * 2
     assert list(found["estimate"]) == pytest.approx([1.5, 1.25])
-    assert "qwen3-8b, dense: twice the HBM bandwidth 1.50 (1.50 to 1.50)." in hardware.answer(frame)
+    assert "8B, dense: twice the HBM bandwidth 1.50 (1.50 to 1.50)." in hardware.answer(frame)
 
 
 def test_the_ways_to_combine_are_compared_with_the_larger_of_each_operation() -> None:
@@ -50,5 +56,6 @@ def test_the_ways_to_combine_are_compared_with_the_larger_of_each_operation() ->
     frame = pd.DataFrame(rows, columns=["model", "attention", "combined", "seed", "solved_per_s"])
     assert list(overlap.sparse_gain(frame)["estimate"]) == pytest.approx([3.0, 2.0, 4.0])
     text = overlap.answer(frame)
-    assert "0.75 to 1.25 times" in text
-    assert "a factor of 2.00 to 2.00" in text
+    assert "sum, solved tasks/s over the larger of each operation: dense 0.75 (0.75 to 0.75) for 8B" in text
+    assert "block top-k 0.50 (0.50 to 0.50) for 8B; the gain of block top-k over dense 0.67 (0.67" in text
+    assert "larger of all, solved tasks/s over the larger of each operation: dense 1.25 (1.25" in text

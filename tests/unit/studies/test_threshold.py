@@ -51,6 +51,18 @@ def test_the_interval_is_that_of_the_errors_of_the_curves(
 def test_the_smallest_model_with_a_long_output_is_the_threshold() -> None:
     longest = pd.DataFrame([[3000, 12_000, 0], [0, 9000, 20_000], [0, 0, 0]], columns=list(study.MODELS[:3]))
     assert list(study.thresholds(longest)) == ["1.7B", "4B", "-"]
+    assert list(study.thresholds(longest, 2000)) == ["0.6B", "1.7B", "-"]
+
+
+def test_the_threshold_by_cut_is_that_of_the_fits_with_its_share_of_the_draws(closed: pd.DataFrame) -> None:
+    found, drawn = study.by_cut(closed), study.useful(closed, draws=study.DRAWS)
+    for cut in study.CUTS:
+        assert found.loc[("paper", cut), "model"] == study.thresholds(study.useful(closed), cut)["paper", 0]
+    # 4B pays up to 6,476 tokens on the paper's terms, a little under a cut of 7,000.
+    assert list(found.loc["paper", "model"]) == ["4B", *["14B"] * 5]
+    agree = (study.thresholds(drawn, 12_000).loc["paper"] == "14B").mean()
+    assert found.loc[("paper", 12_000), "share_ratio"] == agree
+    assert 0.5 < agree < 1.0
 
 
 def by_parameters() -> pd.DataFrame:

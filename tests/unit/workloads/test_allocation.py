@@ -80,6 +80,64 @@ def test_what_is_added_is_expected_to_stay_within_the_bound(
         assert spent + (added + 1) * mean > give_up * (1 - 1e-12)
 
 
+def play_wrong(strategy: Adaptive, *lengths: int) -> list[int]:
+    """Return what the trials of a task write that would have these lengths and are all wrong."""
+    tree = RequestTree(Task(0, PROMPT, 0.0))
+    requests = list(strategy.start())
+    while requests:
+        wave = [tree.add(request, max_tokens=5000) for request in requests]
+        for node in wave:
+            node.generated_tokens = min(lengths[node.index], node.max_tokens)
+            tree.close(node, NodeState.FINISHED)
+            requests = list(strategy.on_finish(tree, node).requests)
+    return [node.generated_tokens for node in tree.nodes]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "written"),
+    [
+        ((4000,), [1000]),  # stopped while it runs
+        ((300, 900), [300, 700]),  # the second by what the first has left
+        ((300, 300, 900), [300, 300, 400]),
+        ((501,), [501]),  # no second: it would need 501 of 499
+    ],
+)
+def test_a_running_trial_is_stopped_where_its_task_has_written_all_it_may(
+    lengths: tuple[int, ...], written: list[int]
+) -> None:
+    waves: dict[str, Any] = {"first_wave": 1, "wave": 1, "max_trials": 9, "give_up_tokens": 1000}
+    assert play_wrong(Adaptive(**waves, stop_at_bound=True), *lengths) == written
+
+
+def test_trials_of_a_wave_share_what_is_left() -> None:
+    strategy = Adaptive(first_wave=2, wave=3, max_trials=9, give_up_tokens=1000, stop_at_bound=True)
+    assert [request.max_tokens for request in strategy.start()] == [500, 500]
+    assert play_wrong(strategy, 100, 120, 900, 900, 900) == [100, 120, 260, 260, 260]
+
+
+@given(
+    lengths=st.lists(st.integers(1, 5000), min_size=12, max_size=12),
+    give_up=st.integers(3, 30_000),
+    first=st.integers(1, 3),
+    wave=st.integers(1, 4),
+)
+def test_no_task_writes_more_than_the_bound_at_which_its_trials_stop(
+    lengths: list[int], give_up: int, first: int, wave: int
+) -> None:
+    waves: dict[str, Any] = {"first_wave": first, "wave": wave, "max_trials": 12, "give_up_tokens": give_up}
+    assert sum(play_wrong(Adaptive(**waves, stop_at_bound=True), *lengths)) <= give_up
+    free = play_wrong(Adaptive(**waves), *lengths)
+    if sum(free) <= give_up // first and wave == 1:
+        assert play_wrong(Adaptive(**waves, stop_at_bound=True), *lengths) == free
+
+
+def test_a_bound_to_stop_at_has_to_be_there_and_to_leave_every_trial_a_token() -> None:
+    with pytest.raises(ValidationError, match="stop_at_bound without give_up_tokens; for example"):
+        Adaptive(first_wave=1, wave=1, max_trials=2, stop_at_bound=True)
+    with pytest.raises(ValidationError, match="give_up_tokens 2 is less than a token for each"):
+        Adaptive(first_wave=3, wave=1, max_trials=4, stop_at_bound=True, give_up_tokens=2)
+
+
 def test_every_parameter_that_does_not_fit_is_named_at_once() -> None:
     with pytest.raises(ValidationError) as refused:
         Adaptive(first_wave=5, wave=1, max_trials=4, budget_ratio=0.1, raise_after=2)
