@@ -52,6 +52,13 @@ Experts = Annotated[
 ExpertParallel = Annotated[
     bool, typer.Option("--expert-parallel", help="With the same: GPUs held whole experts.")
 ]
+Like = Annotated[
+    str | None,
+    typer.Option(
+        help="A GPU of the same architecture whose kernels were timed, for one that nobody timed.",
+        metavar="GPU",
+    ),
+]
 
 
 LEVELS: Final = ("kernel", "kernel,serving")
@@ -72,13 +79,16 @@ def calibrate(
     kv: Kv = None,
     experts: Experts = None,
     expert_parallel: ExpertParallel = False,
+    like: Like = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Fit an engine's step latency on a GPU to public measurements, or to your own steps or benchmarks."""
     path = out or Path(f"{gpu}.{engine}.json")
     ran = Ran(engine, model or "", tp, weights, kv, experts, expert_parallel)
     _check_sources(
-        [option for option, given in (("--from", steps), ("--from-bench", bench)) if given], ran, levels
+        [option for option, given in (("--from", steps), ("--from-bench", bench), ("--like", like)) if given],
+        ran,
+        levels,
     )
     for read in [*(bench or []), steps]:
         check_file(path, overwrite=overwrite, reads=read)
@@ -93,6 +103,8 @@ def calibrate(
         calibration = from_bench(profile, bench, ran)
     elif steps is not None:
         calibration = from_steps(profile, steps, ran)
+    elif like is not None:
+        calibration = _carried_over(profile, engine, load_part(find("gpu", like), Gpu))
     else:
         calibration = _from_tables(profile, engine, serving=_plain(levels) != "kernel")
     typer.echo(aligned(table(calibration), columns=COLUMNS))
@@ -111,6 +123,17 @@ def _write(path: Path, text: str, engine: str) -> None:
 def _as_given(path: Path) -> str:
     """Return the path as `--set` takes it: from here, or from the root."""
     return str(path) if path.is_absolute() else f"./{path.as_posix()}"
+
+
+def _carried_over(profile: Gpu, engine: str, measured: Gpu) -> Calibration:
+    from simulator.calibrate.likeness import carried_over  # noqa: PLC0415 - only asked for here
+    from simulator.errors import UnknownNameError, suggest  # noqa: PLC0415 - help loads no simulator
+
+    shipped = measured.calibrations.get(engine)
+    if shipped is None:
+        message = f"no calibration of {engine!r} on {measured.name}; {suggest(engine, measured.calibrations)}"
+        raise UnknownNameError(message)
+    return carried_over(shipped, measured, profile)
 
 
 def _from_tables(profile: Gpu, engine: str, *, serving: bool) -> Calibration:
@@ -140,7 +163,7 @@ def _check_sources(own: list[str], ran: Ran, levels: str | None) -> None:
 
     Parameters
     ----------
-    own : which of ``--from`` and ``--from-bench`` are given.
+    own : which of ``--from``, ``--from-bench`` and ``--like`` are given.
     ran : what is said of the server, which goes with them.
     levels : as given, which goes without them.
 
@@ -154,15 +177,17 @@ def _check_sources(own: list[str], ran: Ran, levels: str | None) -> None:
 
     faults = []
     if len(own) > 1:
-        faults.append("--from and --from-bench: choose one; steps say more than benchmarks")
-    if own and not ran.model:
-        faults.append(f"{own[0]} needs --model: the preset that ran; allowed: {', '.join(names_in('model'))}")
-    if not own:
+        faults.append(f"{' and '.join(own)}: choose one; steps say more than benchmarks")
+    measured = [option for option in own if option != "--like"]
+    if measured and not ran.model:
+        allowed = ", ".join(names_in("model"))
+        faults.append(f"{measured[0]} needs --model: the preset that ran; allowed: {allowed}")
+    if not measured:
         faults += [
             f"{option}: goes with --from or --from-bench, and neither is given" for option in ran.given()
         ]
     if own and levels is not None:
-        faults.append(f"--levels {levels}: goes with the public tables; {own[0]} fits serving numbers alone")
+        faults.append(f"--levels {levels}: goes with the public tables, not with {own[0]}")
     elif levels is not None and _plain(levels) not in LEVELS:
         faults.append(f"--levels: the text {levels!r} is neither kernel nor kernel,serving")
     if faults:

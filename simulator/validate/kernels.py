@@ -15,11 +15,11 @@ import numpy as np
 
 from simulator.calibrate.files import fits
 from simulator.calibrate.operations import decode_attention_rows
-from simulator.calibrate.tables import KernelTables, Timings
+from simulator.calibrate.tables import GPUS, KernelTables, Timings
 from simulator.hardware import Dtype, Gpu
 from simulator.hardware.calibration import DecodeAttentionFit
 from simulator.hardware.forms import decode_attention_seconds
-from simulator.scenario.catalog import find, names_in
+from simulator.scenario.catalog import find
 from simulator.scenario.loader import load_part
 from simulator.validate.errors import figures
 
@@ -68,8 +68,8 @@ class KernelErrors:
 
 
 def calibrated_pairs(*, gpu: str | None = None, engine: str | None = None) -> list[tuple[Gpu, str]]:
-    """Return GPUs and engines with a shipped calibration, of one GPU or engine where named."""
-    profiles = [load_part(find("gpu", name), Gpu) for name in names_in("gpu") if gpu in {None, name}]
+    """Return GPUs that were timed and their engines with a calibration, of one GPU or engine if named."""
+    profiles = [load_part(find("gpu", name), Gpu) for name in GPUS if gpu in {None, name}]
     return [(p, name) for p in profiles for name in sorted(p.calibrations) if engine in {None, name}]
 
 

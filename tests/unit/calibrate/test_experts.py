@@ -239,5 +239,8 @@ def test_a_fit_to_steps_of_a_mixture_starts_from_what_its_runs_told() -> None:
     found = BoundCalibrated(calibrate_steps(calibration, {1: plan}, steps, "made up"), plan)
     assert found.serving.prompt_ratio == shipped.serving.prompt_ratio
     assert found.serving.kernel_ratio == pytest.approx(shipped.serving.kernel_ratio, rel=0.02)
+    # The shipped numbers have one ratio for all kernels but the experts, and attention with it reads faster
+    # than the memory, which no fit to steps may.
+    assert shipped.serving.attention_ratio < found.serving.attention_ratio
     for load in asked:
-        assert found.step_seconds(load) == pytest.approx(float(shipped.step_seconds(load)), rel=0.01)
+        assert found.step_seconds(load) == pytest.approx(float(shipped.step_seconds(load)), rel=0.02)

@@ -134,7 +134,7 @@ def test_numbers_that_end_at_a_bound_are_warned_of_with_what_settles_them(
     assert left.value.code == 0
     out, err = capsys.readouterr()
     assert (
-        "warning: attention_ratio is 2.5, the most that the fit allows (0.5 to 2.5): not measured. Measure "
+        "warning: attention_ratio is 2.5, the most that the fit allows (0.897 to 2.5): not measured. Measure "
         "many sequences with long contexts beside short ones; or is it another GPU, engine, model or format?"
     ) in err
     assert "at a bound: attention_ratio (most)" in out

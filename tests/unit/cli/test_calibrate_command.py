@@ -34,6 +34,33 @@ def test_an_unknown_gpu_or_engine_is_answered_with_the_nearest(capsys: pytest.Ca
     assert list(Path().iterdir()) == []
 
 
+def test_kernels_of_another_gpu_are_carried_over(capsys: pytest.CaptureFixture[str], root: Path) -> None:
+    assert kinesim("calibrate", "--gpu", "rtx-4090", "--like", "l40s") == 0
+    assert "wrote rtx-4090.vllm.json" in capsys.readouterr().err
+    shipped = root / "hw_profiles" / "calibrations" / "rtx-4090.vllm.json"
+    assert Path("rtx-4090.vllm.json").read_text(encoding="utf-8") == shipped.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--like", "l40"), "did you mean l40s"),
+        (("--like", "rtx-4090"), "nothing is to be carried over"),
+        (("--like", "mi300x"), "no calibration of 'vllm' on mi300x"),
+        (("--like", "l40s", "--tp", "2"), "--tp 2: goes with --from or --from-bench"),
+        (("--like", "l40s", "--levels", "kernel"), "goes with the public tables, not with --like"),
+        (("--like", "l40s", "--from", "steps.csv", "--model", "qwen3-8b"), "choose one"),
+    ],
+)
+def test_what_cannot_be_carried_over_is_said(
+    words: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("steps.csv").write_text("sequences,context_tokens,step_s\n", encoding="utf-8")
+    assert kinesim("calibrate", "--gpu", "rtx-4090", *words) == 2
+    assert told in capsys.readouterr().err
+    assert not Path("rtx-4090.vllm.json").exists()
+
+
 def test_levels_are_kernel_or_both(capsys: pytest.CaptureFixture[str]) -> None:
     assert kinesim("calibrate", "--gpu", "b200-sxm", "--levels", "serving") == 2
     assert "neither kernel nor kernel,serving" in capsys.readouterr().err

@@ -188,7 +188,7 @@ def test_scipy_is_asked_for_where_it_is_missing(kinesim: Kinesim, monkeypatch: p
             ("--from", "a.csv", "--levels", "kernel"),
             [
                 "--from needs --model: the preset that ran; allowed: ",
-                "--levels kernel: goes with the public tables; --from fits serving numbers alone",
+                "--levels kernel: goes with the public tables, not with --from",
             ],
         ),
         (
@@ -204,7 +204,7 @@ def test_scipy_is_asked_for_where_it_is_missing(kinesim: Kinesim, monkeypatch: p
             ),
             [
                 "--from and --from-bench: choose one; steps say more than benchmarks",
-                "--levels kernel,serving: goes with the public tables; --from fits serving numbers alone",
+                "--levels kernel,serving: goes with the public tables, not with --from",
             ],
         ),
         (

@@ -46,7 +46,8 @@ def figures(content: object, path: str = "") -> Iterator[tuple[str, dict[str, An
 
 def test_the_catalog_holds_the_promised_machines() -> None:
     assert set(GPUS) == {
-        "a100-sxm", "b200-sxm", "b300-sxm", "gb200", "h100-sxm", "h200-sxm", "l40s", "mi300x", "rtx-pro-6000",
+        "a100-sxm", "b200-sxm", "b300-sxm", "gb200", "h100-sxm", "h200-sxm", "l40s", "mi300x", "rtx-4090",
+        "rtx-pro-6000",
     }  # fmt: skip
     assert set(NODES) == {
         "a100-sxm-8", "b200-sxm-1", "b200-sxm-8", "b300-sxm-8", "gb200-4", "h100-sxm-8", "h200-sxm-8",

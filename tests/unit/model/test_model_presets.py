@@ -43,6 +43,7 @@ CHECKPOINT_BYTES = {
     "r1-distill-qwen-32b": 65_527_752_704,
     "llama-3.1-8b": 16_060_522_496,
     "llama-3.1-70b": 141_107_412_992,
+    "codellama-34b": 67_487_940_608,
 }
 
 
@@ -65,8 +66,8 @@ def preset(name: str) -> Architecture:
     return Architecture.model_validate(YAML(typ="safe", pure=True).load(FILES[name]))
 
 
-def test_the_catalog_holds_the_models_of_the_paper_two_llamas_the_gpt_oss_and_hybrid_models() -> None:
-    assert set(FILES) == {*KINETICS, "llama-3.1-8b", "llama-3.1-70b", *GPT_OSS, *HYBRID}
+def test_the_catalog_holds_the_models_of_the_paper_three_llamas_the_gpt_oss_and_hybrid_models() -> None:
+    assert set(FILES) == {*KINETICS, "llama-3.1-8b", "llama-3.1-70b", "codellama-34b", *GPT_OSS, *HYBRID}
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -157,6 +158,7 @@ def test_a_family_has_its_own_norms_and_biases(name: str) -> None:
         "qwen3": (True, False),
         "r1": (False, True),
         "llama": (False, False),
+        "codellama": (False, False),
         "gpt": (False, True),
     }
     family = name.split("-", maxsplit=1)[0].split(".", maxsplit=1)[0]

@@ -1,0 +1,90 @@
+"""A calibration carried over to a GPU of the same architecture that nobody timed.
+
+What belongs to the chip's design stays: launches, the part of the data sheet's bandwidth that kernels reach,
+padding.  What belongs to its size is scaled: matrix products keep their rate in FLOP/s, but no more than the
+data sheet of the other GPU allows; what each multiprocessor does takes longer where there are fewer of them.
+All-reduces, linear attention, and what running engines add are left out: links, sizes and hosts differ.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from simulator.calibrate.fitting import rounded
+from simulator.errors import SimulatorError
+from simulator.hardware import Calibration, Dtype, Gpu
+from simulator.hardware.calibration import ExpertsFit, GemmFit, PrefillAttentionFit
+
+Computing = TypeVar("Computing", GemmFit, ExpertsFit, PrefillAttentionFit)
+
+
+def carried_over(calibration: Calibration, measured: Gpu, to: Gpu) -> Calibration:
+    """Return a calibration for `to` from that of another GPU of its architecture.
+
+    Parameters
+    ----------
+    calibration : of `measured`; its provenance and errors are those of that GPU and stay.
+    measured : the GPU that was timed.
+    to : the GPU that was not; number formats that it lacks are left out.
+
+    Returns
+    -------
+    Calibration
+        Its ``gpu`` is still the measured one, so that results name it.
+
+    Raises
+    ------
+    SimulatorError
+        If the multiprocessors of one of them are not known, or the GPUs are the same.
+    """
+    if measured.name == to.name:
+        message = f"{to.name} is the GPU that was measured; nothing is to be carried over"
+        raise SimulatorError(message)
+    if measured.multiprocessors is None or to.multiprocessors is None:
+        unknown = measured.name if measured.multiprocessors is None else to.name
+        message = f"{unknown}: multiprocessors are not known, so nothing can be carried over"
+        raise SimulatorError(message)
+    blocks = measured.multiprocessors.value / to.multiprocessors.value
+
+    def capped(fit: Computing, dtype: Dtype) -> Computing:
+        ratio = fit.compute_ratio * measured.peak(dtype) / to.peak(dtype)
+        return fit.model_copy(update={"compute_ratio": rounded(min(1.0, ratio))})
+
+    def longer(seconds: float) -> float:
+        return rounded(seconds * blocks)
+
+    prefill = {dtype: capped(fit, "bf16") for dtype, fit in calibration.prefill_attention.items()}
+    return calibration.model_copy(
+        update={
+            "name": f"{to.name}.{calibration.engine}",
+            "source": f"{calibration.source}, carried over to {to.name}",
+            "gemm": {d: capped(fit, d) for d, fit in calibration.gemm.items() if d in to.peak_flops_per_s},
+            "decode_attention": {
+                dtype: fit.model_copy(
+                    update={
+                        "small_bytes": to.l2_bytes.value,
+                        "sequence_head_s": longer(fit.sequence_head_s),
+                    }
+                )
+                for dtype, fit in calibration.decode_attention.items()
+            },
+            "prefill_attention": {
+                dtype: fit.model_copy(update={"token_head_s": longer(fit.token_head_s)})
+                for dtype, fit in prefill.items()
+            },
+            "experts": {
+                dtype: capped(fit, _multiplied(dtype)).model_copy(update={"serving": None})
+                for dtype, fit in calibration.experts.items()
+                if _multiplied(dtype) in to.peak_flops_per_s
+            },
+            "allreduce": (),
+            "linear_attention": None,
+            "split": None,
+            "serving": None,
+        }
+    )
+
+
+def _multiplied(dtype: Dtype) -> Dtype:
+    """Return the format in which experts are multiplied: MXFP4 is unpacked first."""
+    return "bf16" if dtype == "mxfp4" else dtype
