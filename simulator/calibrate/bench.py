@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -132,11 +133,9 @@ def calibrate_bench(
     serving = calibration.serving or KERNELS_ALONE
     before = np.array([getattr(serving, name) for name in NUMBERS], dtype=np.float64)
     least_s = (serving.captured_prompt_s, serving.eager_prompt_s)
-    bounds = bounds_of(calibration)
-    solutions = [
-        solved(rung, terms[~out], measured[~out], before=before, bounds=bounds, source=source)
-        for rung in ladder[: reached + 1]
-    ]
+    bounds, tried = bounds_of(calibration), ladder[: reached + 1]
+    solve_for = partial(solved, before=before, bounds=bounds, source=source)
+    solutions = [solve_for(rung, terms[~out], measured[~out]) for rung in tried]
     # Numbers at their bounds may fit worse than one factor on all of them, which has wider ones.
     misses = [_miss(terms[~out] @ numbers, measured[~out]) for numbers in solutions]
     chosen = max(place for place, miss in enumerate(misses) if miss <= misses[0])

@@ -44,45 +44,43 @@ def carried_over(calibration: Calibration, measured: Gpu, to: Gpu) -> Calibratio
         unknown = measured.name if measured.multiprocessors is None else to.name
         message = f"{unknown}: multiprocessors are not known, so nothing can be carried over"
         raise SimulatorError(message)
-    blocks = measured.multiprocessors.value / to.multiprocessors.value
+    slower = measured.multiprocessors.value / to.multiprocessors.value
+    gemm = {
+        d: _capped(fit, d, measured, to) for d, fit in calibration.gemm.items() if d in to.peak_flops_per_s
+    }
+    prefill = {d: _capped(fit, "bf16", measured, to) for d, fit in calibration.prefill_attention.items()}
+    experts = {
+        dtype: _capped(fit, _multiplied(dtype), measured, to).model_copy(update={"serving": None})
+        for dtype, fit in calibration.experts.items()
+        if _multiplied(dtype) in to.peak_flops_per_s
+    }
+    left_out = {"allreduce": (), "linear_attention": None, "split": None, "serving": None}
+    changes = {
+        "name": f"{to.name}.{calibration.engine}",
+        "source": f"{calibration.source}, carried over to {to.name}",
+        "gemm": gemm,
+        "experts": experts,
+        "prefill_attention": {
+            d: fit.model_copy(update={"token_head_s": rounded(slower * fit.token_head_s)})
+            for d, fit in prefill.items()
+        },
+        "decode_attention": {
+            d: fit.model_copy(
+                update={
+                    "small_bytes": to.l2_bytes.value,
+                    "sequence_head_s": rounded(slower * fit.sequence_head_s),
+                }
+            )
+            for d, fit in calibration.decode_attention.items()
+        },
+    }
+    return calibration.model_copy(update=changes | left_out)
 
-    def capped(fit: Computing, dtype: Dtype) -> Computing:
-        ratio = fit.compute_ratio * measured.peak(dtype) / to.peak(dtype)
-        return fit.model_copy(update={"compute_ratio": rounded(min(1.0, ratio))})
 
-    def longer(seconds: float) -> float:
-        return rounded(seconds * blocks)
-
-    prefill = {dtype: capped(fit, "bf16") for dtype, fit in calibration.prefill_attention.items()}
-    return calibration.model_copy(
-        update={
-            "name": f"{to.name}.{calibration.engine}",
-            "source": f"{calibration.source}, carried over to {to.name}",
-            "gemm": {d: capped(fit, d) for d, fit in calibration.gemm.items() if d in to.peak_flops_per_s},
-            "decode_attention": {
-                dtype: fit.model_copy(
-                    update={
-                        "small_bytes": to.l2_bytes.value,
-                        "sequence_head_s": longer(fit.sequence_head_s),
-                    }
-                )
-                for dtype, fit in calibration.decode_attention.items()
-            },
-            "prefill_attention": {
-                dtype: fit.model_copy(update={"token_head_s": longer(fit.token_head_s)})
-                for dtype, fit in prefill.items()
-            },
-            "experts": {
-                dtype: capped(fit, _multiplied(dtype)).model_copy(update={"serving": None})
-                for dtype, fit in calibration.experts.items()
-                if _multiplied(dtype) in to.peak_flops_per_s
-            },
-            "allreduce": (),
-            "linear_attention": None,
-            "split": None,
-            "serving": None,
-        }
-    )
+def _capped(fit: Computing, dtype: Dtype, measured: Gpu, to: Gpu) -> Computing:
+    """Return a fit with the same FLOP/s on another GPU, or its peak where that is less."""
+    ratio = fit.compute_ratio * measured.peak(dtype) / to.peak(dtype)
+    return fit.model_copy(update={"compute_ratio": rounded(min(1.0, ratio))})
 
 
 def _multiplied(dtype: Dtype) -> Dtype:

@@ -105,8 +105,8 @@ def fit_gemm(timings: Timings, dtype: Dtype, gpu: Gpu) -> GemmFit | None:
     """Fit matrix products of one format; shapes are (n, k)."""
     rows = timings.rows
     warm = timed_warm(rows, _weights_awaited(rows, gpu), gpu)
-    rows = rows[(rows["dtype"] == dtype) & (rows["n"] >= SMALLEST_SIDE) & (rows["k"] >= SMALLEST_SIDE)]
-    rows = rows[rows["m"] <= MOST_ROWS]
+    shaped = (rows[["n", "k"]] >= SMALLEST_SIDE).all(axis=1) & (rows["m"] <= MOST_ROWS)
+    rows = rows[shaped & (rows["dtype"] == dtype)]
     kept = usable(rows, _weights_awaited(rows, gpu), gpu, warm=warm)
     if kept is None or len(kept) < FEWEST_ROWS or dtype not in gpu.peak_flops_per_s:
         return None
@@ -116,11 +116,9 @@ def fit_gemm(timings: Timings, dtype: Dtype, gpu: Gpu) -> GemmFit | None:
     converts = dtype != "bf16"
 
     def predict(numbers: Vector, mask: Mask) -> Vector:
+        seconds_of = partial(gemm_seconds, m[mask], k[mask], n[mask])
         result: Vector = np.asarray(
-            gemm_seconds(
-                m[mask],
-                k[mask],
-                n[mask],
+            seconds_of(
                 numbers=(*numbers[:5], numbers[5] if converts else 0.0),
                 element_bytes=ELEMENT_BYTES[dtype],
                 peak_flops_per_s=peak,

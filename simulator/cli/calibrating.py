@@ -85,32 +85,34 @@ def calibrate(
     """Fit an engine's step latency on a GPU to public measurements, or to your own steps or benchmarks."""
     path = out or Path(f"{gpu}.{engine}.json")
     ran = Ran(engine, model or "", tp, weights, kv, experts, expert_parallel)
-    _check_sources(
-        [option for option, given in (("--from", steps), ("--from-bench", bench), ("--like", like)) if given],
-        ran,
-        levels,
-    )
+    sources = {"--from": steps, "--from-bench": bench, "--like": like}
+    _check_sources([option for option, given in sources.items() if given], ran, levels)
     for read in [*(bench or []), steps]:
         check_file(path, overwrite=overwrite, reads=read)
     from simulator.calibrate.bounds import own_warnings, table_bounds  # noqa: PLC0415 - help loads no simulator
     from simulator.calibrate.files import COLUMNS, fits, table, to_json  # noqa: PLC0415 - as above
-    from simulator.hardware import Gpu  # noqa: PLC0415 - as above
-    from simulator.scenario.catalog import find  # noqa: PLC0415 - as above
-    from simulator.scenario.loader import load_part  # noqa: PLC0415 - as above
 
-    profile = load_part(find("gpu", gpu), Gpu)
+    profile = _profile(gpu)
     if bench:
         calibration = from_bench(profile, bench, ran)
     elif steps is not None:
         calibration = from_steps(profile, steps, ran)
     elif like is not None:
-        calibration = _carried_over(profile, engine, load_part(find("gpu", like), Gpu))
+        calibration = _carried_over(profile, engine, _profile(like))
     else:
         calibration = _from_tables(profile, engine, serving=_plain(levels) != "kernel")
     typer.echo(aligned(table(calibration), columns=COLUMNS))
     for line in own_warnings(calibration) if bench or steps else table_bounds(fits(calibration)):
         say(f"warning: {line}")
     _write(path, to_json(calibration), engine)
+
+
+def _profile(name: str) -> Gpu:
+    from simulator.hardware import Gpu  # noqa: PLC0415 - help loads no simulator
+    from simulator.scenario.catalog import find  # noqa: PLC0415 - as above
+    from simulator.scenario.loader import load_part  # noqa: PLC0415 - as above
+
+    return load_part(find("gpu", name), Gpu)
 
 
 def _write(path: Path, text: str, engine: str) -> None:
