@@ -54,6 +54,8 @@ NO_ATTENTION = SHIPPED.model_copy(update={"serving": _SERVING.model_copy(update=
 PLANS = {tp: deployment("qwen3-32b", tp=tp, on=B300) for tp in TPS}
 LONG_PROMPTS = 600
 UNDER = "Engine steps: vLLM 0.20 on B300"
+# What asks for the same fit is run by the same process, which fits once.
+ONE_FIT = [pytest.param(tp, marks=pytest.mark.xdist_group(f"dense, without {tp}")) for tp in TPS]
 
 
 @cache
@@ -139,6 +141,7 @@ def test_unequal_contexts_explain_what_sums_cannot() -> None:
     assert found == [to_the_digit(one, 0.1) for one in told]
 
 
+@cache
 def waiting(tp: int) -> tuple[np.ndarray, np.ndarray]:
     """Return what the longest context adds to each decode step, s, and what all of its attention takes."""
     assert SHIPPED.serving is not None
@@ -161,7 +164,7 @@ def test_waiting_for_the_longest_context_is_the_part_of_attention_that_the_page_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("left_out", TPS)
+@pytest.mark.parametrize("left_out", ONE_FIT)
 def test_another_number_of_gpus_is_predicted(left_out: int) -> None:
     found = errors(BoundCalibrated(fitted_to_others(left_out), PLANS[left_out]), part(left_out, "decode"))
     assert holds("decode, fitted to the two other numbers of GPUs", left_out, found)
@@ -205,7 +208,7 @@ def test_whole_runs_are_replayed(tp: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tp", TPS)
+@pytest.mark.parametrize("tp", ONE_FIT)
 def test_whole_runs_are_replayed_by_numbers_from_the_two_other_runs(tp: int, tmp_path: Path) -> None:
     path = tmp_path / "others.json"
     path.write_text(to_json(fitted_to_others(tp)), encoding="utf-8")

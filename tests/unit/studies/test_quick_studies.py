@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pandas as pd
 import pytest
 
-from simulator.studies import hardware, overlap
+from simulator.studies import adaptive, hardware, overlap
+from simulator.studies.adaptive import FIXED, LUCKY, ORACLE, TRIALS
 from simulator.studies.questions import STUDIES
 from simulator.studies.study import Budget, Study
 
+# What asks for the same run is run by the same process, which runs it once.
+ONE_RUN = [pytest.param(study, marks=pytest.mark.xdist_group(name)) for name, study in STUDIES.items()]
+
+
+@cache
+def quick(name: str) -> pd.DataFrame:
+    return STUDIES[name].run(Budget(seeds=2, quick=True))
+
 
 @pytest.mark.slow
-@pytest.mark.parametrize("study", STUDIES.values(), ids=list(STUDIES))
+@pytest.mark.parametrize("study", ONE_RUN, ids=list(STUDIES))
 def test_a_quick_run_answers_and_draws(study: Study) -> None:
-    frame = study.run(Budget(seeds=2, quick=True))
+    frame = quick(study.name)
     charts = study.charts(frame)
     assert len({chart.name for chart in charts}) == len(charts) > 0
     assert all(chart.name.startswith(study.name) for chart in charts)
@@ -21,6 +32,18 @@ def test_a_quick_run_answers_and_draws(study: Study) -> None:
     assert all(len(series.x) == len(series.y) > 0 for series in drawn)
     assert study.answer(frame).endswith(".")
     assert "nan" not in study.answer(frame)
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("adaptive")
+def test_a_quick_run_of_adaptive_allocation_puts_the_bounds_above_what_servers_reach() -> None:
+    frame = quick("adaptive")
+    for loss in adaptive.LOSSES:
+        best = {
+            family: adaptive.costs(frame, loss, family, 0.55, "gpu_s_per_task")[0]
+            for family in (FIXED, TRIALS, ORACLE, LUCKY)
+        }
+        assert best[LUCKY] < best[ORACLE] < best[TRIALS] < best[FIXED]
 
 
 def test_the_gain_of_a_doubling_is_over_the_node_as_it_is() -> None:
