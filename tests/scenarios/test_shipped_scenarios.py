@@ -22,10 +22,13 @@ FILES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.y
 # take minutes: their studies are run on small grids.
 CELLS = ("kinetics/per-layer", "kinetics/4096x16384", "kinetics/2048x32768")
 OTHER_MODELS = tuple(f"qwen3-{size}.yaml" for size in ("1.7b", "4b", "8b", "14b", "32b"))
+# The quickstart is run for README.md, which shows the same answer.
+QUICKSTART = "quickstart.yaml"
 WITNESSES = [
     name
     for name in FILES
     if not name.startswith("kinetics/") or (name.startswith(CELLS) and not name.endswith(OTHER_MODELS))
+    if name != QUICKSTART
 ]
 
 
@@ -49,6 +52,13 @@ def test_every_shipped_scenario_is_listed_with_its_question() -> None:
     text = README.read_text(encoding="utf-8")
     for name in FILES:
         assert f"| [{name}]({name}) | {shipped(name).question} |" in text
+
+
+def test_the_answer_of_the_quickstart_is_that_of_the_first_page() -> None:
+    (line,) = [one for one in README.read_text(encoding="utf-8").splitlines() if f"]({QUICKSTART})" in one]
+    answer = line.split(" | ")[2].removesuffix(" |")
+    page = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"$ kinesim run quickstart {answer} ..." in page
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith(("quick", "serving", "rollout"))])

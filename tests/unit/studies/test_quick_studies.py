@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pandas as pd
 import pytest
 
@@ -12,19 +10,23 @@ from simulator.studies.adaptive import FIXED, LUCKY, ORACLE, TRIALS
 from simulator.studies.questions import STUDIES
 from simulator.studies.study import Budget, Study
 
-# What asks for the same run is run by the same process, which runs it once.
-ONE_RUN = [pytest.param(study, marks=pytest.mark.xdist_group(name)) for name, study in STUDIES.items()]
+# Under coverage they take twice as long; their lines are run by tests of their own.
+TESTED_ELSEWHERE = ("threshold", "lengths", "prefix", "adaptive", "energy")
+MARKED = [
+    pytest.param(name, marks=[pytest.mark.no_cover] if name in TESTED_ELSEWHERE else []) for name in STUDIES
+]
 
 
-@cache
-def quick(name: str) -> pd.DataFrame:
-    return STUDIES[name].run(Budget(seeds=2, quick=True))
+@pytest.fixture(scope="module", params=MARKED)
+def quick(request: pytest.FixtureRequest) -> tuple[Study, pd.DataFrame]:
+    """Return a study and what a quick run of it gives; tests of the same follow one another."""
+    study = STUDIES[request.param]
+    return study, study.run(Budget(seeds=2, quick=True))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("study", ONE_RUN, ids=list(STUDIES))
-def test_a_quick_run_answers_and_draws(study: Study) -> None:
-    frame = quick(study.name)
+def test_a_quick_run_answers_and_draws(quick: tuple[Study, pd.DataFrame]) -> None:
+    study, frame = quick
     charts = study.charts(frame)
     assert len({chart.name for chart in charts}) == len(charts) > 0
     assert all(chart.name.startswith(study.name) for chart in charts)
@@ -35,9 +37,10 @@ def test_a_quick_run_answers_and_draws(study: Study) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("adaptive")
-def test_a_quick_run_of_adaptive_allocation_puts_the_bounds_above_what_servers_reach() -> None:
-    frame = quick("adaptive")
+@pytest.mark.no_cover
+@pytest.mark.parametrize("quick", ["adaptive"], indirect=True)
+def test_a_quick_run_puts_the_bounds_above_what_servers_reach(quick: tuple[Study, pd.DataFrame]) -> None:
+    _, frame = quick
     for loss in adaptive.LOSSES:
         best = {
             family: adaptive.costs(frame, loss, family, 0.55, "gpu_s_per_task")[0]
