@@ -15,7 +15,7 @@ demo: .venv/.core ## run the quickstart: which attention solves more tasks per s
 	@$(BIN)/kinesim run scenarios/quickstart.yaml
 
 test: .venv/.dev ## run the default test suite on all cores
-	$(BIN)/pytest -n auto -q -m "not slow"
+	$(BIN)/pytest -n auto --dist worksteal -q -m "not slow"
 
 lint: .venv/.dev ## check style, formatting, types and the direction of imports
 	$(BIN)/ruff check .

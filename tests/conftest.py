@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -16,6 +17,46 @@ _EXACT = settings.get_profile("default")
 settings.register_profile("ci", parent=_EXACT, max_examples=50, deadline=None, print_blob=True)
 settings.register_profile("nightly", parent=_EXACT, max_examples=2000, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+UNTRACED = ("analytic", "determinism", "docs", "equivalence", "measured", "metamorphic")
+UNTRACED += ("packaging", "performance", "scenarios", "statistical")
+"""Folders in which `--cov` does not look: long runs take three times as long under it and find the lines that
+the tests of the single parts have found."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    untraced = {ROOT / "tests" / name for name in UNTRACED}
+    for item in items:
+        if not untraced.isdisjoint(item.path.parents):
+            item.add_marker("no_cover")
+
+
+def coverage_of(config: pytest.Config) -> Any:  # noqa: ANN401 - pytest-cov has no types and may be missing
+    """Return what measures coverage in this process, if anything does."""
+    plugin = config.pluginmanager.getplugin("_cov")
+    return plugin and plugin.cov_controller
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """End what pytest-cov starts in a worker before its own measurement: in pauses it would go on."""
+    controller = coverage_of(session.config)
+    if controller and hasattr(session.config, "workerinput"):
+        controller.cov.stop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
+    """Keep ``no_cover`` while fixtures are made, too; pytest-cov does so for the test alone."""
+    controller = coverage_of(item.config) if item.get_closest_marker("no_cover") else None
+    if controller:
+        controller.pause()
+    try:
+        return (yield)
+    finally:
+        if controller:
+            controller.resume()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

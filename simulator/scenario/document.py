@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -37,6 +37,12 @@ MOST_YAML_BYTES: Final = 4 * 2**20
 
 MOST_JSON_BYTES: Final = 256 * 2**20
 """Largest JSON file that is read, bytes; the manifest of a long trace."""
+
+KEPT_CHARACTERS: Final = 16_384
+"""Longest YAML text whose values are kept, characters; twice that of any shipped file."""
+
+KEPT_TEXTS: Final = 64
+"""Texts whose values are kept: parsing is most of what reading a scenario takes, and a study reads many."""
 
 MOST_VALUES: Final = 100_000
 """Most values of a document, aliases counted as often as they are used."""
@@ -210,6 +216,17 @@ def _from_json(text: str, source: Source) -> tuple[Located, list[Fault]]:
 
 
 def _parse(text: str, source: Source) -> tuple[Located | None, list[Fault]]:
+    """Return the value that the YAML `text` holds, which nobody changes, and what is wrong with it."""
+    root, faults = (_kept if len(text) <= KEPT_CHARACTERS else _parsed)(text, source)
+    return root, list(faults)
+
+
+@lru_cache(maxsize=KEPT_TEXTS)
+def _kept(text: str, source: Source) -> tuple[Located | None, tuple[Fault, ...]]:
+    return _parsed(text, source)
+
+
+def _parsed(text: str, source: Source) -> tuple[Located | None, tuple[Fault, ...]]:
     from ruamel.yaml import YAML  # noqa: PLC0415 - only who reads a file pays for its import
     from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415 - as above
     from ruamel.yaml.reader import ReaderError  # noqa: PLC0415 - as above
@@ -230,9 +247,9 @@ def _parse(text: str, source: Source) -> tuple[Located | None, list[Fault]]:
         # Odd directives and escapes end in whatever the parser runs into.
         raise _Refused(None, f"not valid YAML: {error}") from error
     if graph is None:
-        return None, []
+        return None, ()
     reader = _GraphReader(source)
-    return reader.read(graph, (), graph.start_mark.line + 1), reader.faults
+    return reader.read(graph, (), graph.start_mark.line + 1), tuple(reader.faults)
 
 
 @cache

@@ -84,13 +84,11 @@ class References:
 
     def resolve(self, node: Located, info: FieldInfo, path: Keys, base: Located | None = None) -> Located:
         """Return what stands at `path`, a value of the field `info`, with its names and paths replaced."""
-        annotation = info.annotation
         if isinstance(node.value, str):
             return self._text(node, info, path)
         if isinstance(node.value, dict):
             return self._table(node, info, path, base)
-        inner = shape.items(annotation)
-        if isinstance(node.value, list) and inner is not None:
+        if isinstance(node.value, list) and (inner := shape.items(info.annotation)) is not None:
             item = FieldInfo.from_annotation(inner)
             found = [self.resolve(child, item, (*path, place)) for place, child in enumerate(node.value)]
             return Located(found, node.origin, node.whole)
@@ -133,11 +131,12 @@ class References:
         """Return what a text stands for."""
         text = str(node.value)
         members = shape.models(info.annotation)
-        beside = Path(os.path.normpath(node.origin.source.folder / text))
-        if shape.takes_path(info.annotation):
-            return Located(str(beside), node.origin)
-        if not members:
+        is_file = shape.takes_path(info.annotation)
+        if not members and not is_file:
             return node
+        beside = Path(os.path.normpath(node.origin.source.folder / text))
+        if is_file:
+            return Located(str(beside), node.origin)
         if is_path(text):
             return self._include(beside, str(beside), node, info, path)
         return self._name(members, node, info, path)

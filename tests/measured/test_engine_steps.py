@@ -139,6 +139,7 @@ def test_unequal_contexts_explain_what_sums_cannot() -> None:
     assert found == [to_the_digit(one, 0.1) for one in told]
 
 
+@cache
 def waiting(tp: int) -> tuple[np.ndarray, np.ndarray]:
     """Return what the longest context adds to each decode step, s, and what all of its attention takes."""
     assert SHIPPED.serving is not None
@@ -160,16 +161,18 @@ def test_waiting_for_the_longest_context_is_the_part_of_attention_that_the_page_
     assert [*shares, 100 * np.percentile(longest / attention, 90)] == [to_the_digit(one, 1) for one in told]
 
 
+@pytest.fixture(scope="module", params=TPS)
+def others(request: pytest.FixtureRequest) -> tuple[int, Calibration]:
+    """Return a number of GPUs and what was fitted to the two others; tests of the same follow one another."""
+    left_out: int = request.param
+    return left_out, fitted_on(tuple(tp for tp in TPS if tp != left_out))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("left_out", TPS)
-def test_another_number_of_gpus_is_predicted(left_out: int) -> None:
-    found = errors(BoundCalibrated(fitted_to_others(left_out), PLANS[left_out]), part(left_out, "decode"))
+def test_another_number_of_gpus_is_predicted(others: tuple[int, Calibration]) -> None:
+    left_out, fitted = others
+    found = errors(BoundCalibrated(fitted, PLANS[left_out]), part(left_out, "decode"))
     assert holds("decode, fitted to the two other numbers of GPUs", left_out, found)
-
-
-@cache
-def fitted_to_others(left_out: int) -> Calibration:
-    return fitted_on(tuple(tp for tp in TPS if tp != left_out))
 
 
 @pytest.mark.slow
@@ -205,10 +208,12 @@ def test_whole_runs_are_replayed(tp: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tp", TPS)
-def test_whole_runs_are_replayed_by_numbers_from_the_two_other_runs(tp: int, tmp_path: Path) -> None:
+def test_whole_runs_are_replayed_by_numbers_from_the_two_other_runs(
+    others: tuple[int, Calibration], tmp_path: Path
+) -> None:
+    tp, fitted = others
     path = tmp_path / "others.json"
-    path.write_text(to_json(fitted_to_others(tp)), encoding="utf-8")
+    path.write_text(to_json(fitted), encoding="utf-8")
     whole_s, waited_s = replayed(tp, str(path))
     run = DENSE[TPS.index(tp)]
     measured_s, told_s = logged(run, "real")["latency_ms"].sum() / 1e3, end_to_end_s(run)

@@ -78,9 +78,14 @@ def fitted_on(runs: tuple[str, ...]) -> Calibration:
     return calibrate_steps(base, {HYBRID[run]: plan(run) for run in runs}, rows, SOURCE)
 
 
-def fitted_without(run: str) -> Calibration:
-    """Return the shipped calibration with numbers from the runs on other numbers of GPUs."""
-    return with_numbers(fitted_on(tuple(each for each in FITTED if HYBRID[each] != HYBRID[run])).serving)
+@pytest.fixture(scope="module", params=HYBRID)
+def others(request: pytest.FixtureRequest) -> tuple[str, Calibration]:
+    """Return a run and the shipped calibration with numbers from the runs on other numbers of GPUs.
+
+    Tests of the same follow one another.
+    """
+    run: str = request.param
+    return run, with_numbers(fitted_on(tuple(each for each in FITTED if HYBRID[each] != HYBRID[run])).serving)
 
 
 def with_numbers(serving: ServingFit | None) -> Calibration:
@@ -169,12 +174,11 @@ def test_the_shipped_numbers_are_those_that_the_page_tells() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("run", HYBRID)
-def test_another_number_of_gpus_is_predicted(run: str) -> None:
-    others = fitted_without(run)
-    found = list(off(others, run, "decode"))
+def test_another_number_of_gpus_is_predicted(others: tuple[str, Calibration]) -> None:
+    run, fitted = others
+    found = list(off(fitted, run, "decode"))
     assert found == told("decode, fitted to the two other numbers of GPUs", run)
-    with_prompts = [off(others, run, kind)[0] for kind in ("long", "short")]
+    with_prompts = [off(fitted, run, kind)[0] for kind in ("long", "short")]
     assert with_prompts == told("the last two, fitted to the two other numbers", run)
 
 
@@ -239,9 +243,11 @@ def test_whole_runs_are_replayed(run: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("run", HYBRID)
-def test_whole_runs_are_replayed_by_numbers_from_other_numbers_of_gpus(run: str) -> None:
-    whole, mean = replayed(run, fitted_without(run)).signed()
+def test_whole_runs_are_replayed_by_numbers_from_other_numbers_of_gpus(
+    others: tuple[str, Calibration],
+) -> None:
+    run, fitted = others
+    whole, mean = replayed(run, fitted).signed()
     assert [whole] == tenths("time for all, fitted to the two other numbers of GPUs", run)
     assert [mean] == tenths("mean end to end, likewise", run)
 

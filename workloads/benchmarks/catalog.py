@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from functools import cache
 from importlib.resources import files
 from typing import Annotated, Final, Literal
 
@@ -69,6 +70,7 @@ class Benchmark(FrozenModel):
         return self.models[model]
 
 
+@cache  # a scenario's parts ask a dozen times
 def load_benchmark(name: BenchmarkName) -> Benchmark:
     """Return the shipped benchmark `name`.
 

@@ -58,6 +58,10 @@ def long_rows(attention: str) -> Scenario:
     )
 
 
+# Runs of 16,000 single steps take eight times as long under coverage and find no other line.
+LONG = pytest.mark.no_cover
+
+
 def append(recorder: StepRecorder, row: list[int]) -> None:
     recorder.table.append(tuple(row))
 
@@ -83,6 +87,7 @@ def steps_of(run: Run) -> dict[str, np.ndarray[Any, np.dtype[np.int64]]]:
     return {name: run.records.steps[:, place] for place, name in enumerate(STEP_COLUMNS)}
 
 
+@LONG
 def test_kv_occupancy_is_the_mean_over_the_time_of_every_step(both: tuple[Scenario, Run, Run]) -> None:
     chosen, merged, single = both
     s = steps_of(single)
@@ -94,6 +99,7 @@ def test_kv_occupancy_is_the_mean_over_the_time_of_every_step(both: tuple[Scenar
     assert found["kv_tokens_max"] == 16 * int(s["kv_blocks"].max())
 
 
+@LONG
 @pytest.mark.parametrize("point", [50, 90, 95, 99])
 def test_itl_percentiles_are_those_of_every_step(both: tuple[Scenario, Run, Run], point: int) -> None:
     chosen, merged, single = both
@@ -104,6 +110,7 @@ def test_itl_percentiles_are_those_of_every_step(both: tuple[Scenario, Run, Run]
     assert found == pytest.approx(expected, rel=CLOSE[chosen.model.attention.kind])
 
 
+@LONG
 def test_itl_mean_and_maximum_are_exact(both: tuple[Scenario, Run, Run]) -> None:
     chosen, merged, single = both
     s = steps_of(single)
@@ -114,6 +121,7 @@ def test_itl_mean_and_maximum_are_exact(both: tuple[Scenario, Run, Run]) -> None
     assert itl["max"] == int(duration[decoding > 0].max()) / 1e9
 
 
+@LONG
 def test_the_timeline_follows_the_growth_inside_a_row(both: tuple[Scenario, Run, Run]) -> None:
     chosen, merged, single = both
     close = POINTS_CLOSE[chosen.model.attention.kind]

@@ -236,3 +236,28 @@ def test_a_broken_option_value_is_a_fault_without_a_line() -> None:
 )
 def test_messages_name_what_was_given(value: object, text: str) -> None:
     assert shown(value) == text
+
+
+def test_a_text_that_is_kept_is_told_apart_by_its_file_and_cannot_be_spoilt() -> None:
+    text = "a: 1\na: 2\nb: [1, 2]\n"
+    found, faults = parse_document(text, HERE)
+    faults.clear()
+    again, faults = parse_document(text, HERE)
+    assert again == found
+    assert [str(fault) for fault in faults] == ["here.yaml:2: a: duplicate key, first given on line 1"]
+    other, faults = parse_document(text, Source("there.yaml", Path()))
+    assert [str(fault) for fault in faults] == ["there.yaml:2: a: duplicate key, first given on line 1"]
+    assert str(other.origin) == "there.yaml:1"
+
+
+def test_a_file_is_read_again_after_it_has_changed(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    for value in (1, 2):
+        path.write_text(f"a: {value}\n", encoding="utf-8")
+        assert read_document(path, "a.yaml")[0].plain() == {"a": value}
+
+
+def test_long_texts_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document, "_kept", lambda *_: pytest.fail("it was kept"))
+    text = "a: " + "x" * document.KEPT_CHARACTERS
+    assert parsed(text) == {"a": text[3:]}

@@ -11,8 +11,6 @@ import pytest
 from simulator.attention.budgets import own_budget
 from simulator.studies import adaptive
 from simulator.studies.adaptive import BOTH, CAPPED, FAMILIES, FIXED, LUCKY, ORACLE, QUOTED, STOPPED, TRIALS
-from simulator.studies.questions import STUDIES
-from simulator.studies.study import Budget
 from workloads import Workload
 
 
@@ -167,14 +165,3 @@ def test_without_a_loss_only_the_smallest_budget_is_run() -> None:
         assert point.scenario.workload.budget_loss is None
         budgets = strategy.kv_budgets_tokens or (own_budget(attention),)
         assert budgets == adaptive.LADDER[:1]
-
-
-@pytest.mark.slow
-def test_a_quick_run_puts_the_bounds_above_what_servers_reach() -> None:
-    frame = STUDIES["adaptive"].run(Budget(seeds=1, quick=True))
-    for loss in adaptive.LOSSES:
-        best = {
-            family: adaptive.costs(frame, loss, family, 0.55, "gpu_s_per_task")[0]
-            for family in (FIXED, TRIALS, ORACLE, LUCKY)
-        }
-        assert best[LUCKY] < best[ORACLE] < best[TRIALS] < best[FIXED]

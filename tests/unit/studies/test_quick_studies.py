@@ -6,16 +6,29 @@ import pandas as pd
 import pytest
 
 from simulator.kinetics.palette import ORDER, place_of
-from simulator.studies import hardware, overlap
+from simulator.studies import adaptive, hardware, overlap
+from simulator.studies.adaptive import FIXED, LUCKY, ORACLE, TRIALS
 from simulator.studies.drawing import short
 from simulator.studies.questions import STUDIES
 from simulator.studies.study import Budget, Study
 
+# Under coverage they take twice as long; their lines are run by tests of their own.
+TESTED_ELSEWHERE = ("threshold", "lengths", "prefix", "adaptive", "energy")
+MARKED = [
+    pytest.param(name, marks=[pytest.mark.no_cover] if name in TESTED_ELSEWHERE else []) for name in STUDIES
+]
+
+
+@pytest.fixture(scope="module", params=MARKED)
+def quick(request: pytest.FixtureRequest) -> tuple[Study, pd.DataFrame]:
+    """Return a study and what a quick run of it gives; tests of the same follow one another."""
+    study = STUDIES[request.param]
+    return study, study.run(Budget(seeds=2, quick=True))
+
 
 @pytest.mark.slow
-@pytest.mark.parametrize("study", STUDIES.values(), ids=list(STUDIES))
-def test_a_quick_run_answers_and_draws(study: Study) -> None:
-    frame = study.run(Budget(seeds=2, quick=True))
+def test_a_quick_run_answers_and_draws(quick: tuple[Study, pd.DataFrame]) -> None:
+    study, frame = quick
     charts = study.charts(frame)
     assert len({chart.name for chart in charts}) == len(charts) > 0
     assert all(chart.name.startswith(study.name) for chart in charts)
@@ -27,6 +40,19 @@ def test_a_quick_run_answers_and_draws(study: Study) -> None:
         assert one.place == of_model.get(size, one.place)
     assert study.answer(frame).endswith(".")
     assert "nan" not in study.answer(frame)
+
+
+@pytest.mark.slow
+@pytest.mark.no_cover
+@pytest.mark.parametrize("quick", ["adaptive"], indirect=True)
+def test_a_quick_run_puts_the_bounds_above_what_servers_reach(quick: tuple[Study, pd.DataFrame]) -> None:
+    _, frame = quick
+    for loss in adaptive.LOSSES:
+        best = {
+            family: adaptive.costs(frame, loss, family, 0.55, "gpu_s_per_task")[0]
+            for family in (FIXED, TRIALS, ORACLE, LUCKY)
+        }
+        assert best[LUCKY] < best[ORACLE] < best[TRIALS] < best[FIXED]
 
 
 def test_the_gain_of_a_doubling_is_over_the_node_as_it_is() -> None:
