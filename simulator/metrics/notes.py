@@ -49,7 +49,6 @@ def notes(
         found.append(_more_than_memory(capacity))
     found += latency.caveats
     found += _about_batches(tables, latency.largest_batch)
-    found += _about_budgets(scenario)
     found += _about_knowledge(scenario)
     if energy_known:
         found.append(_about_power(scenario.hardware.gpu))
@@ -72,18 +71,6 @@ def _more_than_memory(capacity: KvCapacity) -> str:
         f"activations{states}, and an engine claims {capacity.hbm_bytes / 1e9:.1f} GB: no real node may run "
         "this."
     )
-
-
-def _about_budgets(scenario: Scenario) -> list[str]:
-    """Say so where a KV budget is more than the longest context of the workload."""
-    own, longest = own_budget(scenario.model.attention), scenario.workload.max_context_tokens()
-    budgets = [*([] if own is None else [own]), *scenario.workload.strategy.kv_budgets_tokens]
-    idle = [f"{budget:,}" for budget in sorted(set(budgets)) if budget > longest]
-    if not idle:
-        return []
-    some = ", ".join(idle)
-    what = f"A KV budget of {some} tokens is" if len(idle) == 1 else f"KV budgets of {some} tokens are"
-    return [f"{what} more than any context, {longest:,} tokens at most: every key is attended to."]
 
 
 def _about_knowledge(scenario: Scenario) -> list[str]:

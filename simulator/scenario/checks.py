@@ -32,30 +32,31 @@ def _mistakes_of_budgets(scenario: Scenario) -> list[str]:
             found.append(f"workload.strategy.kv_budgets_tokens: {error}")
     if scenario.workload.budget_loss is not None and attention.kind == "sliding_window":
         found.append("workload.budget_loss: a sliding window has no KV budget; allowed: null")
-    return list(dict.fromkeys([*found, *_budgets_beyond_the_model(scenario)]))
+    return list(dict.fromkeys([*found, *_idle_budgets(scenario)]))
 
 
-def _budgets_beyond_the_model(scenario: Scenario) -> list[str]:
-    """Return the KV budgets that no context of the model can fill: they are dense attention.
-
-    Budgets beyond the contexts of the workload alone are noted with the results instead: a scenario with
-    budgets may be run with short outputs.
-    """
+def _idle_budgets(scenario: Scenario) -> list[str]:
+    """Return the KV budgets that no context of the model or the workload can fill."""
     attention, architecture = scenario.model.attention, scenario.model.architecture
     if not isinstance(attention, TopKAttention | BlockTopKAttention):
         return []
-    limit = architecture.max_context_tokens
     block = attention.block_tokens if isinstance(attention, BlockTopKAttention) else 1
-    most = -(-limit // block) * block  # the blocks that hold the longest context
     budgets = [("model.attention.kv_budget_tokens", attention.kv_budget_tokens)]
     ladder = scenario.workload.strategy.kv_budgets_tokens
     budgets += [("workload.strategy.kv_budgets_tokens", budget) for budget in ladder]
-    return [
-        f"{path}: {budget} is more than any context: {architecture.name} is published for {limit} tokens; "
-        f"allowed: {block} to {most}, or dense attention"
-        for path, budget in budgets
-        if budget > most
-    ]
+    longest, limit = scenario.workload.max_context_tokens(), architecture.max_context_tokens
+    contexts = {limit: f"{architecture.name} is published for {limit} tokens"}
+    contexts.setdefault(longest, f"prompt and output of the workload are {longest} tokens at most")
+    found = []
+    for path, budget in budgets:
+        # Beyond both, the model is the harder fact.
+        for tokens, told in contexts.items():
+            most = -(-tokens // block) * block  # the blocks that hold the longest context
+            if budget > most:
+                allowed = f"{block} to {most}, or dense attention"
+                found.append(f"{path}: {budget} is more than any context: {told}; allowed: {allowed}")
+                break
+    return found
 
 
 def _mistakes_of_sharing(scenario: Scenario) -> list[str]:

@@ -75,7 +75,8 @@ def test_a_quiet_run_prints_nothing(kinesim: Kinesim) -> None:
 
 def test_both_engines_print_the_same(kinesim: Kinesim) -> None:
     few = [*SMALL[:1], "--set", "workload.tasks={kind: synthetic, count: 3, prompt_tokens: 20}"]
-    few += ["--set", "workload.lengths={kind: constant, tokens: 30}", "--json", "--seed", "2"]
+    few += ["--set", "workload.lengths={kind: constant, tokens: 1200}", "--json", "--seed", "2"]
+    few += ["--set", "workload.max_tokens=1200"]
     kinesim("run", *few)
     fast = kinesim.out
     assert kinesim("run", *few, "--engine", "reference") == 0

@@ -43,27 +43,3 @@ def test_an_assumed_loss_and_a_bound_are_noted(changes: dict[str, Any], expected
 
 
 # Prompts of 10 and outputs of 10 tokens: contexts of 20 at most.
-@pytest.mark.parametrize(
-    ("own", "ladder", "idle"),
-    [
-        (20, [], None),
-        (21, [], "A KV budget of 21 tokens is"),
-        (8, [16, 4096], "A KV budget of 4,096 tokens is"),
-        (64, [16, 32], "KV budgets of 32, 64 tokens are"),
-    ],
-)
-def test_budgets_that_no_context_of_the_workload_fills_are_noted(
-    own: int, ladder: list[int], idle: str | None
-) -> None:
-    changed = with_workload(
-        strategy={"kind": "oracle", "max_trials": 2, "kv_budgets_tokens": ladder},
-        model={"preset": TINY, "attention": {"kind": "topk", "kv_budget_tokens": own}},
-    )
-    assert changed.workload.max_context_tokens() == 20
-    found = [note for note in summary(changed, two_tasks().records())["notes"] if "KV budget" in note]
-    expected = [f"{idle} more than any context, 20 tokens at most: every key is attended to."]
-    assert found == (expected if idle else [])
-
-
-def test_dense_attention_has_no_budget_to_note() -> None:
-    assert not [note for note in summary(with_workload(), two_tasks().records())["notes"] if "budget" in note]

@@ -14,6 +14,7 @@ def test_batches_beyond_the_measured_ones_are_noted(concurrency: int, *, noted: 
         "workload.tasks.repeats": 7,
         "workload.arrivals.concurrency": concurrency,
         "workload.max_tokens": 64,
+        "variants.block_topk.model.attention.kv_budget_tokens": 256,
         "parallelism.dp": 1,
         "engine.max_sequences": 1024,
         "hardware": "b200-sxm-1",
