@@ -27,6 +27,9 @@ SETTLED_BY: Final = {
 """Measurements that tell a number from the others, by what it is multiplied with in a step."""
 
 
+ROUNDING: Final = 2e-3
+"""Of fitted numbers, which are kept to four digits."""
+
 BAD_MEDIAN: Final = 0.25
 """Median error on what a user's fit has not seen from which it is no description of the server; that of the
 shipped fits to serving runs is at most 12 %."""
@@ -39,7 +42,22 @@ def own_warnings(calibration: Calibration) -> list[str]:
     ----------
     calibration : fitted to steps or benchmark results.
     """
-    return [*_far_off(calibration), *own_bounds(calibration)]
+    return [*_far_off(calibration), *_beyond_the_memory(calibration), *own_bounds(calibration)]
+
+
+def _beyond_the_memory(calibration: Calibration) -> list[str]:
+    """Return a sentence where decode attention would read faster than the data sheet, as one factor may."""
+    rates = [fit.memory_ratio for fit in calibration.decode_attention.values()]
+    if calibration.serving is None or not rates:
+        return []
+    ratio = max(rates) / calibration.serving.attention_ratio
+    if ratio <= 1.0 + ROUNDING:
+        return []
+    told = (
+        f"decode attention would read {ratio:.2f} times as fast as the data sheet of {calibration.gpu} "
+        "allows: is it another GPU, or another model or format?"
+    )
+    return [told]
 
 
 def _far_off(calibration: Calibration) -> list[str]:

@@ -2,7 +2,7 @@
 
 What belongs to the chip's design stays: launches, the part of the data sheet's bandwidth that kernels reach,
 padding.  What belongs to its size is scaled: matrix products keep their rate in FLOP/s, but no more than the
-data sheet of the other GPU allows; what each multiprocessor does takes longer where there are fewer of them.
+data sheet of the other GPU allows; tiles of attention take longer where there are fewer multiprocessors.
 All-reduces, linear attention, and what running engines add are left out: links, sizes and hosts differ.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from simulator.calibrate.fitting import rounded
+from simulator.calibrate.tables import GPUS
 from simulator.errors import SimulatorError
 from simulator.hardware import Calibration, Dtype, Gpu
 from simulator.hardware.calibration import ExpertsFit, GemmFit, PrefillAttentionFit
@@ -35,10 +36,15 @@ def carried_over(calibration: Calibration, measured: Gpu, to: Gpu) -> Calibratio
     Raises
     ------
     SimulatorError
-        If the multiprocessors of one of them are not known, or the GPUs are the same.
+        If the multiprocessors of one of them are not known, the GPUs are the same, `to` was timed itself, or
+        the calibration was carried over before.
     """
-    if measured.name == to.name:
-        message = f"{to.name} is the GPU that was measured; nothing is to be carried over"
+    if to.name in GPUS:
+        message = f"{to.name} was timed itself; nothing is to be carried over: leave --like out"
+        raise SimulatorError(message)
+    if calibration.gpu != measured.name:
+        own = calibration.gpu
+        message = f"the kernels of {measured.name} are those of {own} themselves; --like {own}"
         raise SimulatorError(message)
     if measured.multiprocessors is None or to.multiprocessors is None:
         unknown = measured.name if measured.multiprocessors is None else to.name

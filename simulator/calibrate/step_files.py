@@ -25,6 +25,14 @@ PROMPTS: Final = ("prefill_tokens", "prefill_sequences", "prefill_past_tokens")
 
 NEW, MANY, PAST = PROMPTS
 
+EACH: Final = ("batch", "context")
+"""Other names: the sequences, and the tokens in the cache of each of them instead of the sum."""
+
+MEANINGS: Final = {
+    "context_tokens": "the tokens in the caches of all sequences summed; or give those of one as 'context'"
+}
+"""What a missing column is, where the nearest name would mislead."""
+
 MOST: Final = 1e9
 """Larger counts, and steps longer than this in seconds, are no measurements."""
 
@@ -43,7 +51,7 @@ class MeasuredStepsError(SimulatorError):
 
 
 def read_steps(path: Path, *, tp: int | None = None) -> pd.DataFrame:
-    """Return the steps in a CSV file with the columns `COLUMNS`; others are ignored but for these.
+    """Return the steps in a CSV file with the columns `COLUMNS`, or `EACH`; others are ignored but for these.
 
     ``tp``: GPUs of the replica. ``longest_tokens``: tokens of the longest context; without it nothing is
     learnt of unequal contexts. `PROMPTS`: all three or none; without them all steps are decode steps.
@@ -65,10 +73,14 @@ def read_steps(path: Path, *, tp: int | None = None) -> pd.DataFrame:
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         message = f"{path}: no table of steps: {error}"
         raise MeasuredStepsError(message) from error
+    rows = _summed(rows)
     needed = COLUMNS + (PROMPTS if any(name in rows for name in PROMPTS) else ())
     missing = [name for name in needed if name not in rows]
     if missing:
-        told = "; ".join(f"column {name!r} is missing, {suggest(name, rows.columns)}" for name in missing)
+        told = "; ".join(
+            f"column {name!r} is missing, {MEANINGS.get(name) or suggest(name, rows.columns)}"
+            for name in missing
+        )
         message = f"{path}:1: {told}"
         raise MeasuredStepsError(message)
     if tp is not None and TP in rows:
@@ -86,6 +98,17 @@ def read_steps(path: Path, *, tp: int | None = None) -> pd.DataFrame:
         raise MeasuredStepsError("\n".join(faults))
     absent: dict[str, float] = {TP: tp or 1, **dict.fromkeys((LONGEST, *PROMPTS), 0)}
     return numbers.assign(**{name: value for name, value in absent.items() if name not in numbers})
+
+
+def _summed(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with `COLUMNS` where it has the columns of `EACH` in their place."""
+    batch, context = EACH
+    if batch in rows and COLUMNS[0] not in rows:
+        rows = rows.rename(columns={batch: COLUMNS[0]})
+    if context not in rows or COLUMNS[1] in rows or COLUMNS[0] not in rows:
+        return rows
+    sequences, each = (pd.to_numeric(rows[name], errors="coerce") for name in (COLUMNS[0], context))
+    return rows.assign(**{COLUMNS[1]: sequences * each})
 
 
 def _text(path: Path) -> str:

@@ -132,7 +132,8 @@ class KernelTables:
 
     def __init__(self, gpu: Gpu, engine: str, *, root: Path | None = None) -> None:
         if gpu.name not in GPUS:
-            message = f"no kernel tables of GPU {gpu.name!r}; {suggest(gpu.name, GPUS)}"
+            carry = "or carry those of a GPU of its architecture over with --like"
+            message = f"no kernel tables of GPU {gpu.name!r}; {suggest(gpu.name, GPUS)}; {carry}"
             raise UnknownNameError(message)
         if engine not in ENGINES:
             message = f"no kernel tables of engine {engine!r}; {suggest(engine, ENGINES)}"

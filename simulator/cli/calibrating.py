@@ -133,9 +133,12 @@ def _carried_over(profile: Gpu, engine: str, measured: Gpu) -> Calibration:
 
     shipped = measured.calibrations.get(engine)
     if shipped is None:
-        message = f"no calibration of {engine!r} on {measured.name}; {suggest(engine, measured.calibrations)}"
+        near = suggest(engine, measured.calibrations) if measured.calibrations else "it has none"
+        message = f"no calibration of {engine!r} on {measured.name}; {near}"
         raise UnknownNameError(message)
-    return carried_over(shipped, measured, profile)
+    found = carried_over(shipped, measured, profile)
+    say(f"note: that {profile.name} has the architecture of {measured.name} is taken on trust")
+    return found
 
 
 def _from_tables(profile: Gpu, engine: str, *, serving: bool) -> Calibration:

@@ -25,7 +25,7 @@ from simulator.frozen import FrozenModel
 from simulator.hardware import Calibration, Gpu
 from simulator.hardware.calibration import ExpertsFit, Fitted, ServingFit
 from simulator.latency.breakdown import Part, StepRows, by_value
-from simulator.latency.caveats import of_experts, of_launches, of_serving
+from simulator.latency.caveats import of_experts, of_kernels, of_launches, of_serving
 from simulator.latency.collectives import allreduce_seconds
 from simulator.latency.decode_attention import BoundDecodeAttention
 from simulator.latency.linear_attention import BoundLinearAttention
@@ -183,6 +183,7 @@ class BoundCalibrated:
         replaced = self.experts and self.experts.serving and not self.hybrid
         at_bound = self.serving.fitted.caveat(unused=REPLACED if replaced else ())
         found.append(of_serving(c, self.hybrid) + at_bound)
+        found += of_kernels(c, d.weight_dtype, d.kv_dtype)
         found += of_experts(self.experts, c.engine, told=self.hybrid is not None)
         found += of_launches(self.serving, d.architecture)
         missing = {

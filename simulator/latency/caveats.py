@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.hardware import Calibration
+from simulator.hardware import Calibration, Dtype
 from simulator.hardware.calibration import ExpertsFit, ServingFit
 from simulator.model import Architecture
 
@@ -28,6 +28,25 @@ def of_serving(c: Calibration, hybrid: ServingFit | None) -> str:
         f"On {by.held_out_rows} measurements that the fit has not seen ({by.table}), its estimate was "
         f"{by.median_error_ratio:.0%} off in the median and {by.p90_error_ratio:.0%} at the 90th percentile."
     )
+
+
+def of_kernels(c: Calibration, weight_dtype: Dtype, kv_dtype: Dtype) -> list[str]:
+    """Return how far products and decode attention were off alone, where no running engine was measured.
+
+    Parameters
+    ----------
+    c : the calibration.
+    weight_dtype, kv_dtype : formats that run.
+    """
+    if c.serving is not None:
+        return []
+    fits = {"matrix products": c.gemm.get(weight_dtype), "decode attention": c.decode_attention.get(kv_dtype)}
+    told = []
+    for name, fit in fits.items():
+        median, p90 = (fit.fitted.median_error_ratio, fit.fitted.p90_error_ratio) if fit else (None, None)
+        if median is not None and p90 is not None:
+            told.append(f"{name} {median:.0%} in the median and {p90:.0%} at the 90th percentile")
+    return [f"Kernels alone were off on shapes not fitted: {', '.join(told)}."] if told else []
 
 
 def of_experts(fit: ExpertsFit | None, engine: str, *, told: bool) -> list[str]:

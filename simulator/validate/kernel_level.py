@@ -59,8 +59,11 @@ def told(level: KernelLevel) -> list[tuple[str, str, list[Rows]]]:
         about = (
             "Errors in %, median / 90th percentile, on shapes set aside before the fit (one in five, by a "
             "checksum). All-reduces keep every point, so there it is the error of reading every second size "
-            "off its neighbours. Beyond cache: decode attention with keys and values of more than "
-            f"{kernels.BEYOND_CACHE:g} times the last-level cache, the same fit."
+            "off its neighbours. Of block top-k every second octave of contexts is set aside, and a module "
+            "is judged whole: its projections, about half of the time, are taken as measured. Experts in "
+            "MXFP4 were timed in two models only; a part of their splits is set aside. Beyond cache: decode "
+            f"attention with keys and values of more than {kernels.BEYOND_CACHE:g} times the last-level "
+            "cache, the same fit."
         )
         found.append((KERNELS_TITLE, about, kernels.tables(level.kernels)))
     if level.steps:

@@ -31,7 +31,8 @@ def test_rates_stay_up_to_the_peak_and_parts_of_the_bandwidth_stay() -> None:
     assert found.gemm["bf16"].compute_ratio == 1.0
     assert found.gemm["bf16"].memory_ratio == SHIPPED.gemm["bf16"].memory_ratio
     assert found.decode_attention["bf16"].small_bytes == RTX_4090.l2_bytes.value
-    larger = H100.model_copy(update={"peak_flops_per_s": L40S.peak_flops_per_s | H100.peak_flops_per_s})
+    peaks = L40S.peak_flops_per_s | H100.peak_flops_per_s
+    larger = H100.model_copy(update={"name": "larger", "peak_flops_per_s": peaks})
     faster = carried_over(SHIPPED, L40S, larger)
     assert flops_per_s(faster.gemm["bf16"], larger) == pytest.approx(
         flops_per_s(SHIPPED.gemm["bf16"], L40S), rel=1e-3
@@ -53,9 +54,19 @@ def test_links_hosts_and_formats_that_the_gpu_lacks_are_left_out() -> None:
     assert all(fit.serving is None for fit in found.experts.values())
 
 
-def test_the_same_gpu_and_unknown_sizes_are_refused() -> None:
-    with pytest.raises(SimulatorError, match="l40s is the GPU that was measured"):
-        carried_over(SHIPPED, L40S, L40S)
+def test_gpus_that_were_timed_and_kernels_of_others_are_refused() -> None:
+    for timed in (L40S, H100):
+        with pytest.raises(SimulatorError, match=f"{timed.name} was timed itself"):
+            carried_over(SHIPPED, L40S, timed)
+    carried = RTX_4090.calibrations["vllm"]
+    another = RTX_4090.model_copy(update={"name": "rtx-4080"})
+    with pytest.raises(
+        SimulatorError, match="the kernels of rtx-4090 are those of l40s themselves; --like l40s"
+    ):
+        carried_over(carried, RTX_4090, another)
+
+
+def test_unknown_sizes_are_refused() -> None:
     unknown = RTX_4090.model_copy(update={"multiprocessors": None})
     with pytest.raises(SimulatorError, match="rtx-4090: multiprocessors are not known"):
         carried_over(SHIPPED, L40S, unknown)

@@ -172,7 +172,10 @@ def test_a_rate_of_thread_blocks_at_an_end_of_those_tried_is_at_a_bound() -> Non
     ("text", "told"),
     [
         ("", "no table of steps"),
-        ("sequences,context,step_s\n1,2,3\n", "column 'context_tokens' is missing"),
+        (
+            "sequences,contexts,step_s\n1,2,3\n",
+            "column 'context_tokens' is missing, the tokens in the caches of all sequences summed; or give those",
+        ),
         (
             "sequences,context_tokens,step_s\n1,2,x\n-1,2,0.1\n",
             "steps.csv:2: step_s: x is no positive number",

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "property"))
 
 from deployments import gpu
 
+from simulator.calibrate.bounds import own_warnings
 from simulator.calibrate.memory import awaited, believable, from_memory, timed_warm, usable
 from simulator.calibrate.operations import fit_decode_attention
 from simulator.calibrate.tables import Timings
@@ -117,3 +118,13 @@ def test_gpus_with_slow_memories_were_timed_warm(name: str) -> None:
     for calibration in profile.calibrations.values():
         for fit in calibration.decode_attention.values():
             assert fit.small_ratio == fit.memory_ratio
+
+
+def test_a_factor_that_reads_faster_than_the_data_sheet_is_warned_of() -> None:
+    calibration = load_part(find("calibration", "h100-sxm.vllm"), Calibration)
+    assert calibration.serving is not None
+    rates = [fit.memory_ratio for fit in calibration.decode_attention.values()]
+    for ratio, warned in ((max(rates), False), (0.5 * max(rates), True)):
+        serving = calibration.serving.model_copy(update={"attention_ratio": ratio})
+        told = own_warnings(calibration.model_copy(update={"serving": serving}))
+        assert any("2.00 times as fast as the data sheet of h100-sxm" in line for line in told) == warned

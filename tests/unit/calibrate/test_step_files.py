@@ -90,3 +90,23 @@ def test_json_given_as_steps_is_pointed_to_the_other_option(tmp_path: Path) -> N
     assert "looks like JSON; results of benchmarks go with --from-bench" in refused(
         tmp_path, '{"duration": 1}\n'
     )
+
+
+@pytest.mark.parametrize("heads", ["batch,context,step_s", "sequences,context,step_s"])
+def test_tokens_of_one_sequence_are_summed_over_the_batch(heads: str, tmp_path: Path) -> None:
+    path = tmp_path / "steps.csv"
+    path.write_text(f"{heads}\n4,1000,0.01\n8,500.5,0.02\n", encoding="utf-8")
+    rows = read_steps(path)
+    assert rows["sequences"].tolist() == [4, 8]
+    assert rows["context_tokens"].tolist() == [4000, 4004]
+
+
+def test_a_sum_that_is_given_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "steps.csv"
+    path.write_text("sequences,context_tokens,context,step_s\n4,3999,1000,0.01\n", encoding="utf-8")
+    assert read_steps(path)["context_tokens"].tolist() == [3999]
+
+
+def test_a_wrong_context_is_told_by_its_line(tmp_path: Path) -> None:
+    told = refused(tmp_path, "batch,context,step_s\n4,1000,0.01\n4,many,0.01\n")
+    assert "steps.csv:3: context_tokens" in told

@@ -45,7 +45,7 @@ def test_kernels_of_another_gpu_are_carried_over(capsys: pytest.CaptureFixture[s
     ("words", "told"),
     [
         (("--like", "l40"), "did you mean l40s"),
-        (("--like", "rtx-4090"), "nothing is to be carried over"),
+        (("--like", "rtx-4090"), "the kernels of rtx-4090 are those of l40s themselves"),
         (("--like", "mi300x"), "no calibration of 'vllm' on mi300x"),
         (("--like", "l40s", "--tp", "2"), "--tp 2: goes with --from or --from-bench"),
         (("--like", "l40s", "--levels", "kernel"), "goes with the public tables, not with --like"),
