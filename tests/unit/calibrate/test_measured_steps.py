@@ -174,7 +174,7 @@ def test_a_rate_of_thread_blocks_at_an_end_of_those_tried_is_at_a_bound() -> Non
         ("", "no table of steps"),
         (
             "sequences,contexts,step_s\n1,2,3\n",
-            "column 'context_tokens' is missing, the tokens in the caches of all sequences summed; or give those",
+            "column 'context_tokens' is missing, the tokens in the caches of all sequences summed",
         ),
         (
             "sequences,context_tokens,step_s\n1,2,x\n-1,2,0.1\n",
