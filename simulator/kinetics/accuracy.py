@@ -19,14 +19,18 @@ from pydantic import Field
 
 from simulator.errors import SimulatorError, TraceFormatError, suggest
 from simulator.frozen import Count, FrozenModel, Ratio
-from simulator.kinetics.checks import check_word
+from simulator.kinetics.checks import check_word, is_whole
 from simulator.kinetics.curves import Curve, Mark
+from simulator.kinetics.model import PAPER_PEAK_FLOPS_PER_S
 from workloads.benchmarks import BenchmarkName, load_benchmark
 
 MODELS: Final = ("qwen3-32b", "qwen3-14b", "qwen3-8b", "qwen3-4b", "qwen3-1.7b", "qwen3-0.6b")
 """The dense models of the paper, largest first."""
 
 AttentionName = Literal["dense", "topk"]
+Figure = Literal["long_cot_30b_a3b", "best_of_n_8b"]
+"""Figures of one model that were read at few costs."""
+
 COST_COLUMN: Final = "b200_s"
 """Column of costs in a file of curves."""
 
@@ -59,6 +63,33 @@ class CurveTable(FrozenModel):
         _known(name, rows, f"{title} curve")
         label = f"{title} {name} {attention}"
         return Curve(label, "b200_s", tuple(self.b200_s), tuple(rows[name]), self.mark, self.source)
+
+
+class Points(FrozenModel):
+    """Accuracy by cost, read at costs of its own."""
+
+    tera_eflops: list[float] = Field(description="[1e12 eFLOP] Costs.")
+    accuracy: list[Ratio] = Field(description="[-] Accuracy at each.")
+
+
+class Readings(FrozenModel):
+    """Curves of one figure that were read at different costs."""
+
+    mark: Mark = Field(description="[-] How the points were taken.")
+    source: str = Field(min_length=1, description="[-] Where they are from.")
+    curves: dict[str, Points] = Field(description="[-] Points by attention.")
+
+
+class Optimum(FrozenModel):
+    """What is best at a cost: tokens by cost, and over which costs each KV budget was."""
+
+    mark: Mark = Field(description="[-] How the points were taken.")
+    source: str = Field(min_length=1, description="[-] Where they are from.")
+    tera_eflops: list[float] = Field(description="[1e12 eFLOP] Costs.")
+    tokens: list[float] = Field(description="[tokens] Best tokens of all trials at each cost.")
+    budget_tokens: list[Count] = Field(description="[tokens] KV budgets observed as the best.")
+    budget_from_tera_eflops: list[float] = Field(description="[1e12 eFLOP] Least cost of each budget.")
+    budget_to_tera_eflops: list[float] = Field(description="[1e12 eFLOP] Highest cost of each budget.")
 
 
 class LengthFit(FrozenModel):
@@ -98,8 +129,11 @@ class Accuracy(FrozenModel):
     long_cot: CurveTable = Field(description="[-] AIME24, one trial.")
     best_of_n: CurveTable = Field(description="[-] AIME24, frontier of Best-of-N.")
     best_of_n_32b: CurveTable = Field(description="[-] AIME24, Best-of-N of Qwen3-32B.")
+    readings: dict[Figure, Readings] = Field(description="[-] AIME24, figures read at few costs.")
+    optimum: Optimum = Field(description="[-] AIME24, Best-of-N of Qwen3-8B, what is best by cost.")
     length_fits: LengthFits = Field(description="[-] AIME24, one trial, dense attention, by length.")
     coverage_fits: CoverageFits = Field(description="[-] LiveCodeBench, by trials.")
+    coverage_fits_but_last: CoverageFits = Field(description="[-] The same without the point of 512 trials.")
 
 
 @cache
@@ -130,6 +164,27 @@ def best_of_n_frontier(attention: AttentionName) -> Curve:
 def best_of_n_32b(attention: AttentionName) -> Curve:
     """Return AIME24 coverage of Best-of-N by cost of Qwen3-32B."""
     return published().best_of_n_32b.curve("qwen3-32b", attention, "Best-of-N")
+
+
+def read_curve(figure: Figure, attention: str) -> Curve:
+    """Return a curve of a figure that was read at few costs.
+
+    Raises
+    ------
+    SimulatorError
+        If there is no such figure or attention.
+
+    Examples
+    --------
+    >>> round(read_curve("long_cot_30b_a3b", "topk").at(300 / 4500), 3)
+    0.714
+    """
+    check_word("figure", figure, Figure)
+    found = published().readings[figure]
+    _known(attention, found.curves, f"curve in {figure}")
+    points = found.curves[attention]
+    seconds = tuple(tera * 1e12 / PAPER_PEAK_FLOPS_PER_S for tera in points.tera_eflops)
+    return Curve(f"{figure} {attention}", "b200_s", seconds, tuple(points.accuracy), found.mark, found.source)
 
 
 def coverage_curve(benchmark: BenchmarkName, model: str) -> Curve:
@@ -178,23 +233,29 @@ def accuracy_at_length(model: str, output_tokens: float) -> float:
     return fit.ceiling * odds / (1.0 + odds)
 
 
-def coverage_at(model: str, trials: int) -> float:
+def coverage_at(model: str, trials: int, *, without_last_point: bool = False) -> float:
     """Return the fitted LiveCodeBench coverage of `trials` trials.
+
+    Parameters
+    ----------
+    model : preset.
+    trials : 1 to 512.
+    without_last_point : from the fit to the points up to 256 trials.
 
     Raises
     ------
     SimulatorError
-        If the trials are outside of what was fitted; says the range.
+        If the trials are not whole or outside of what was fitted; says the range.
 
     Examples
     --------
     >>> round(coverage_at("qwen3-14b", 64), 2)
     0.81
     """
-    fits = published().coverage_fits
+    fits = published().coverage_fits_but_last if without_last_point else published().coverage_fits
     _known(model, fits.models, "coverage fit")
-    if not 1 <= trials <= fits.most_trials:
-        message = f"coverage of {model} at {trials} trials; allowed: 1 to {fits.most_trials}"
+    if not is_whole(trials) or not 1 <= trials <= fits.most_trials:
+        message = f"coverage of {model} at {trials} trials; allowed: 1 to {fits.most_trials}, whole"
         raise SimulatorError(message)
     fit = fits.models[model]
     a, b = fit.alpha, fit.beta

@@ -20,23 +20,35 @@ from simulator.kinetics.accuracy import Curves
 Verdict = Literal["reproduced", "differs", "out of reach"]
 Relation = Literal["is", "at least", "at most"]
 
-By = Literal["identity", "configuration", "inferred inputs", "closed form", "curve", "roofline"]
+By = Literal[
+    "identity", "their own figures", "configuration", "inferred inputs", "closed form", "curve", "roofline"
+]
 """What decides a claim, the weakest evidence first.
 
 - ``identity``: arithmetic on numbers that the paper prints or defines; nothing of ours is in it.
+- ``their own figures``: one publication of the authors beside another of theirs; nothing of ours is in it.
 - ``configuration``: a count over a model's published configuration, times a constant.
-- ``inferred inputs``: the closed form with inputs that were solved from the published number itself.
+- ``inferred inputs``: the closed form with inputs, or a reading, that were found from the published number.
 - ``closed form``: the closed form with inputs from elsewhere.
 - ``curve``: published curves or points, looked up, interpolated, divided or compared.
 - ``roofline``: a step of the simulator from data-sheet peaks.
 """
 
-HEADS: Final = ("about", "claim", "published", "ours", "verdict", "decided by", "condition; why it differs")
+HEADS: Final = (
+    "about",
+    "claim",
+    "published",
+    "ours",
+    "verdict",
+    "decided by",
+    "how near; condition; why it differs",
+)
 """Columns of `table`."""
 
 WEIGHT: Final = (
     "Decided by: an identity is arithmetic on numbers that the paper prints and could only fail by a "
-    "misprint; a configuration is counted; inferred inputs were solved from the published number itself; "
+    "misprint; their own figures are two of the authors' publications side by side; a configuration is "
+    "counted; inferred inputs, or readings, were found from the published number itself; "
     "closed forms take inputs from elsewhere; curves are the published ones; the roofline is a step of the "
     "simulator."
 )
@@ -74,6 +86,8 @@ class Claim:
     tolerance : half a unit of the last printed digit, or how well a figure can be read.
     condition : under which ours is worked out.
     ours : the same number from our sources; None where they reach it and hold no such number.
+    blur : by how much ours moves if its condition was read wrong by as much as a figure can be; it is
+        allowed beside the tolerance.
     relation : whether the claim is a value or a bound.
     because : why ours differs; empty where it does not.
     by : what decides it.
@@ -88,6 +102,7 @@ class Claim:
     ours: Callable[[Sources], float | None]
     relation: Relation = "is"
     because: str = ""
+    blur: Callable[[Sources], float] | None = None
     by: By = field(kw_only=True)
 
 
@@ -116,6 +131,7 @@ class Finding:
     ----------
     part, statement, condition : as of `Claim`.
     published, ours : as text, with units.
+    within : how far ours may be from what was published, as text; "-" where there is nothing of ours.
     verdict : reproduced, differs or out of reach.
     by : what decides it; "-" for what nothing can decide yet.
     reason : why it is not reproduced, or nothing.
@@ -125,15 +141,16 @@ class Finding:
     statement: str
     published: str
     ours: str
+    within: str
     condition: str
     verdict: Verdict
     by: By | Literal["-"]
     reason: str
 
 
-def holds(claim: Claim, ours: float) -> bool:
-    """Say whether `ours` is what the claim says, within its tolerance."""
-    allowed = claim.tolerance + SLACK * abs(claim.published)
+def holds(claim: Claim, ours: float, blur: float = 0.0) -> bool:
+    """Say whether `ours` is what the claim says, within its tolerance and what its condition leaves open."""
+    allowed = claim.tolerance + blur + SLACK * abs(claim.published)
     if claim.relation == "at least":
         return ours >= claim.published - allowed
     if claim.relation == "at most":
@@ -150,7 +167,7 @@ def check(
     """
     found = [_finding(claim, sources) for claim in claims]
     return found + [
-        Finding(one.part, one.statement, one.published, "-", "", "out of reach", "-", one.missing)
+        Finding(one.part, one.statement, one.published, "-", "-", "", "out of reach", "-", one.missing)
         for one in out_of_reach
     ]
 
@@ -161,13 +178,17 @@ def _finding(claim: Claim, sources: Sources) -> Finding:
     published = bound + _quantity(claim.published, claim.unit)
     try:
         ours = claim.ours(sources)
+        blur = 0.0 if claim.blur is None else claim.blur(sources)
     except SimulatorError as error:
-        told, verdict, reason = "-", "out of reach", str(error)
+        told, within, verdict, reason = "-", "-", "out of reach", str(error)
     else:
-        reproduced = ours is not None and holds(claim, ours)
+        reproduced = ours is not None and holds(claim, ours, blur)
+        within = _quantity(float(f"{claim.tolerance + blur:.3g}"), claim.unit)
         told = NONE if ours is None else _quantity(ours, claim.unit, like=claim.tolerance)
         verdict, reason = ("reproduced", "") if reproduced else ("differs", claim.because)
-    return Finding(claim.part, claim.statement, published, told, claim.condition, verdict, claim.by, reason)
+    return Finding(
+        claim.part, claim.statement, published, told, within, claim.condition, verdict, claim.by, reason
+    )
 
 
 def totals(findings: Sequence[Finding]) -> dict[Verdict, int]:
@@ -195,7 +216,7 @@ def summary_line(findings: Sequence[Finding]) -> str:
 
 
 def table(findings: Sequence[Finding]) -> list[tuple[str, ...]]:
-    """Return one row per claim, as `HEADS` names them; a reason follows its condition."""
+    """Return one row per claim, as `HEADS` names them."""
     return [
         (
             one.part,
@@ -204,10 +225,14 @@ def table(findings: Sequence[Finding]) -> list[tuple[str, ...]]:
             one.ours,
             one.verdict,
             one.by,
-            "; ".join(text for text in (one.condition, one.reason) if text),
+            "; ".join(text for text in (_allowed(one), one.condition, one.reason) if text),
         )
         for one in findings
     ]
+
+
+def _allowed(finding: Finding) -> str:
+    return "" if finding.within == "-" else f"within {finding.within}"
 
 
 def _quantity(value: float, unit: str, *, like: float = 0.0) -> str:

@@ -1,7 +1,7 @@
 """Claims about how the KV cache grows when parameters double, under each reading of what was fitted.
 
 The paper prints one number per family and not how it was found.  The reading that gives Qwen3's is applied to
-the other families, where it can fail.
+the other families, where it can fail; it was chosen among several, so they count as inferred inputs too.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ GROWTH: Final = (
             "power law fitted in bytes over nominal sizes, the reading that gives Qwen3's 1.18",
             _of_family(name),
             because=because,
-            by="configuration",
+            by="inferred inputs",
         )
         for (name, (published, _)), because in zip(
             FAMILIES.items(),

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.errors import SimulatorError
 from simulator.kinetics.checks import check_positive, check_whole, check_word
@@ -133,25 +134,39 @@ def kv_growth(models: Sequence[KineticsModel], *, fit: Fit = "log") -> float:
     if len(set(sizes.tolist())) < 2:  # noqa: PLR2004 - a slope needs two points
         message = f"{len(set(sizes.tolist()))} model sizes; allowed: two or more different ones"
         raise SimulatorError(message)
-    x, y = np.log2(sizes / sizes.mean()), np.log2(kv)
-    centred = x - x.mean()
-    slope = float((centred * y).sum() / (centred * centred).sum())
+    return float(2.0 ** power_law(sizes, kv, fit=fit)[1])
+
+
+def power_law(x: NDArray[np.float64], y: NDArray[np.float64], *, fit: Fit) -> tuple[float, float]:
+    """Return a and b of y = a x^b by least squares.
+
+    Parameters
+    ----------
+    x, y : above 0, shape (points,) each; two or more different x.
+    fit : in logarithms, or in y itself, which weighs large values more.
+    """
+    unit = float(x.mean())
+    logs = np.log2(x / unit)
+    centred = logs - logs.mean()
+    exponent = float((centred * np.log2(y)).sum() / (centred * centred).sum())
+    scale = float(2.0 ** (np.log2(y).mean() - exponent * logs.mean()))
     if fit == "linear":
-        slope = _power_law(x, kv, slope)
-    return float(2.0**slope)
+        scale, exponent = _in_values(logs, y, exponent)
+    return scale / unit**exponent, exponent
 
 
-def _power_law(x: np.ndarray, kv: np.ndarray, slope: float) -> float:
-    """Return b of kv = a 2^(b x) by Gauss-Newton steps from `slope`; a follows from b in closed form."""
+def _in_values(x: NDArray[np.float64], y: NDArray[np.float64], slope: float) -> tuple[float, float]:
+    """Return a and b of y = a 2^(b x) by Gauss-Newton steps from `slope`; a follows from b in closed form."""
+    scale = 0.0
     for _ in range(100):
         shape = 2.0 ** (slope * x)
-        scale = (shape * kv).sum() / (shape * shape).sum()
+        scale = float((shape * y).sum() / (shape * shape).sum())
         jacobian = np.stack([shape, scale * shape * x * np.log(2.0)], axis=1)
-        step = float(np.linalg.lstsq(jacobian, kv - scale * shape)[0][1])
+        step = float(np.linalg.lstsq(jacobian, y - scale * shape)[0][1])
         slope += step
         if abs(step) < 1e-12:  # noqa: PLR2004 - beyond any figure that is printed
             break
-    return slope
+    return scale, slope
 
 
 def _check_context(model: KineticsModel, tokens: float) -> None:

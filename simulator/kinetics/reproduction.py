@@ -16,6 +16,8 @@ from simulator.kinetics.claims_of_coverage import COVERAGE, COVERAGE_OUT_OF_REAC
 from simulator.kinetics.claims_of_curves import ACCURACY, OUT_OF_REACH, THROUGHPUT
 from simulator.kinetics.claims_of_growth import GROWTH
 from simulator.kinetics.claims_of_memory import FITS, MEMORY
+from simulator.kinetics.claims_of_pairs import METHODS_OUT_OF_REACH, PAIRS_AND_METHODS
+from simulator.kinetics.claims_of_points import REFITTED
 from simulator.kinetics.figures import charts
 from simulator.kinetics.page import page
 from simulator.output import MANIFEST_VERSION, package_versions, write_files
@@ -26,7 +28,9 @@ CLAIMS: Final[tuple[Claim, ...]] = (
     *MEMORY,
     *GROWTH,
     *FITS,
+    *REFITTED,
     *ACCURACY,
+    *PAIRS_AND_METHODS,
     *COVERAGE,
     *BANDS,
     *THROUGHPUT,
@@ -36,7 +40,8 @@ CLAIMS: Final[tuple[Claim, ...]] = (
 
 def reproduce(sources: Sources) -> list[Finding]:
     """Return what became of every claim."""
-    return check(CLAIMS, sources, (*OUT_OF_REACH, *COVERAGE_OUT_OF_REACH, *BANDS_OUT_OF_REACH))
+    out_of_reach = (*OUT_OF_REACH, *METHODS_OUT_OF_REACH, *COVERAGE_OUT_OF_REACH, *BANDS_OUT_OF_REACH)
+    return check(CLAIMS, sources, out_of_reach)
 
 
 def to_json(findings: Sequence[Finding]) -> dict[str, Any]:

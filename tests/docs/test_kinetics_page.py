@@ -14,10 +14,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "analytic"))
 from test_kinetics_step_times import BANDWIDTH, DENSE, PEAK, STEPS, by_hand, closed, decode_seconds, preset
 
 from simulator.kinetics import KineticsModel, kv_growth
-from simulator.kinetics.accuracy import long_cot_curves, read_long_cot
-from simulator.kinetics.claims import By, Finding, Sources
+from simulator.kinetics.accuracy import coverage_at, long_cot_curves, read_long_cot
+from simulator.kinetics.claims import By, Finding, Sources, summary_line
 from simulator.kinetics.claims_of_growth import FAMILIES, family, per_step, readings
+from simulator.kinetics.claims_of_pairs import PAIRS
 from simulator.kinetics.reproduction import reproduce
+from workloads.benchmarks import load_benchmark
 
 PAGE = (Path(__file__).parents[2] / "docs" / "kinetics.md").read_text(encoding="utf-8")
 FINDINGS = reproduce(Sources(long_cot_curves()))
@@ -84,6 +86,56 @@ def test_borders_of_all_points_of_the_figure_stand_on_the_page(shared_data: Path
     verdicts = [one.verdict for one in found.values()]
     met = verdicts.count("reproduced")
     assert f"{met} of {met + verdicts.count('differs')}, and mostly others" in " ".join(PAGE.split())
+
+
+def test_verdicts_that_all_points_would_change_are_counted_on_the_page(shared_data: Path) -> None:
+    path = shared_data / "kinetics" / "fig8d_aime24_longcot_topk.csv"
+    if not path.is_file():
+        pytest.skip(
+            f"the figure's vector data is not part of the project: no {path.name} beside the checkout"
+        )
+    whole = reproduce(Sources(read_long_cot(path)))
+    verdicts = {one.statement: one.verdict for one in whole}
+    changed = sum(one.verdict != verdicts[one.statement] for one in FINDINGS)
+    assert changed == 9
+    assert "nine verdicts would be others with all of them" in PAGE
+
+
+def test_the_totals_stand_on_the_page() -> None:
+    assert f"\n{summary_line(FINDINGS)}\n```" in PAGE
+
+
+def test_printed_pairs_stand_on_the_page_with_their_verdicts() -> None:
+    heads = "| model | Tera-eFLOPs | top-k, published | ours | dense, published | ours |"
+    found = {one.statement: one for one in FINDINGS}
+    rows = rows_under(heads)
+    reached = []
+    for model, tera, *cells in rows:
+        for place, kind in enumerate(("top-k", "dense")):
+            one = found[f"{kind}, {model}, at {tera} Tera-eFLOPs"]
+            mark = ", differs" if one.verdict == "differs" else ""
+            assert cells[2 * place : 2 * place + 2] == [bare(one.published), bare(one.ours) + mark]
+            reached.append(one.verdict)
+    assert len(rows) == len(PAIRS)
+    met, missed = reached.count("reproduced"), reached.count("differs")
+    assert (met, missed) == (10, 4)
+    assert f"Of {met + missed} numbers of printed pairs that the curves reach ten are met" in flat(PAGE)
+
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_what_512_trials_were_foretold_to_solve_stands_on_the_page() -> None:
+    off = {
+        size: 100 * abs(coverage_at(f"qwen3-{size}", 512, without_last_point=True) - figures["512"])
+        for size in ("1.7b", "4b", "8b", "14b", "32b")
+        for figures in [load_benchmark("livecodebench").models[f"qwen3-{size}"].coverage]
+    }
+    assert f"to {off['4b']:.1f} points for 4B and 32B" in flat(PAGE)
+    assert f"{off['4b']:.1f}" == f"{off['32b']:.1f}"
+    told = f"is {off['1.7b']:.1f}, {off['8b']:.1f} and {off['14b']:.1f} points off for 1.7B, 8B and 14B"
+    assert told in flat(PAGE)
 
 
 def test_the_growth_of_kv_stands_on_the_page_by_reading_and_family() -> None:

@@ -25,7 +25,7 @@ def test_the_table_has_a_line_per_claim_and_the_totals(kinesim: Kinesim) -> None
     lines = kinesim.out.splitlines()
     assert lines[0].split()[:7] == ["about", "claim", "published", "ours", "verdict", "decided", "by"]
     assert lines[-1].startswith(f"{len(lines) - 2} claims: ")
-    assert " reproduced (7 by identity, " in lines[-1]
+    assert " reproduced (8 by identity, 9 by their own figures, " in lines[-1]
     assert kinesim.err == ""
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from simulator.errors import SimulatorError
 from simulator.kinetics import claims_of_bands as published
-from simulator.kinetics.accuracy import long_cot_curves, read_long_cot
+from simulator.kinetics.accuracy import best_of_n_32b, best_of_n_frontier, long_cot_curves, read_long_cot
 from simulator.kinetics.borders import bands_by_accuracy, border, check_reach, largest_loss
 from simulator.kinetics.claims import Sources
 from simulator.kinetics.curves import Curve
@@ -117,3 +117,47 @@ def test_the_reasons_given_for_dense_crossings_hold(shared_data: Path) -> None:
     assert whole["qwen3-4b"].at(at) - whole["qwen3-14b"].at(at) == pytest.approx(0.028, abs=0.001)
     at = 1480 / 4500
     assert whole["qwen3-14b"].at(at) - whole["qwen3-4b"].at(at) == pytest.approx(0.025, abs=0.001)
+
+
+def test_verdicts_that_hang_on_the_points_that_are_shipped_say_so(shared_data: Path) -> None:
+    path = shared_data / "kinetics" / "fig8d_aime24_longcot_topk.csv"
+    if not path.is_file():
+        pytest.skip(
+            f"the figure's vector data is not part of the project: no {path.name} beside the checkout"
+        )
+    whole = {one.statement: one for one in reproduce(Sources(read_long_cot(path)))}
+    hang = [one for one in reproduce(SHIPPED) if one.verdict != whole[one.statement].verdict]
+    assert len(hang) == 9
+    for one in hang:
+        verdict = "meets it" if whole[one.statement].verdict == "reproduced" else "differs"
+        assert "100 points of Fig. 8d" in one.condition
+        assert one.condition.endswith(f"which {verdict}") or f", which {verdict};" in one.condition
+
+
+def test_borders_of_all_points_are_told_as_they_are(shared_data: Path) -> None:
+    path = shared_data / "kinetics" / "fig8d_aime24_longcot_topk.csv"
+    if not path.is_file():
+        pytest.skip(
+            f"the figure's vector data is not part of the project: no {path.name} beside the checkout"
+        )
+    whole = {one.statement: one for one in reproduce(Sources(read_long_cot(path))) if one.part == "bands"}
+    for one in whole.values():
+        if " gives way to " in one.statement or " solved from" in one.statement:
+            ours = one.ours.split()[0]
+            assert (f"all of which give {ours}, which" in one.condition) == (ours not in {"-", "none"})
+    for kind, edges in (("dense", published.LONG_COT_DENSE), ("topk", published.LONG_COT_TOPK)):
+        taken = published.published_bands(edges, published.LAST_TERA)
+        loss = 100 * largest_loss(read_long_cot(path)[kind], taken, 0.05)  # type: ignore[index]
+        name = "dense" if kind == "dense" else "top-k"
+        told = whole[f"Fig. 7c, {name} Long-CoT: most that its best models lose under the best of ours"]
+        assert told.condition.endswith(f"over all points of Fig. 8d {loss:.1f}")
+
+
+def test_32b_alone_cannot_be_told_from_the_frontier_of_best_of_n() -> None:
+    alone, frontier = best_of_n_32b("topk"), best_of_n_frontier("topk")
+    gaps = [frontier.at(x) - alone.at(x) for x in alone.x if x <= frontier.last]
+    assert min(gaps) < 0 < max(gaps)
+    reasons = [one.missing for one in published.BANDS_OUT_OF_REACH if "cannot tell" in one.missing]
+    assert (max(map(abs, gaps)) < 0.013, alone.first * 4500) == (True, pytest.approx(1000, rel=1e-4))
+    assert len(reasons) == 2
+    assert all("within 0.013" in one and "from 1,000 Tera-eFLOPs" in one for one in reasons)

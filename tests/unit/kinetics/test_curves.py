@@ -164,8 +164,14 @@ def test_fits_are_refused_outside_of_what_was_fitted() -> None:
     with pytest.raises(SimulatorError, match="no fit by length of 'qwen3-30b'"):
         accuracy_at_length("qwen3-30b", 4000)
     for trials in (0, 513):
-        with pytest.raises(SimulatorError, match="allowed: 1 to 512"):
+        with pytest.raises(SimulatorError, match=f"at {trials} trials; allowed: 1 to 512, whole"):
             coverage_at("qwen3-14b", trials)
+
+
+@pytest.mark.parametrize("trials", [2.5, 2.0, math.nan, True, "2"])
+def test_a_coverage_fit_takes_whole_trials_alone(trials: Any) -> None:  # noqa: ANN401 - what is refused
+    with pytest.raises(SimulatorError, match=f"at {trials} trials; allowed: 1 to 512, whole"):
+        coverage_at("qwen3-14b", trials)
 
 
 @pytest.fixture(scope="module")
