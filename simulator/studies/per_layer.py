@@ -193,7 +193,7 @@ def charts(frame: pd.DataFrame) -> list[Chart]:
 
 
 def _published(gpu: str, context: int, of: Sequence[str]) -> list[Series]:
-    """Return what was published for a GPU and cell; `of` names the models of the labels, the largest first."""
+    """Return what was published for a GPU and cell; `of` names the models of the labels, largest first."""
     labels = LABELS[context] if gpu == H200 else (ARTICLE[context],)
     return [
         Series(f"{short(model)}, published", [128], [label], place_of(model), "crosses")
@@ -262,8 +262,10 @@ def answer(frame: pd.DataFrame) -> str:
 
 
 def _of_some(frame: pd.DataFrame) -> str:
-    """Return the speed-ups at the smallest budget beside the published ones; which labels are whose is told
-    for the smallest model only, as its is the largest."""
+    """Return the speed-ups at the smallest budget beside those published labels that are a model's for sure.
+
+    That is the smallest model's: the largest label.
+    """
     found = speed_ups(frame)
     found = found[found["budget"] == min(BUDGETS)]
     sentences = []

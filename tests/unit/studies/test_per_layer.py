@@ -99,7 +99,9 @@ def test_charts_of_b200_hold_its_rows_and_the_article() -> None:
     b200 = frame.assign(gpu="b200-sxm")
     b200.loc[b200["variant"] == "dense", "step_s"] *= 2.0
     charts = {chart.name: chart for chart in per_layer.charts(pd.concat([frame, b200]))}
-    assert list(charts) == [f"per-layer-{of}{context}" for of in ("", "b200-") for context in per_layer.LABELS]
+    assert list(charts) == [
+        f"per-layer-{of}{context}" for of in ("", "b200-") for context in per_layer.LABELS
+    ]
     for context, speed_up in per_layer.ARTICLE.items():
         ours, theirs = (
             {series.name: series for series in charts[f"per-layer-{of}{context}"].panels[0].series}
