@@ -17,7 +17,9 @@ from simulator.kinetics.palette import ORDER
 from simulator.kinetics.throughput import block_topk, tokens_per_s
 from simulator.latency import RooflineLatency
 from simulator.report.chart import Axis, Chart, Panel, Series
+from simulator.scenario.checks import capacity_of
 from simulator.scenario.loader import load_scenario
+from simulator.scenario.schema import Scenario
 from simulator.studies.drawing import series_of, short, sized, sizes
 from simulator.studies.points import Point, run_points, variants_of
 from simulator.studies.study import Budget, Study
@@ -31,10 +33,19 @@ STEPS: Final = {
     "bare": "whole questions",
     "unlimited": "+ all-reduces, launches",
     "enforced": "+ KV capacity",
+    "bounded": "KV bounds the batch",
     "measured": "+ measured",
     "replicas": "8 replicas",
+    "replicas_bounded": "8 replicas, KV bounds the batch",
 }
-"""Steps towards a real node by the second part of a variant's name; the last takes TP1 x DP8 for TP8."""
+"""Steps towards a real node by the second part of a variant's name; replicas take TP1 x DP8 for TP8.
+
+Capacity is enforced by a server that admits what fits as it stands and preempts, with recomputation, what no
+longer does; `BOUNDED` steps admit as many sequences as fit at full context and preempt none.
+"""
+
+BOUNDED: Final = {"bounded": "enforced", "replicas_bounded": "replicas"}
+"""Steps that are another reading of a step with the same layout and step times."""
 
 ATTENTION: Final = {"dense": "dense", "topk128": "block top-k 128", "topk1024": "block top-k 1,024"}
 BUDGETS: Final = {"topk128": 128, "topk1024": 1024}
@@ -47,7 +58,13 @@ CELLS: Final[Mapping[str, tuple[int, int, int]]] = {
     "4,096 x 16,384": (136, 4096, 16_384),
     "2,048 x 32,768": (68, 2048, 32_768),
 }
-"""Repetitions of the 30 questions, sequences at once and context; 4,080 and 2,040 questions fit one batch."""
+"""Repetitions of the questions, sequences at once and context; 4,080 and 2,040 questions fit one batch."""
+
+REPLICAS: Final = 8
+"""Replicas of the steps that take TP1."""
+
+QUESTIONS: Final = 30
+"""Questions of AIME24."""
 
 THREE_DIGITS: Final = 1000.0
 """From here on figures are written whole, below with three digits."""
@@ -61,7 +78,7 @@ MEASURES: Final = {
     "usd_per_solved": "cost.usd_per_solved_task",
     "joules_per_solved": "energy.joules_per_solved_task",
     "batch": "load.batch_sequences.mean",
-    "preemptions": "load.preemptions",
+    "preemptions_per_question": "load.preemptions_per_trial",
 }
 BY: Final = ["cell", "model", "attention", "step"]
 
@@ -69,7 +86,9 @@ BY: Final = ["cell", "model", "attention", "step"]
 def run(budget: Budget) -> pd.DataFrame:
     """Return questions and solved questions per second, USD and J per solved one, by cell, model and step.
 
-    Seeds draw what is solved, lengths and prompts are fixed: steps whose prices are not told run once.
+    ``sequences`` is how many the node may admit at once, ``batch`` how many one replica's steps have on
+    average, ``preemptions_per_question`` how often a question loses its KV and has it computed again.  Seeds
+    draw what is solved, lengths and prompts are fixed: steps whose prices are not told run once.
     """
     models = ("qwen3-0.6b", "qwen3-14b") if budget.quick else MODELS
     cells = list(CELLS)[:1] if budget.quick else CELLS
@@ -86,7 +105,7 @@ def run(budget: Budget) -> pd.DataFrame:
     ]
     estimates = [
         {"cell": cell, "model": model, "attention": kind, "step": ESTIMATE, "seed": 0, "infeasible": ""}
-        | {"per_s": estimate_per_s(cell, model, name)}
+        | {"sequences": CELLS[cell][1], "per_s": estimate_per_s(cell, model, name)}
         for cell in cells
         for model in models
         for name, kind in ATTENTION.items()
@@ -119,6 +138,7 @@ def _points(cell: str, model: str, *, quick: bool) -> list[Point]:
         "workload.lengths.tokens": tokens,
         "workload.max_tokens": tokens,
     }
+    changed |= _bounds(load_scenario(SCENARIO, overrides=changed), CELLS[cell][2])
     points = []
     for point in variants_of(load_scenario(SCENARIO, overrides=changed)):
         attention, _, step = str(point.labels["variant"]).partition("_")
@@ -126,8 +146,18 @@ def _points(cell: str, model: str, *, quick: bool) -> list[Point]:
         if attention == "topk1024" and (cell != next(iter(CELLS)) or step not in LARGER_BUDGET_STEPS):
             continue
         labels = {"cell": cell, "model": model, "attention": ATTENTION[attention], "step": STEPS[step]}
-        points.append(Point(labels, point.scenario))
+        admitted = point.scenario.engine.max_sequences * point.scenario.parallelism.dp
+        points.append(Point(labels | {"sequences": admitted}, point.scenario))
     return points
+
+
+def _bounds(scenario: Scenario, context_tokens: int) -> dict[str, object]:
+    """Return the overrides that admit as many sequences as the KV of each bounded variant holds in full."""
+    return {
+        f"variants.{name}.engine.max_sequences": capacity_of(variant).tokens // context_tokens
+        for name, variant in scenario.variants.items()
+        if name.partition("_")[2] in BOUNDED
+    }
 
 
 def speed_up(frame: pd.DataFrame) -> pd.DataFrame:
@@ -140,8 +170,8 @@ def speed_up(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def charts(frame: pd.DataFrame) -> list[Chart]:
-    """Return the speed-up by model and step, and what a solved question costs in the end."""
-    return [_gain(frame), _price(frame)]
+    """Return the speed-up by model and step, how many are held, and what a solved question costs."""
+    return [_gain(frame), _batch(frame), _price(frame)]
 
 
 def _gain(frame: pd.DataFrame) -> Chart:
@@ -151,22 +181,62 @@ def _gain(frame: pd.DataFrame) -> Chart:
     for cell in dict.fromkeys(gain["cell"]):
         rows = gain[gain["cell"] == cell]
         lines = [
-            series_of(rows[rows["step"] == step], "size", step, place)
-            for place, step in enumerate((ESTIMATE, *STEPS.values()))
+            _dashed(line) if step in BOUNDED else line
+            for step, name in {"": ESTIMATE, **STEPS}.items()
+            for line in [series_of(rows[rows["step"] == name], "size", *_drawn_as(step))]
         ]
         y_axis = Axis("questions/s, block top-k over dense", log=True, ticks=(1, 2, 5, 10, 20, 50, 100))
-        panels.append(
-            Panel(tuple(lines), sizes(frame), y_axis, f"{cell.replace(' x ', ' sequences x ')} tokens")
-        )
+        repeats, _, context = CELLS[cell]
+        head = f"{repeats * QUESTIONS:,} questions of {context:,} tokens; broken: none preempted"
+        panels.append(Panel(tuple(lines), sizes(frame), y_axis, head))
     return Chart(
         "capacity",
         "What remains of the speed-up of block top-k",
         "Eight B200, KV budget and block of 128 tokens. One step at full context is the paper's kind of "
         "estimate, here by the roofline; then questions grow from their prompt to that context, all-reduces "
         "and launches count, KV capacity is enforced, steps take what was measured with vLLM, and eight "
-        "replicas stand for TP8. 95 % intervals where seeds differ.",
+        "replicas stand for TP8. Full lines: a server that admits what fits and preempts; broken, in the "
+        "same colour: as many sequences as fit at full context, none preempted. 95 % intervals where seeds "
+        "differ.",
         tuple(panels),
         height=520,
+    )
+
+
+def _drawn_as(step: str) -> tuple[str, int]:
+    """Return name and colour of a step's line: those of the step it is another reading of."""
+    own = {"": ESTIMATE} | {name: text for name, text in STEPS.items() if name not in BOUNDED}
+    drawn = BOUNDED.get(step, step)
+    return own[drawn], list(own).index(drawn)
+
+
+def _batch(frame: pd.DataFrame) -> Chart:
+    """Return sequences at once and preemptions of both readings of a bounded cache, for block top-k 128."""
+    rows = sized(frame[(frame["attention"] == ATTENTION["topk128"]) & (frame["cell"] == next(iter(CELLS)))])
+    alone = rows["step"].isin([STEPS["enforced"], STEPS["bounded"]])
+    rows = rows.assign(on_node=rows["batch"].where(alone, REPLICAS * rows["batch"]))
+    panels = []
+    for measure, title in (
+        ("on_node", "sequences in a step, all replicas"),
+        ("preemptions_per_question", "preemptions per question"),
+    ):
+        lines = []
+        for bounded, greedy in BOUNDED.items():
+            for step in (greedy, bounded):
+                means = mean_over_seeds(rows[rows["step"] == STEPS[step]], ["size"], measure)
+                line = series_of(means, "size", *_drawn_as(step))
+                lines.append(_dashed(line) if step in BOUNDED else line)
+        head = "full: admits what fits; broken: none preempted"
+        panels.append(Panel(tuple(lines), sizes(frame), Axis(title, from_zero=True), head))
+    return Chart(
+        "capacity-batch",
+        "How many sequences a bounded KV cache holds",
+        "4,080 questions of AIME24 that grow to 16,384 tokens on eight B200, block top-k 128. A server that "
+        "admits what fits as it stands and preempts, with recomputation, what no longer does, and one that "
+        "admits as many as fit at full context.",
+        tuple(panels),
+        shared_y=False,
+        height=480,
     )
 
 
@@ -215,7 +285,23 @@ def answer(frame: pd.DataFrame) -> str:
         ]
         told.append(f"{cell}: " + ", ".join(steps))
     names = " and ".join(sized(frame.drop_duplicates("model"))["size"].iloc[[0, -1]])
-    return f"Block top-k 128 over dense for {names}. " + ". ".join(told) + ".\n" + _costs(frame)
+    gains = f"Block top-k 128 over dense for {names}. " + ". ".join(told) + "."
+    return "\n".join([gains, _held(frame), _costs(frame)])
+
+
+def _held(frame: pd.DataFrame) -> str:
+    """Return, for block top-k 128, sequences and preemptions of both readings of a bounded KV cache."""
+    rows = frame[(frame["attention"] == ATTENTION["topk128"]) & (frame["cell"] == next(iter(CELLS)))]
+    told = []
+    for model in _ends(frame):
+        parts = []
+        for bounded, greedy in BOUNDED.items():
+            for step in (greedy, bounded):
+                of_step = rows[(rows["model"] == model) & (rows["step"] == STEPS[step])]
+                batch, again = (float(of_step[name].mean()) for name in ("batch", "preemptions_per_question"))
+                parts.append(f"{STEPS[step]} {batch:,.0f} and {again:.2f}")
+        told.append(f"{short(model)}: {', '.join(parts)}")
+    return "Mean batch of a replica and preemptions per question. " + ". ".join(told) + "."
 
 
 def _ends(frame: pd.DataFrame) -> tuple[str, str]:

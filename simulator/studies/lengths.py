@@ -72,10 +72,17 @@ STEADY: Final = (
 In the last three about as many trials run as in the first: others fill the places of those that have ended.
 """
 
-BATCH: Final = (*STEADY[:3], ("first success", "aime24", "first success", 60))
+EQUAL_STOPPED: Final = "equal, stopped"
+BATCH: Final = (
+    *STEADY[:3],
+    ("first success", "aime24", "first success", 60),
+    (EQUAL_STOPPED, "constant", "first success", 60),
+)
 """The same for one batch."""
 
 STOPPED: Final = ("first success", "waves of 2")
+"""Cases of a stream whose tasks are stopped."""
+
 QUESTIONS: Final = 30
 ROUNDS: Final = 8
 """Tasks of a stream over those in progress."""
@@ -93,7 +100,7 @@ def run(budget: Budget) -> pd.DataFrame:
     frame = run_points(points, MEASURES, budget)
     present = frame.pop("running") + frame.pop("waiting")
     idle = 1.0 - present / (frame["in_progress"] * TRIALS)
-    frame.insert(len(KEYS) + 2, "idle_share", idle.where(~frame["case"].isin(STOPPED)))
+    frame.insert(len(KEYS) + 2, "idle_share", idle.where(~frame["case"].isin((*STOPPED, EQUAL_STOPPED))))
     return frame
 
 
@@ -252,7 +259,21 @@ def _stopping(frame: pd.DataFrame) -> str:
                 f"{said_of(solved, chosen)} times the solved tasks per second, "
                 f"{said_of(times, chosen)} times the task time p95"
             )
-    return "Against all trials on as full a node: " + "; ".join(parts) + "."
+    told = "Against all trials on as full a node: " + "; ".join(parts) + "."
+    return f"{told} In a batch of one length a stop at the first success gives {_equal_stopped(frame)}."
+
+
+def _equal_stopped(frame: pd.DataFrame) -> str:
+    """Say what a stop at the first success changes where all trials of a task end together."""
+    tokens, solved = (over(frame, "one length", name) for name in ("tokens_per_task", "solved_per_s"))
+    parts = []
+    for attention in ATTENTION:
+        at: dict[str, object] = {"setting": "batch", "attention": attention, "case": EQUAL_STOPPED}
+        parts.append(
+            f"{said_of(tokens, at, '.3f')} times the tokens and {said_of(solved, at, '.3f')} times the "
+            f"solved tasks per second with {attention_name(attention)}"
+        )
+    return ", ".join(parts)
 
 
 STUDY: Final = Study(

@@ -31,7 +31,7 @@ class Answered:
 
     @property
     def text(self) -> str:
-        """The answer in words."""
+        """The answer in words, a paragraph per line; what may not have settled is one of its own."""
         return self.study.answer(self.table) + self._unsettled()
 
     def _unsettled(self) -> str:
@@ -39,7 +39,9 @@ class Answered:
         if "unsettled" not in self.table or not self.table["unsettled"].any():
             return ""
         some, runs = int(self.table["unsettled"].sum()), len(self.table)
-        return f" In {some} of {runs} runs the window may begin before the run has settled: rates can be off."
+        return (
+            f"\nIn {some} of {runs} runs the window may begin before the run has settled: rates can be off."
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return question, answer and table for a machine; missing figures are None."""

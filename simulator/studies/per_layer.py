@@ -27,7 +27,8 @@ from simulator.studies.study import Budget, Study
 FloatMatrix = NDArray[np.float64]
 
 SCENARIO: Final = "kinetics/per-layer-h200"
-SCENARIOS: Final = {"h200-sxm": SCENARIO, "b200-sxm": "kinetics/per-layer-b200"}
+H200: Final = "h200-sxm"
+SCENARIOS: Final = {H200: SCENARIO, "b200-sxm": "kinetics/per-layer-b200"}
 LAYERS: Final = {
     "qwen3-0.6b": 28,
     "qwen3-1.7b": 28,
@@ -175,52 +176,70 @@ def needed_layer_s(frame: pd.DataFrame, counted: str) -> dict[int, float]:
 
 
 def charts(frame: pd.DataFrame) -> list[Chart]:
-    """Return speed-ups by KV budget on H200, a chart per cell, as counted and as published."""
+    """Return speed-ups by KV budget, a chart per GPU and cell, as counted and as published."""
     ways = {ROOFLINE: 0.0, KERNELS: 0.0}
     models = list(LAYERS)
-    if set(LAYERS) - set(frame["model"]):
-        # The largest label is that of the smallest model, whichever is lost.
-        return [_chart(frame, context, ways, models[:1]) for context in LABELS]
-    layer_s = fitted_layer_s(frame, KERNELS)
-    models.remove(lost_model(frame, KERNELS, layer_s))
-    return [_chart(frame, context, ways | {MORE: layer_s}, models) for context in LABELS]
+    # The largest label is that of the smallest model, whichever is lost.
+    of = models[:1]
+    if not set(LAYERS) - set(frame["model"]):
+        layer_s = fitted_layer_s(frame, KERNELS)
+        of = [model for model in models if model != lost_model(frame, KERNELS, layer_s)]
+        ways |= {MORE: layer_s}
+    pairs = product([gpu for gpu in SCENARIOS if gpu in set(frame["gpu"])], LABELS)
+    return [
+        _chart(frame[(frame["gpu"] == gpu) & (frame["context"] == context)], gpu, context, ways, of)
+        for gpu, context in pairs
+    ]
 
 
-def _chart(frame: pd.DataFrame, context: int, ways: dict[str, float], of: Sequence[str]) -> Chart:
-    """Return the chart of a cell; `of` names the models of its labels, the largest label first."""
-    x = Axis("KV budget, tokens", log=True, ticks=BUDGETS)
-    y = Axis("tokens/s over dense", log=True, ticks=(2, 5, 10, 20, 50, 100))
-    labels = LABELS[context]
-    published = [
+def _published(gpu: str, context: int, of: Sequence[str]) -> list[Series]:
+    """Return what was published for a GPU and cell; `of` names the models of the labels, largest first."""
+    labels = LABELS[context] if gpu == H200 else (ARTICLE[context],)
+    return [
         Series(f"{short(model)}, published", [128], [label], place_of(model), "crosses")
         for model, label in zip(of, labels, strict=False)
     ]
+
+
+def _chart(frame: pd.DataFrame, gpu: str, context: int, ways: dict[str, float], of: Sequence[str]) -> Chart:
+    """Return the chart of the rows of one GPU and cell."""
+    x = Axis("KV budget, tokens", log=True, ticks=BUDGETS)
+    y = Axis("tokens/s over dense", log=True, ticks=(2, 5, 10, 20, 50, 100))
+    published = _published(gpu, context, of)
     panels = []
     for way, layer_s in ways.items():
         found = speed_ups(frame, layer_s=layer_s)
         counted = KERNELS if way == MORE else way
-        rows = found[(found["gpu"] == "h200-sxm") & (found["context"] == context)]
         lines = [
             Series(short(model), list(same["budget"]), list(same["speed_up"]), place_of(model))
             for model in LAYERS
-            for same in [rows[(rows["counted"] == counted) & (rows["model"] == model)]]
+            for same in [found[(found["counted"] == counted) & (found["model"] == model)]]
             if len(same)
         ]
         panels.append(Panel((*lines, *published), x, y, way.format(microseconds=layer_s * 1e6)))
+    maker = gpu.partition("-")[0]
+    crosses = (
+        "labels of Fig. 10, whose models are inferred: labels fall with size, and one model's are lost."
+        if gpu == H200
+        else "the press article; which of its numbers belongs to which cell is assumed."
+    )
     return Chart(
-        f"per-layer-{context}",
-        f"Block top-k over dense at {context:,} tokens by the paper's per-layer protocol, H200",
+        f"per-layer-{context}" if gpu == H200 else f"per-layer-{maker}-{context}",
+        f"Block top-k over dense at {context:,} tokens by the paper's per-layer protocol, {maker.upper()}",
         "One decode step at full context, eight-way tensor parallel, memory ignored, the layers alone: at "
-        "data-sheet peaks, under vLLM's calibration, and with what the labels need. Crosses: labels of Fig. "
-        "10, whose models are inferred: labels fall with size, and one model's are lost.",
+        "data-sheet peaks, under vLLM's calibration, and with what the labels of Fig. 10 need. Crosses: "
+        f"{crosses}",
         tuple(panels),
     )
 
 
 def answer(frame: pd.DataFrame) -> str:
-    """Return how far roofline and kernels lie from the labels, and what makes them meet."""
+    """Return how far roofline and kernels lie from the labels, and what makes them meet.
+
+    The labels need all six models; with fewer the speed-ups of those that ran are told instead.
+    """
     if set(LAYERS) - set(frame["model"]):
-        return "The labels need all six models: run the study without --quick."
+        return _of_some(frame)
     sentences = []
     for counted in (ROOFLINE, KERNELS):
         layer_s = fitted_layer_s(frame, counted)
@@ -240,6 +259,22 @@ def answer(frame: pd.DataFrame) -> str:
             f"{found.min():.1f} to {found.max():.1f} times."
         )
     return "\n".join(sentences)
+
+
+def _of_some(frame: pd.DataFrame) -> str:
+    """Return the speed-ups at the smallest budget beside those published labels that are a model's for sure.
+
+    That is the smallest model's: the largest label.
+    """
+    found = speed_ups(frame)
+    found = found[found["budget"] == min(BUDGETS)]
+    sentences = []
+    for (gpu, context, model), rows in found.groupby(["gpu", "context", "model"], sort=False):
+        told = ", ".join(f"{one.counted} {one.speed_up:.3g}" for one in rows.itertuples())
+        label = f"; Fig. 10 has {LABELS[context][0]:g}" if (gpu, model) == (H200, next(iter(LAYERS))) else ""
+        name = f"{gpu.partition('-')[0].upper()}, {short(model)}, {context:,} tokens"
+        sentences.append(f"{name}, budget {min(BUDGETS)}, times dense: {told}{label}.")
+    return "\n".join([*sentences, "What all labels need is told of all six models: run it without --quick."])
 
 
 STUDY: Final = Study(

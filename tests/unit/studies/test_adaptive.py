@@ -23,7 +23,8 @@ def made(**cost_of: float) -> pd.DataFrame:
                 for rate, times in ((0.4, 1.0), (0.8, 3.0)):
                     spent = cost * times * (1.0 + 0.1 * seed)
                     row = {"loss": loss, "family": family, "setting": str(rate), "seed": seed, "rate": rate}
-                    rows.append(row | {"gpu_s_per_task": spent, "joules_per_task": 500.0 * spent})
+                    costs = {"gpu_s_per_task": spent, "joules_per_task": 500.0 * spent}
+                    rows.append({**row, **costs, "fresh": False})
     return pd.DataFrame(rows)
 
 
@@ -87,18 +88,57 @@ def test_the_chart_has_a_panel_for_each_loss_and_a_colour_for_each_family() -> N
         assert shown[FIXED].y[shown[FIXED].x.index(0.6)] == pytest.approx(sum(expected) / 2.0)
 
 
-def test_mixtures_chosen_on_other_seeds_solve_what_they_solve_and_the_answer_says_so() -> None:
-    # Seed 1 solves 0.1 % more of the tasks than seed 0 with each setting.
-    frame = made(**{FIXED: 2.0, TRIALS: 1.0})
-    frame["rate"] += 0.001 * frame["seed"]
-    fixed = adaptive.held_out(frame, "none", FIXED, 0.6)
-    # Chosen by seed 1: 0.199 / 0.4 of the way from 0.401 to 0.801; seed 0 then solves 0.599.
-    assert [one.rate for one in fixed] == pytest.approx([0.599, 0.601])
-    assert fixed[0].cost == pytest.approx(2.0 + 4.0 * 0.199 / 0.4)
+def judged_by(frame: pd.DataFrame, more: dict[str, tuple[float, float]]) -> pd.DataFrame:
+    """Return rows with two fresh seeds, in which each family solves and costs more by what is given."""
+    fresh = frame.assign(seed=frame["seed"] + 2, fresh=True)
+    for family, (rate, times) in more.items():
+        of = fresh["family"] == family
+        fresh.loc[of, "rate"] += rate * fresh.loc[of, "seed"]
+        fresh.loc[of, "gpu_s_per_task"] *= times
+    return pd.concat([frame, fresh], ignore_index=True)
+
+
+def test_a_mixture_is_chosen_by_the_means_of_the_seeds_that_do_not_judge() -> None:
+    frame = judged_by(FRAME, {FIXED: (0.0, 0.01)})
+    assert adaptive.chosen(frame, "none", FIXED, 0.7) == pytest.approx({"0.4": 0.25, "0.8": 0.75})
+    assert adaptive.chosen(frame, "none", FIXED, 0.2) == pytest.approx({"0.4": 0.5})
+    assert adaptive.chosen(frame, "none", FIXED, 0.9) == {}
+    assert adaptive.costs(frame, "none", FIXED, 0.6, "gpu_s_per_task") == pytest.approx([4.0, 4.4])
+
+
+def test_fresh_seeds_show_where_rates_are_not_equal_and_the_gain_was_luck() -> None:
+    # Adaptive trials solve 0.2 and 0.3 percentage points more there and cost half as much again.
+    frame = judged_by(FRAME, {TRIALS: (0.001, 1.5)})
+    found = adaptive.judged(frame, "none", TRIALS, 0.6)
+    assert [one.rate for one in found] == pytest.approx([0.602, 0.603])
+    assert [one.cost for one in found] == pytest.approx([3.0, 3.3])
+    # 0.25 +- 12.706 x 0.0707 / sqrt(2).
     told = (
-        f"with mixtures chosen on the other seeds, {TRIALS} solve 0.00 (0.00 to 0.00) percentage points more"
+        f"judged by 2 seeds that did not choose the mixtures, {TRIALS} solve 0.25 (-0.39 to 0.89) percentage"
     )
-    assert adaptive.answer(frame).count(f"{told} of the tasks than fixed, 2 (2 to 2)") == 3
+    assert adaptive.answer(frame).count(told) == 3
+    # 4 / 0.6 over 3 / 0.602 and 4.4 / 0.6 over 3.3 / 0.603.
+    assert "more of the tasks than fixed, 1.34 (" in adaptive.answer(frame)
+
+
+def test_points_that_judge_are_those_that_were_chosen_with_seeds_after_the_others() -> None:
+    points = list(adaptive._points("0.005", quick=False))
+    rates = {"1 trials, budget 512": (0.5, 1.0), "8 trials, budget 512": (0.8, 3.0)}
+    rows = [
+        {**point.labels, "fresh": False, "rate": rate, "gpu_s_per_task": cost}
+        for point in points
+        if point.labels["family"] == FIXED
+        for rate, cost in [rates.get(str(point.labels["setting"]), (0.3, 9.0))]
+    ]
+    found = adaptive.fresh_points(points, pd.DataFrame(rows), 5)
+    assert [point.labels["setting"] for point in found] == list(rates)
+    seeds = {point.labels["setting"]: point.scenario.seed for point in points}
+    assert all(point.scenario.seed == seeds[point.labels["setting"]] + 5 for point in found)
+
+
+def test_without_fresh_seeds_nothing_is_judged() -> None:
+    assert adaptive.judged(FRAME, "none", FIXED, 0.6) == []
+    assert "judged by" not in adaptive.answer(FRAME)
 
 
 def test_caps_and_stops_are_a_choice_beside_what_the_family_could_do_anyway() -> None:
@@ -111,12 +151,6 @@ def test_caps_and_stops_are_a_choice_beside_what_the_family_could_do_anyway() ->
     assert adaptive.costs(FRAME, "none", STOPPED, 0.4, "gpu_s_per_task") == []
     # 0.6 lies in the middle: (0.5 + 3) / 2 instead of (1 + 3) / 2.
     assert f"{2.0 / 1.75:.3g} (1.14 to 1.14) at 60%" in adaptive.answer(frame)
-
-
-def test_one_seed_has_no_others_to_choose_by() -> None:
-    one = FRAME[FRAME["seed"] == 0]
-    assert adaptive.held_out(one, "none", FIXED, 0.6) == []
-    assert "chosen on the other seeds" not in adaptive.answer(one)
 
 
 def test_caps_and_stops_are_tried_where_budgets_lose_nothing() -> None:

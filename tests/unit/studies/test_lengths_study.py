@@ -91,7 +91,12 @@ def test_the_table_answers_and_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = frame[(frame["case"] == "AIME24") & (frame["setting"] == "batch")]
     assert (stopped["tokens_per_task"].to_numpy() < 0.9 * whole["tokens_per_task"].to_numpy()).all()
     assert (stopped["solving_rate"].to_numpy() == whole["solving_rate"].to_numpy()).all()
+    equal = frame[frame["case"] == lengths.EQUAL_STOPPED]
+    alike = frame[(frame["case"] == "one length") & (frame["setting"] == "batch")]
+    assert equal["idle_share"].isna().all()
+    assert equal["tokens_per_task"].to_numpy() == pytest.approx(alike["tokens_per_task"].to_numpy(), rel=1e-3)
     told = lengths.answer(frame)
+    assert "In a batch of one length a stop at the first success gives 1.000 times the tokens" in told
     ratio = lengths.predicted_eflops("dense", "aime24") / lengths.predicted_eflops("dense", "constant")
     assert f"Eq. 10 says {ratio:.2f}" in told
     batch = frame[(frame["setting"] == "batch") & (frame["case"] == "AIME24")].set_index("attention")

@@ -83,6 +83,7 @@ def test_each_published_point_says_its_model_in_its_colour() -> None:
     assert per_layer.lost_model(frame, per_layer.KERNELS, 77e-6) == "qwen3-1.7b"
     with_roofline = pd.concat([frame, frame.assign(counted=per_layer.ROOFLINE)])
     for chart, labels in zip(per_layer.charts(with_roofline), per_layer.LABELS.values(), strict=True):
+        assert "b200" not in chart.name
         for panel in chart.panels:
             published = [series for series in panel.series if series.style == "crosses"]
             sizes = ["0.6B", "4B", "8B", "14B", "32B"]
@@ -90,6 +91,38 @@ def test_each_published_point_says_its_model_in_its_colour() -> None:
             assert [series.y for series in published] == [[label] for label in labels]
             places = {series.name: series.place for series in panel.series}
             assert [places[f"{size}, published"] for size in sizes] == [places[size] for size in sizes]
+
+
+def test_charts_of_b200_hold_its_rows_and_the_article() -> None:
+    h200 = made(77e-6)
+    frame = pd.concat([h200, h200.assign(counted=per_layer.ROOFLINE)])
+    b200 = frame.assign(gpu="b200-sxm")
+    b200.loc[b200["variant"] == "dense", "step_s"] *= 2.0
+    charts = {chart.name: chart for chart in per_layer.charts(pd.concat([frame, b200]))}
+    assert list(charts) == [
+        f"per-layer-{of}{context}" for of in ("", "b200-") for context in per_layer.LABELS
+    ]
+    for context, speed_up in per_layer.ARTICLE.items():
+        ours, theirs = (
+            {series.name: series for series in charts[f"per-layer-{of}{context}"].panels[0].series}
+            for of in ("b200-", "")
+        )
+        assert [name for name in ours if "published" in name] == ["0.6B, published"]
+        assert ours["0.6B, published"].y == [speed_up]
+        assert ours["8B"].y == pytest.approx([2.0 * y for y in theirs["8B"].y])
+
+
+def test_a_quick_run_tells_what_it_ran(quick: pd.DataFrame) -> None:
+    told = per_layer.answer(quick).splitlines()
+    assert len(told) == len(per_layer.LABELS) + 1
+    for line, (context, labels) in zip(told, per_layer.LABELS.items(), strict=False):
+        dense, sparse = (
+            step_s(quick, context, variant, per_layer.KERNELS) for variant in ("dense", "block_topk_128")
+        )
+        assert line.startswith(f"H200, 0.6B, {context:,} tokens, budget 128")
+        assert f"{per_layer.KERNELS} {dense / sparse:.3g}" in line
+        assert line.endswith(f"Fig. 10 has {labels[0]:g}.")
+    assert "--quick" in told[-1]
 
 
 def test_a_quick_run_shows_the_label_of_the_one_model_it_has(quick: pd.DataFrame) -> None:
