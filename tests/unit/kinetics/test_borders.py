@@ -8,7 +8,13 @@ import pytest
 
 from simulator.errors import SimulatorError
 from simulator.kinetics import claims_of_bands as published
-from simulator.kinetics.accuracy import best_of_n_32b, best_of_n_frontier, long_cot_curves, read_long_cot
+from simulator.kinetics.accuracy import (
+    AttentionName,
+    best_of_n_32b,
+    best_of_n_frontier,
+    long_cot_curves,
+    read_long_cot,
+)
 from simulator.kinetics.borders import bands_by_accuracy, border, check_reach, largest_loss
 from simulator.kinetics.claims import Sources
 from simulator.kinetics.curves import Curve
@@ -145,9 +151,13 @@ def test_borders_of_all_points_are_told_as_they_are(shared_data: Path) -> None:
         if " gives way to " in one.statement or " solved from" in one.statement:
             ours = one.ours.split()[0]
             assert (f"all of which give {ours}, which" in one.condition) == (ours not in {"-", "none"})
-    for kind, edges in (("dense", published.LONG_COT_DENSE), ("topk", published.LONG_COT_TOPK)):
+    kinds: tuple[tuple[AttentionName, tuple[published.Edge, ...]], ...] = (
+        ("dense", published.LONG_COT_DENSE),
+        ("topk", published.LONG_COT_TOPK),
+    )
+    for kind, edges in kinds:
         taken = published.published_bands(edges, published.LAST_TERA)
-        loss = 100 * largest_loss(read_long_cot(path)[kind], taken, 0.05)  # type: ignore[index]
+        loss = 100 * largest_loss(read_long_cot(path)[kind], taken, 0.05)
         name = "dense" if kind == "dense" else "top-k"
         told = whole[f"Fig. 7c, {name} Long-CoT: most that its best models lose under the best of ours"]
         assert told.condition.endswith(f"over all points of Fig. 8d {loss:.1f}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import log
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,8 +51,9 @@ def test_a_pair_beyond_what_was_read_is_out_of_reach() -> None:
 def test_figures_that_were_not_read_are_refused_with_what_is_allowed() -> None:
     with pytest.raises(SimulatorError, match="no curve in best_of_n_8b of 'locall'; did you mean local"):
         read_curve("best_of_n_8b", "locall")
+    wrong: dict[str, Any] = {"figure": "best_of_n_9b"}
     with pytest.raises(SimulatorError, match="unknown figure 'best_of_n_9b'; did you mean best_of_n_8b"):
-        read_curve("best_of_n_9b", "local")  # type: ignore[arg-type]
+        read_curve(wrong["figure"], "local")
 
 
 def test_a_number_moves_by_what_the_curve_does_within_the_reading_of_the_cost() -> None:
