@@ -39,18 +39,7 @@ def carried_over(calibration: Calibration, measured: Gpu, to: Gpu) -> Calibratio
         If the multiprocessors of one of them are not known, the GPUs are the same, `to` was timed itself, or
         the calibration was carried over before.
     """
-    if to.name in GPUS:
-        message = f"{to.name} was timed itself; nothing is to be carried over: leave --like out"
-        raise SimulatorError(message)
-    if calibration.gpu != measured.name:
-        own = calibration.gpu
-        message = f"the kernels of {measured.name} are those of {own} themselves; --like {own}"
-        raise SimulatorError(message)
-    if measured.multiprocessors is None or to.multiprocessors is None:
-        unknown = measured.name if measured.multiprocessors is None else to.name
-        message = f"{unknown}: multiprocessors are not known, so nothing can be carried over"
-        raise SimulatorError(message)
-    slower = measured.multiprocessors.value / to.multiprocessors.value
+    slower = _slower(calibration, measured, to)
     gemm = {
         d: _capped(fit, d, measured, to) for d, fit in calibration.gemm.items() if d in to.peak_flops_per_s
     }
@@ -81,6 +70,22 @@ def carried_over(calibration: Calibration, measured: Gpu, to: Gpu) -> Calibratio
         },
     }
     return calibration.model_copy(update=changes | left_out)
+
+
+def _slower(calibration: Calibration, measured: Gpu, to: Gpu) -> float:
+    """Return how much longer as many tiles take, or refuse what cannot be carried over."""
+    if to.name in GPUS:
+        message = f"{to.name} was timed itself; nothing is to be carried over: leave --like out"
+        raise SimulatorError(message)
+    if calibration.gpu != measured.name:
+        own = calibration.gpu
+        message = f"the kernels of {measured.name} are those of {own} themselves; --like {own}"
+        raise SimulatorError(message)
+    if measured.multiprocessors is None or to.multiprocessors is None:
+        unknown = measured.name if measured.multiprocessors is None else to.name
+        message = f"{unknown}: multiprocessors are not known, so nothing can be carried over"
+        raise SimulatorError(message)
+    return measured.multiprocessors.value / to.multiprocessors.value
 
 
 def _capped(fit: Computing, dtype: Dtype, measured: Gpu, to: Gpu) -> Computing:

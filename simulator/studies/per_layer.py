@@ -269,7 +269,8 @@ def _of_some(frame: pd.DataFrame) -> str:
     found = speed_ups(frame)
     found = found[found["budget"] == min(BUDGETS)]
     sentences = []
-    for (gpu, context, model), rows in found.groupby(["gpu", "context", "model"], sort=False):
+    for key, rows in found.groupby(["gpu", "context", "model"], sort=False):
+        gpu, context, model = str(key[0]), int(str(key[1])), str(key[2])
         told = ", ".join(f"{one.counted} {one.speed_up:.3g}" for one in rows.itertuples())
         label = f"; Fig. 10 has {LABELS[context][0]:g}" if (gpu, model) == (H200, next(iter(LAYERS))) else ""
         name = f"{gpu.partition('-')[0].upper()}, {short(model)}, {context:,} tokens"
