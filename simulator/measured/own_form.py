@@ -2,8 +2,8 @@
 
 Columns are ``request_id, arrival_s, prompt_tokens, output_tokens, ttft_s, tpot_s, e2e_s``, in any order, and
 ``itl_s`` (gaps between tokens, separated by semicolons) where it was recorded; others are ignored.
-``tpot_s`` is blank for one token.  The series has ``t_s, running, waiting, kv_cache_pct``, the last one in %, cells blank
-where nothing was recorded.
+``tpot_s`` is blank for one token.  The series has ``t_s, running, waiting, kv_cache_pct``, the last in %,
+with blank cells where nothing was recorded.
 """
 
 from __future__ import annotations
