@@ -42,6 +42,9 @@ NAMES: Final = {
 SLACK: Final = 1.001
 """A first token may come this factor after the last by rounding, not more."""
 
+SAME_RATIO: Final = 0.02
+"""How far the time per token may be from what the request's other times give."""
+
 NS: Final = 1e-9
 MOST_FAULTS: Final = 5
 """Wrong requests that are told one by one."""
@@ -285,7 +288,7 @@ def _row(source: JsonObject, faults: list[str]) -> _Row:
     if not isinstance(start, int) or isinstance(start, bool) or start < 1:
         metadata.fault("request_start_ns", f"{told(start)} is no time since 1970 in whole ns")
         start = 1
-    prompt = round(_value(metrics, "prompt_tokens") or 0)
+    prompt = _whole_tokens(_value(metrics, "prompt_tokens"))
     failed = bool(source.values.get("error") or metadata.run.values.get("was_cancelled"))
     if failed:
         return _Row(start, prompt, 0, math.nan, math.nan, math.nan, (), failed=True)
@@ -295,10 +298,14 @@ def _row(source: JsonObject, faults: list[str]) -> _Row:
         metrics.fault(
             NAMES["ttft"], f"{ttft:.4g} s is after the whole request, {e2e:.4g} s: is its unit right?"
         )
-    token = _value(metrics, "tpot") or math.nan
-    if output > 1.0 and math.isnan(token):
-        token = (e2e - ttft) / (output - 1.0)
-    count = 0 if math.isnan(output) else round(output)
+    token, expected = _value(metrics, "tpot") or math.nan, math.nan
+    if output > 1.0:
+        expected = (e2e - ttft) / (output - 1.0)
+        token = expected if math.isnan(token) else token
+    if abs(token - expected) > SAME_RATIO * expected:
+        told_ = f"{token:.4g} s, but the rest of the request gives {expected:.4g} s: is its unit right?"
+        metrics.fault(NAMES["tpot"], told_)
+    count = _whole_tokens(output)
     return _Row(start, prompt, count, ttft, e2e, token, _gaps(metrics), failed=count == 0)
 
 
@@ -313,6 +320,10 @@ def _value(metrics: Fields, name: str, *, needed: bool = False) -> float | None:
             )
         return None
     return value * _scale(inner, name, inner.run.values.get("unit"))
+
+
+def _whole_tokens(value: float | None) -> int:
+    return 0 if value is None or math.isnan(value) else round(value)
 
 
 def _gaps(metrics: Fields) -> tuple[float, ...]:

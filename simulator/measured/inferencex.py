@@ -20,6 +20,10 @@ from simulator.measured.summaries import Place, check_means, run_of
 
 PERCENTILE: Final = re.compile(r"p(\d+(?:\.\d+)?)")
 FLAT: Final = {"ttft": "ttft", "tpot": "tpot", "itl": "itl", "e2e": "e2el"}
+LEAST_PART: Final = 0.3
+MOST_PART: Final = 1.1
+"""Mean output over ``osl``: the tool draws evenly from a part of it up to all of it; means are not exact."""
+
 STATED: Final = {"gpu": "hw", "tp": "tp", "precision": "precision", "engine": "framework"}
 """The file's names of what it says of the server."""
 
@@ -113,6 +117,12 @@ def _fixed(fields: Fields) -> BenchRun:
     if None in (run.ttft_s, run.tpot_s, run.e2e_s) or not run.tpot_s:
         return replace(run, prompt_tokens=float(longest["prompt"]), output_tokens=float(longest["output"]))
     output = 1.0 + ((run.e2e_s or 0.0) - (run.ttft_s or 0.0)) / run.tpot_s
+    part = output / max(1, longest["output"])
+    if not LEAST_PART <= part <= MOST_PART:
+        told = (
+            f"{run.tpot_s:.4g} s gives {output:.4g} output tokens a request, but osl is {longest['output']}"
+        )
+        fields.fault("mean_tpot", f"{told}: are all times in seconds?")
     prompt = output * input_rate / output_rate if output_rate else float(longest["prompt"])
     note = (
         f"isl {longest['prompt']} and osl {longest['output']} are the most that is drawn; latencies and "

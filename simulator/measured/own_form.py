@@ -66,7 +66,8 @@ def read(text: str, path: Path) -> list[BenchRun]:
     faults.check()
     run = with_requests(run_of(Place(path), TOOL, {}), requests)
     beside = path.with_name(SERIES)
-    return [replace(run, series=_series(beside)) if beside.is_file() else run]
+    origin_s = min(table.numbers("arrival_s"))
+    return [replace(run, series=_series(beside, origin_s)) if beside.is_file() else run]
 
 
 def _requests(table: Table, faults: Faults) -> Requests:
@@ -125,8 +126,8 @@ def _gaps(table: Table, faults: Faults) -> list[tuple[float, ...]]:
     return found
 
 
-def _series(path: Path) -> Series:
-    """Return the series beside the requests.
+def _series(path: Path, origin_s: float) -> Series:
+    """Return the series beside the requests, on a clock that begins with the first of them.
 
     Raises
     ------
@@ -151,4 +152,5 @@ def _series(path: Path) -> Series:
             faults.add(line, "t_s", f"{later:g} is before {earlier:g} of the row above; sort the rows")
     faults.check()
     kv = tuple(percent / 100.0 for percent in columns["kv_cache_pct"])
-    return Series(tuple(moments), tuple(columns["running"]), tuple(columns["waiting"]), kv)
+    times = tuple(moment - origin_s for moment in moments)
+    return Series(times, tuple(columns["running"]), tuple(columns["waiting"]), kv)

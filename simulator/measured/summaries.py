@@ -139,6 +139,8 @@ def _pairs(run: BenchRun, names: Mapping[str, str]) -> Iterator[Pair]:
         yield Pair(told["e2e"], sum_, run.e2e_s or 0.0, end_s, ALIKE)
     elif run.ttft_s is not None and run.e2e_s is not None and run.ttft_s > run.e2e_s:
         yield Pair(told["ttft"], f"{told['e2e']}, both in s, is", run.ttft_s, run.e2e_s, SAME)
+    if run.e2e_s is not None and run.duration_s and run.e2e_s > run.duration_s:
+        yield Pair(told["e2e"], "the whole run, in s, took", run.e2e_s, run.duration_s, ALIKE)
     if run.completed and run.duration_s:
         rate = run.completed / run.duration_s
         if run.requests_per_s is not None:

@@ -110,11 +110,13 @@ def _cell(cell: str, line: int, name: str, faults: Faults) -> float | None:
 def _metrics(tables: list[Table], faults: Faults, path: Path) -> BenchRun:
     """Return the run of sections that have a metric a row and a figure a column, or one value."""
     figures: dict[str, dict[str, float]] = {}
+    lines: dict[str, int] = {}
     for table in tables:
         for line, row in table.rows:
             head = _head(row[0], line, faults)
             if head is None:
                 continue
+            lines[row[0].partition(" (")[0].lower()] = line
             for name, cell in zip(table.names[1:], row[1:], strict=True):
                 value = _cell(cell, line, row[0], faults)
                 if value is not None:
@@ -123,7 +125,7 @@ def _metrics(tables: list[Table], faults: Faults, path: Path) -> BenchRun:
     whole = any("sum" in table.names for table in tables)
     place = Place(path)
     tool = "AIPerf" if whole else "GenAI-Perf"
-    run = _run(figures, tool, place, partial(faults.add, 1))
+    run = _run(figures, tool, place, lambda field, told_: faults.add(lines.get(field, 1), field, told_))
     if not run.stats:
         faults.add(
             tables[0].line, "Metric", f"no latency is known among the rows; known are: {', '.join(NAMES)}"

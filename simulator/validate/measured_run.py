@@ -181,6 +181,6 @@ def _other_servers(judgement: Judgement) -> list[str]:
     own = f"{capacity.blocks} of {capacity.block_tokens} tokens"
     if blocks is not None and blocks != own:
         notes.append(
-            f"the server had {blocks} KV blocks, the scenario has {own} (engine.kv.blocks sets them)"
+            f"KV blocks: {blocks} on the server, {own} in the scenario (engine.kv.blocks sets them)"
         )
     return notes
