@@ -112,6 +112,8 @@ def scrape_in(text: str, path: Path) -> Scrape:
         if name.startswith("vllm:") and "model_name" in labels:
             models.setdefault(labels["model_name"])
         lines.setdefault(name, number)
+        if not math.isfinite(value):  # not known, as of a gauge that was never set
+            continue
         key = (name, labels.get("le", ""))
         values[key] = values.get(key, 0.0) + value
     return Scrape(path, values, lines, info, tuple(models))
@@ -173,13 +175,20 @@ def _mismatches(first: Scrape, last: Scrape) -> list[str]:
         return [f"{where}: {starts[1]:.12g}, but {starts[0]:.12g} in {first.path}: the server was restarted"]
     if first.models and first.models != last.models:
         return [f"{last.path}: serves {', '.join(last.models)}, but {first.path} {', '.join(first.models)}"]
-    names = [f"vllm:{name}_count" for group in HISTOGRAMS.values() for name in group]
-    return [
-        f"{last.path}:{last.lines.get(name, 1)}: {name}: {last.value(name):g} is less than the "
-        f"{first.value(name):g} of {first.path}: are they in the right order?"
-        for name in names
-        if (last.value(name) or 0.0) < (first.value(name) or 0.0)
-    ]
+    group = [name for names in HISTOGRAMS.values() for name in names]
+    told_ = (_decreased(first, last, f"vllm:{name}_{kind}") for name in group for kind in ("count", "sum"))
+    return [each for each in told_ if each]
+
+
+def _decreased(first: Scrape, last: Scrape, name: str) -> str:
+    """Return what is wrong with a counter that got smaller, or nothing."""
+    before, after = first.value(name), last.value(name)
+    if before is None or (after is not None and after >= before):
+        return ""
+    if after is None:
+        return f"{last.path}: {name}: is missing, but {first.path} has it"
+    where = f"{last.path}:{last.lines.get(name, 1)}: {name}: {after:g}"
+    return f"{where} is less than the {before:g} of {first.path}: are they in the right order?"
 
 
 def _gained(first: Scrape, last: Scrape, name: str) -> float:

@@ -180,7 +180,5 @@ def _other_servers(judgement: Judgement) -> list[str]:
     blocks, capacity = stated.get("kv_blocks"), judgement.result.capacity
     own = f"{capacity.blocks} of {capacity.block_tokens} tokens"
     if blocks is not None and blocks != own:
-        notes.append(
-            f"KV blocks: {blocks} on the server, {own} in the scenario (engine.kv.blocks sets them)"
-        )
+        notes.append(f"KV blocks: {blocks} on the server, {own} in the scenario (engine.kv.blocks sets them)")
     return notes

@@ -32,6 +32,12 @@ ROUNDS: Final = 10
 LEAST_CV: Final = 0.01
 """Below this the gaps between arrivals are all alike."""
 
+MOST_REQUESTS: Final = 10_000_000
+"""As `simulator.frozen.Count`."""
+
+MOST_FAULTS: Final = 3
+"""Requests that do not fit and are told one by one."""
+
 NO_START: Final = "says neither when requests came nor how many were in flight"
 
 
@@ -148,6 +154,10 @@ def _means(run: BenchRun, said: ToldLoad) -> _Lengths:
         count = ROUNDS * concurrency
         notes.append(f"the file does not say how many requests there were: {count} are simulated")
     asked = {"prompt_tokens": prompt, "output_tokens": output, "requests": count}
+    if count is not None and count > MOST_REQUESTS:
+        told = f"{count:.4g} requests are more than the {MOST_REQUESTS} that can be simulated"
+        message = f"{run.where}: {told}: give --requests, or requests in {beside(run.path).name}"
+        raise TraceFormatError(message)
     missing = [name for name, value in asked.items() if value is None]
     if missing:
         raise TraceFormatError(_ask(run, "says nothing of " + ", ".join(missing), missing))
@@ -251,7 +261,8 @@ def _scenario(scenario: Scenario, run: BenchRun, arrivals: dict[str, Any]) -> Sc
         )
     except ValidationError as error:
         told = [
-            f"{run.where}: a request does not fit the scenario: {_told(fault)}" for fault in error.errors()
+            f"{run.where}: a request does not fit the scenario: {_told(fault)}"
+            for fault in error.errors()[:MOST_FAULTS]
         ]
         raise ScenarioError(told) from error
     mistakes = mistakes_in(made)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from pathlib import Path
 
@@ -363,6 +364,21 @@ def test_two_scrapes_are_differenced(tmp_path: Path, version: int, engines: int)
             scrape(requests=1),
             scrape(requests=4).replace("Qwen3-8B", "x"),
             "after.txt: serves Qwen/x, but before.txt Qw",
+        ),
+        (
+            scrape(requests=1),
+            scrape(requests=4).replace("vllm:inter_token_latency_seconds_count", "x"),
+            "after.txt: vllm:inter_token_latency_seconds_count: is missing, but before.txt has it",
+        ),
+        (
+            scrape(requests=1),
+            scrape(requests=4).replace("latency_seconds_sum", "x"),
+            "after.txt: vllm:inter_token_latency_seconds_sum: is missing, but before.txt has it",
+        ),
+        (
+            scrape(requests=1),
+            re.sub(r"(e2e_request_latency_seconds_count.*) .*", r"\1 NaN", scrape(requests=4)),
+            "after.txt: vllm:e2e_request_latency_seconds_count: is missing",
         ),
         (scrape(requests=1), scrape(requests=4)[:-9], "is no line of /metrics: was the file cut?"),
         (scrape(requests=1), "a,b\n1,2\n", "after.txt: is no scrape of vLLM's /metrics"),

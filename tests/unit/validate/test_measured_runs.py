@@ -218,6 +218,15 @@ def test_lengths_and_counts_that_are_not_said_are_asked_for_together() -> None:
     assert replay(load_scenario(document(OPEN)), bare, said).scenario.workload.count == 7
 
 
+def test_more_requests_than_a_scenario_holds_are_refused() -> None:
+    many = replace(summary(), completed=10**15)
+    with pytest.raises(
+        TraceFormatError, match="1e\\+15 requests are more than the 10000000 that can be simulated"
+    ):
+        replay(load_scenario(document(OPEN)), many, NOTHING)
+    assert replay(load_scenario(document(OPEN)), many, ToldLoad(requests=9)).scenario.workload.count == 9
+
+
 def test_what_the_file_has_is_not_said_again() -> None:
     requests = even_requests(20, prompt=500, output=50, ttft_s=0.04, itl_s=0.01)
     with pytest.raises(TraceFormatError, match="prompt_tokens: the file has the lengths of each request"):
