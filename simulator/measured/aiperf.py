@@ -134,8 +134,8 @@ def _summary(source: JsonObject) -> BenchRun:
         max_concurrency=_whole(_found(config, "concurrency")),
         request_rate_per_s=_number(_found(config, "request_rate")),
         gap_cv=0.0 if _found(config, "arrival_pattern") == "constant" else 1.0,
-        completed=None if count is None else round(count),
-        failed=round(_scalar(fields, "error_request_count") or 0),
+        completed=None if count is None else _whole_number(count),
+        failed=_whole_number(_scalar(fields, "error_request_count")),
         duration_s=_scalar(fields, "benchmark_duration"),
         requests_per_s=_mean(stats, "requests_per_s"),
         output_tokens_per_s=_mean(stats, "output_tokens_per_s"),
@@ -288,7 +288,7 @@ def _row(source: JsonObject, faults: list[str]) -> _Row:
     if not isinstance(start, int) or isinstance(start, bool) or start < 1:
         metadata.fault("request_start_ns", f"{told(start)} is no time since 1970 in whole ns")
         start = 1
-    prompt = _whole_tokens(_value(metrics, "prompt_tokens"))
+    prompt = _whole_number(_value(metrics, "prompt_tokens"))
     failed = bool(source.values.get("error") or metadata.run.values.get("was_cancelled"))
     if failed:
         return _Row(start, prompt, 0, math.nan, math.nan, math.nan, (), failed=True)
@@ -305,7 +305,7 @@ def _row(source: JsonObject, faults: list[str]) -> _Row:
     if abs(token - expected) > SAME_RATIO * expected:
         told_ = f"{token:.4g} s, but the rest of the request gives {expected:.4g} s: is its unit right?"
         metrics.fault(NAMES["tpot"], told_)
-    count = _whole_tokens(output)
+    count = _whole_number(output)
     return _Row(start, prompt, count, ttft, e2e, token, _gaps(metrics), failed=count == 0)
 
 
@@ -322,7 +322,7 @@ def _value(metrics: Fields, name: str, *, needed: bool = False) -> float | None:
     return value * _scale(inner, name, inner.run.values.get("unit"))
 
 
-def _whole_tokens(value: float | None) -> int:
+def _whole_number(value: float | None) -> int:
     return 0 if value is None or math.isnan(value) else round(value)
 
 

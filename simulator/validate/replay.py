@@ -282,8 +282,11 @@ def _left_out(run: BenchRun, said: ToldLoad) -> list[str]:
     found = []
     limit, rate = run.max_concurrency, run.request_rate_per_s
     is_own = said.concurrency is None and said.rate_per_s is None
-    if is_own and limit is not None and rate is not None and not math.isinf(rate):
+    drawn = run.requests is None or run.requests.start_s is None
+    if is_own and drawn and limit is not None and rate is not None and not math.isinf(rate):
         found.append(f"the client's limit of {limit} requests in flight beside its rate is not replayed")
+    if run.failed and run.requests is None:
+        found.append(f"{run.failed} requests failed; the figures of the file are of the others")
     if run.tokens_per_step is not None and run.tokens_per_step > 1.0:
         found.append(f"{run.tokens_per_step:.3g} tokens a step by speculation are not replayed")
     return found

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from simulator.api import Result
 from simulator.attention.work import FloatVector
+from simulator.errors import TraceFormatError
 from simulator.measured import BenchRun, Series, Statistics, statistics_of
 from simulator.metrics.step_parts import StepParts
 from simulator.metrics.tables import RunTables
@@ -75,6 +76,11 @@ def measured_side(run: BenchRun, rows: tuple[int, ...] | None) -> tuple[Side, ND
     ----------
     run : as read.
     rows : of its requests in the order of the simulated tasks, as in `simulator.validate.replay.Replay`.
+
+    Raises
+    ------
+    TraceFormatError
+        If every request failed.
     """
     listed = run.requests
     if listed is None or rows is None:
@@ -82,6 +88,9 @@ def measured_side(run: BenchRun, rows: tuple[int, ...] | None) -> tuple[Side, ND
         return side, np.ones(0, dtype=np.bool_)
     order = np.array(rows, dtype=np.int64)
     kept = ~np.array(listed.failed, dtype=np.bool_)[order]
+    if not kept.any():
+        message = f"{run.where}: no request was answered: nothing is left to compare"
+        raise TraceFormatError(message)
     order = order[kept]
     starts = np.full(len(order), np.nan) if listed.start_s is None else np.array(listed.start_s)[order]
     columns = (

@@ -164,6 +164,10 @@ def test_summaries_in_json_are_read(
             {"output_token_throughput": {"unit": "tokens/sec", "avg": 0.2}},
             "times off: one of them is not in its unit",
         ),
+        (
+            {"request_count": {"unit": "requests", "avg": -1}},
+            "request_count.avg: -1 is no number of 0 or more",
+        ),
         ({"request_latency": stated("ms", math.nan)}, "request_latency.avg: nan is no number of 0 or more"),
     ],
 )

@@ -218,6 +218,28 @@ def test_lengths_and_counts_that_are_not_said_are_asked_for_together() -> None:
     assert replay(load_scenario(document(OPEN)), bare, said).scenario.workload.count == 7
 
 
+def test_a_run_without_an_answer_is_refused(tmp_path: Path) -> None:
+    def unanswered(cells: dict[str, Any]) -> None:
+        cells["output_tokens"], cells["tpot_s"] = 0, ""
+
+    path = write(tmp_path, run(OPEN), change=unanswered)
+    with pytest.raises(TraceFormatError, match=r"requests\.csv:1: no request was answered"):
+        judged(path, document(OPEN))
+
+
+def test_failures_and_a_limit_beside_a_drawn_rate_are_noted() -> None:
+    limited = replace(summary(concurrency=9, rate=4.0), failed=3)
+    notes = replay(load_scenario(document(OPEN)), limited, NOTHING).notes
+    assert "the client's limit of 9 requests in flight beside its rate is not replayed" in notes
+    assert "3 requests failed; the figures of the file are of the others" in notes
+    # Measured arrivals are those that the limit let through.
+    requests = replace(even_requests(20, prompt=5, output=9, ttft_s=0.1, itl_s=0.1), start_s=tuple(range(20)))
+    known = replace(detailed(summary(), requests), request_rate_per_s=4.0, max_concurrency=9)
+    made = replay(load_scenario(document(OPEN)), known, NOTHING)
+    assert made.load == "measured arrivals of 20 requests over 19 s"
+    assert made.notes == ()
+
+
 def test_more_requests_than_a_scenario_holds_are_refused() -> None:
     many = replace(summary(), completed=10**15)
     with pytest.raises(
