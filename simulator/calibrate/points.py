@@ -43,31 +43,34 @@ class Point:
     in_flight : mean requests in flight.
     token : mean time per output token, s.
     first_token_s : mean or median time to the first token.
+    mean_prompt_tokens, mean_output_tokens : mean lengths, as the file has them.
     """
 
     run: BenchRun
     in_flight: Known
     token: Known
     first_token_s: float
+    mean_prompt_tokens: float
+    mean_output_tokens: float
 
     @property
     def prompt_tokens(self) -> int:
         """Mean length of the prompts."""
-        return max(1, round(self.run.prompt_tokens))
+        return max(1, round(self.mean_prompt_tokens))
 
     @property
     def output_tokens(self) -> int:
         """Mean length of the outputs."""
-        return max(2, round(self.run.output_tokens))
+        return max(2, round(self.mean_output_tokens))
 
     @property
     def context_tokens(self) -> float:
         """Mean tokens in the cache of a sequence that decodes."""
-        return self.run.prompt_tokens + self.run.output_tokens / 2.0
+        return self.mean_prompt_tokens + self.mean_output_tokens / 2.0
 
     def setting(self) -> tuple[int, ...]:
         """Return what runs of one setting share."""
-        shape = (self.in_flight.value, self.run.prompt_tokens, self.run.output_tokens)
+        shape = (self.in_flight.value, self.mean_prompt_tokens, self.mean_output_tokens)
         return tuple(round(SETTINGS_PER_OCTAVE * math.log2(size)) for size in shape)
 
 
@@ -91,7 +94,11 @@ def points_of(runs: Sequence[BenchRun]) -> list[Point]:
 
 
 def _point(run: BenchRun) -> Point:
-    lost = run.failed / (run.completed + run.failed)
+    lengths = {"prompt": run.prompt_tokens, "output": run.output_tokens}
+    if unsaid := " and ".join(name for name, tokens in lengths.items() if tokens is None):
+        message = f"{run.where}: says nothing of the mean {unsaid} tokens, without which no load follows"
+        raise BenchError(message)
+    lost = run.failed / ((run.completed or 0) + run.failed) if run.failed else 0.0
     if lost > MOST_LOST_RATIO:
         message = (
             f"{run.where}: {run.failed} requests failed or came back empty beside {run.completed} that the "
@@ -108,7 +115,14 @@ def _point(run: BenchRun) -> Point:
     if first_s is None:
         message = f"{run.where}: mean_ttft_ms is missing, and so is median_ttft_ms"
         raise BenchError(message)
-    return Point(run, requests_in_flight(run), token_seconds(run), first_s)
+    return Point(
+        run,
+        requests_in_flight(run),
+        token_seconds(run),
+        first_s,
+        run.prompt_tokens or 0.0,
+        run.output_tokens or 0.0,
+    )
 
 
 def check_points(points: Sequence[Point], deployment: Deployment) -> None:

@@ -17,7 +17,16 @@ from typing import Annotated
 
 import typer
 
-from simulator.cli import calibrating, catalogs, describing, reproducing, running, studying, validating
+from simulator.cli import (
+    calibrating,
+    catalogs,
+    comparing,
+    describing,
+    reproducing,
+    running,
+    studying,
+    validating,
+)
 from simulator.cli.answering import INTERRUPTED, answer_to, flush_answer
 
 app = typer.Typer(
@@ -29,7 +38,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 model = typer.Typer(help="Model presets.", no_args_is_help=True, rich_markup_mode=None)
-validate = typer.Typer(help="Errors against measurements.", no_args_is_help=True, rich_markup_mode=None)
+validate = typer.Typer(
+    cls=comparing.ScenarioFirst,
+    help="Errors against measurements: of a scenario against your server's benchmark, or of all public runs.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 app.command("run")(running.run)
 app.command("describe")(describing.describe)
@@ -41,6 +55,9 @@ app.command("schema")(catalogs.schema)
 app.command("new")(catalogs.new)
 model.command("import")(catalogs.import_model)
 app.add_typer(model, name="model")
+validate.command(
+    comparing.DEFAULT, short_help="The same as SCENARIO --measured FILE: your server's benchmark, replayed."
+)(comparing.measured)
 validate.command("silicon")(validating.silicon)
 app.add_typer(validate, name="validate")
 

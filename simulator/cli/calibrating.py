@@ -38,7 +38,8 @@ Bench = Annotated[
     list[Path] | None,
     typer.Option(
         "--from-bench",
-        help="Fit your engine: results of vllm bench serve or sglang.bench_serving. May be repeated.",
+        help="Fit your engine: results of vllm bench serve, sglang.bench_serving, AIPerf, GenAI-Perf, "
+        "guidellm or InferenceX, or requests.csv. May be repeated.",
     ),
 ]
 Model = Annotated[str | None, typer.Option(help="With --from and --from-bench: the preset that ran.")]

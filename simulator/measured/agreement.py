@@ -63,6 +63,8 @@ def check_agreement(run: BenchRun, fields: Fields, e2e: str) -> None:
 
 def _totals(run: BenchRun, fields: Fields) -> Iterator[Pair]:
     """Yield rates beside the counts and the duration that they were computed from."""
+    if run.completed is None or run.output_tokens is None or not run.duration_s:
+        return
     tokens = run.output_tokens * run.completed
     for field, count, name in (
         ("output_throughput", tokens, "total_output_tokens"),
@@ -105,13 +107,15 @@ def _counted(requests: Requests, fields: Fields) -> Sequence[bool]:
 
 def _means(run: BenchRun, e2e: str) -> Iterator[Pair]:
     """Yield means beside each other, and the requests in flight beside their limit."""
-    if run.ttft_s is None or run.tpot_s is None:
+    if run.ttft_s is None or run.tpot_s is None or run.output_tokens is None:
         return
     end_s = run.ttft_s + (run.output_tokens - 1.0) * run.tpot_s
     if run.e2e_s is not None:
         told = "mean_ttft_ms + (output tokens - 1) * mean_tpot_ms is"
         yield Pair(f"mean_{e2e}_ms", told, run.e2e_s * UNIT, end_s * UNIT, ALIKE)
-    if run.is_closed_loop and run.max_concurrency is not None:
+    if not run.is_closed_loop or run.completed is None or not run.duration_s:
+        return
+    if run.max_concurrency is not None:
         limit = float(min(run.max_concurrency, run.completed))
         mean = run.completed * (run.e2e_s or end_s) / run.duration_s
         # Few requests do not fill the limit; only more than it, or next to none, is impossible.

@@ -1,10 +1,15 @@
-"""A run of a benchmark tool against a server, in one form whatever the tool."""
+"""A run of a benchmark tool against a server, in one form whatever the tool.
+
+Times are in seconds whatever the file has; what a file does not say is None or missing, never a default.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from simulator.measured.statistics import Statistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +23,9 @@ class Requests:
     itl_s : times between what arrived after it; a chunk may bundle several tokens.
     failed : requests without an answer, or with an empty one; they count in no mean.
     start_s : when a request was sent, on a clock of its own; None where the file does not say.
+    e2e_s : time to the last token; None where it follows from `ttft_s` and `itl_s`.
+    tpot_s : time per output token after the first, NaN where there is none; None where it follows from the
+        others.
     """
 
     prompt_tokens: tuple[int, ...]
@@ -26,19 +34,49 @@ class Requests:
     itl_s: tuple[tuple[float, ...], ...]
     failed: tuple[bool, ...]
     start_s: tuple[float, ...] | None = None
+    e2e_s: tuple[float, ...] | None = None
+    tpot_s: tuple[float, ...] | None = None
 
     def end_to_end_s(self) -> list[float]:
         """Return the time from sending to the last token of the requests that did not fail, s."""
+        return [end for end, failed in zip(self.ends_s(), self.failed, strict=True) if not failed]
+
+    def ends_s(self) -> list[float]:
+        """Return the time from sending to the last token of every request, s."""
+        if self.e2e_s is not None:
+            return list(self.e2e_s)
+        return [ttft + math.fsum(gaps) for ttft, gaps in zip(self.ttft_s, self.itl_s, strict=True)]
+
+    def token_seconds(self) -> list[float]:
+        """Return the time per output token after the first of every request, s; NaN where there is none."""
+        if self.tpot_s is not None:
+            return list(self.tpot_s)
         return [
-            ttft + math.fsum(gaps)
-            for ttft, gaps, failed in zip(self.ttft_s, self.itl_s, self.failed, strict=True)
-            if not failed
+            (end - ttft) / (output - 1) if output > 1 else math.nan
+            for end, ttft, output in zip(self.ends_s(), self.ttft_s, self.output_tokens, strict=True)
         ]
 
 
 @dataclass(frozen=True, slots=True)
+class Series:
+    """The state of the server over time; all fields have the same length, NaN where nothing was recorded.
+
+    Parameters
+    ----------
+    t_s : moments, s, on the clock of the requests' arrivals, the first of which is 0.
+    running, waiting : requests.
+    kv_ratio : part of the KV cache that is in use.
+    """
+
+    t_s: tuple[float, ...]
+    running: tuple[float, ...]
+    waiting: tuple[float, ...]
+    kv_ratio: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class BenchRun:
-    """One run: what was asked of the server, and the means over the requests that completed.
+    """One run: what was asked of the server, and the figures over the requests that completed.
 
     Parameters
     ----------
@@ -49,11 +87,18 @@ class BenchRun:
     max_concurrency : requests that the client kept in flight at most; None: no limit.
     completed, failed : requests; empty answers count as failed where the file shows them.
     prompt_tokens, output_tokens : mean lengths.
-    duration_s : from the first request to the last token.
+    duration_s : from the first request to the last token, or whatever time the file's rates refer to.
     tpot_s, ttft_s, itl_s, e2e_s : mean times; None where the file does not say.
     ttft_median_s : its median.
     tokens_per_step : mean of speculative decoding; None without it.
     requests : each request, where the file holds them.
+    lengths : prompt and output of each request, where the file holds them without times.
+    stats : what is known of ``ttft``, ``tpot``, ``itl`` (between tokens or chunks) and ``e2e``, s.
+    gap_cv : standard deviation of the gaps between arrivals over their mean; 0 for a constant rate.
+    output_tokens_per_s, requests_per_s : as the file states them.
+    series : the server over time.
+    stated : what the file says of the server, by ``gpu``, ``tp``, ``precision``, ``engine``, ``kv_blocks``.
+    notes : what a reader of the figures has to know.
     """
 
     tool: str
@@ -64,11 +109,11 @@ class BenchRun:
     backend: str | None
     request_rate_per_s: float | None
     max_concurrency: int | None
-    completed: int
+    completed: int | None
     failed: int
-    prompt_tokens: float
-    output_tokens: float
-    duration_s: float
+    prompt_tokens: float | None
+    output_tokens: float | None
+    duration_s: float | None
     tpot_s: float | None
     ttft_s: float | None
     ttft_median_s: float | None
@@ -76,6 +121,14 @@ class BenchRun:
     e2e_s: float | None
     tokens_per_step: float | None = None
     requests: Requests | None = None
+    lengths: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+    stats: dict[str, Statistics] = field(default_factory=dict)
+    gap_cv: float = 1.0
+    output_tokens_per_s: float | None = None
+    requests_per_s: float | None = None
+    series: Series | None = None
+    stated: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def where(self) -> str:
@@ -86,3 +139,18 @@ class BenchRun:
     def is_closed_loop(self) -> bool:
         """Whether the client kept `max_concurrency` requests in flight."""
         return self.max_concurrency is not None and self.request_rate_per_s in (None, math.inf)
+
+    def output_rate(self) -> float | None:
+        """Return output tokens per second, as stated or from totals; None if unknown."""
+        if self.output_tokens_per_s is not None:
+            return self.output_tokens_per_s
+        rate = self.request_rate()
+        return None if rate is None or self.output_tokens is None else rate * self.output_tokens
+
+    def request_rate(self) -> float | None:
+        """Return completed requests per second, as stated or from totals; None if unknown."""
+        if self.requests_per_s is not None:
+            return self.requests_per_s
+        if self.completed is None or not self.duration_s:
+            return None
+        return self.completed / self.duration_s

@@ -27,15 +27,25 @@ class Fields:
     Parameters
     ----------
     run : the object.
+    prefix : what stands before the name of a field in messages, for an object inside another.
+    faults : where to note them; None starts a list.
     """
 
-    def __init__(self, run: JsonObject) -> None:
+    def __init__(self, run: JsonObject, *, prefix: str = "", faults: list[str] | None = None) -> None:
         self.run = run
-        self.faults: list[str] = []
+        self.prefix = prefix
+        self.faults: list[str] = [] if faults is None else faults
 
     def fault(self, field: str, told: str) -> None:
-        """Note that a field is wrong, and how."""
-        self.faults.append(f"{self.run.path}:{self.run.line_of(field)}: {field}: {told}")
+        """Note that a field is wrong, and how; once, though it be read twice."""
+        message = f"{self.run.path}:{self.run.line_of(field)}: {self.prefix}{field}: {told}"
+        if message not in self.faults:
+            self.faults.append(message)
+
+    def inner(self, field: str) -> Fields | None:
+        """Return the fields of the object at a field, or None where there is none."""
+        found = self.run.inner(field)
+        return None if found is None else Fields(found, prefix=f"{self.prefix}{field}.", faults=self.faults)
 
     def check(self) -> None:
         """Raise if anything was noted.

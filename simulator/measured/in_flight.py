@@ -37,12 +37,12 @@ def requests_in_flight(run: BenchRun) -> Known:
     TraceFormatError
         If nothing in the file gives it.
     """
-    if run.requests is not None and (ends := run.requests.end_to_end_s()):
+    if run.requests is not None and run.duration_s and (ends := run.requests.end_to_end_s()):
         return Known(max(1.0, math.fsum(ends) / run.duration_s), "latency of each request")
-    end_s = _end_to_end_s(run)
-    mean = None if end_s is None else max(1.0, run.completed * end_s / run.duration_s)
+    end_s, rate = _end_to_end_s(run), run.request_rate()
+    mean = None if end_s is None or rate is None else max(1.0, rate * end_s)
     if run.is_closed_loop and run.max_concurrency is not None:
-        limit = float(min(run.max_concurrency, run.completed))
+        limit = float(min(run.max_concurrency, run.completed or run.max_concurrency))
         if mean is None or mean >= LEAST_FILLED_RATIO * limit:
             return Known(limit, "max_concurrency")
     if mean is None:
@@ -63,6 +63,9 @@ def token_seconds(run: BenchRun) -> Known:
     TraceFormatError
         If nothing in the file gives it.
     """
+    if run.output_tokens is None:
+        message = f"{run.where}: says nothing of the output tokens, without which no time per token follows"
+        raise TraceFormatError(message)
     if run.output_tokens <= 1.0:
         message = (
             f"{run.where}: total_output_tokens: {run.output_tokens:.3g} tokens per request; the time per "
@@ -89,6 +92,6 @@ def _end_to_end_s(run: BenchRun) -> float | None:
     if run.e2e_s is not None:
         return run.e2e_s
     first_s = first_token_seconds(run)
-    if first_s is None or run.tpot_s is None:
+    if first_s is None or run.tpot_s is None or run.output_tokens is None:
         return None
     return first_s + (run.output_tokens - 1.0) * run.tpot_s

@@ -37,6 +37,15 @@ class JsonObject:
         place = self.text.find(json.dumps(field))
         return self.line + (self.text.count("\n", 0, place) if place > 0 else 0)
 
+    def inner(self, field: str) -> JsonObject | None:
+        """Return the object at a field, or None where there is none."""
+        value = self.values.get(field)
+        if not isinstance(value, dict):
+            return None
+        place = max(0, self.text.find(json.dumps(field)))
+        line = self.line + self.text.count("\n", 0, place)
+        return JsonObject(self.path, self.number, line, self.text[place:], value)
+
 
 def read_text(path: Path) -> str:
     """Return the text of a file.

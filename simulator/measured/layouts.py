@@ -6,12 +6,24 @@ request that was sent; means and totals hold those that completed.
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from simulator.errors import TraceFormatError
 from simulator.measured.agreement import check_agreement
 from simulator.measured.bench import BenchRun, Requests
-from simulator.measured.fields import Fields
+from simulator.measured.fields import MS, Fields
 from simulator.measured.json_objects import JsonObject
+from simulator.measured.statistics import Statistics
+
+PERCENTILE: Final = re.compile(r"p(\d+(?:\.\d+)?)_(\w+)_ms")
+"""Percentiles are those that the user asked the tool for."""
+
+MEDIAN: Final = 50.0
+WHOLE: Final = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +43,17 @@ class Layout:
     e2e: str
     tokens_per_step: str
 
-    def read(self, source: JsonObject) -> BenchRun:
+    def read(self, sources: Sequence[JsonObject]) -> list[BenchRun]:
+        """Return the runs of objects, one each.
+
+        Raises
+        ------
+        TraceFormatError
+            If fields are missing, wrong or contradict each other: all that is found.
+        """
+        return each_read(sources, self._run)
+
+    def _run(self, source: JsonObject) -> BenchRun:
         """Return the run of an object.
 
         Raises
@@ -67,11 +89,71 @@ class Layout:
             e2e_s=fields.milliseconds(f"mean_{self.e2e}_ms"),
             tokens_per_step=fields.number_or_none(self.tokens_per_step, zero=True) or None,
             requests=requests,
+            lengths=None if requests is not None else _lengths(fields),
+            stats=self._stats(fields),
+            gap_cv=_gap_cv(fields),
         )
         fields.check()
         check_agreement(run, fields, self.e2e)
         fields.check()
         return run
+
+    def _stats(self, fields: Fields) -> dict[str, Statistics]:
+        """Return the statistics of each latency that the file has any of."""
+        names = {"ttft": "ttft", "tpot": "tpot", "itl": "itl", self.e2e: "e2e"}
+        percents: dict[str, dict[float, float]] = {name: {} for name in names}
+        for key in sorted(fields.run.values):
+            match = PERCENTILE.fullmatch(key)
+            field, percent = (match[2], float(match[1])) if match else ("", MEDIAN)
+            if key.startswith("median_") and key.endswith("_ms"):
+                field = key.removeprefix("median_").removesuffix("_ms")
+            value = fields.number_or_none(key, zero=True) if field in names else None
+            if value is not None and percent < WHOLE:
+                percents[field][percent] = value * MS
+        return {
+            name: Statistics(fields.milliseconds(f"mean_{field}_ms"), std_of(fields, field), percents[field])
+            for field, name in names.items()
+            if percents[field] or fields.run.values.get(f"mean_{field}_ms") is not None
+        }
+
+
+def each_read(sources: Sequence[JsonObject], read: Callable[[JsonObject], BenchRun]) -> list[BenchRun]:
+    """Return a run of each object.
+
+    Raises
+    ------
+    TraceFormatError
+        With the faults of all objects.
+    """
+    runs, faults = list[BenchRun](), list[str]()
+    for source in sources:
+        try:
+            runs.append(read(source))
+        except TraceFormatError as error:
+            faults.append(str(error))
+    if faults:
+        raise TraceFormatError("\n".join(faults))
+    return runs
+
+
+def std_of(fields: Fields, field: str) -> float | None:
+    """Return the deviation of a latency, s, or None."""
+    found = fields.number_or_none(f"std_{field}_ms", zero=True)
+    return None if found is None else found * MS
+
+
+def _gap_cv(fields: Fields) -> float:
+    """Return the variation of the gaps between arrivals: burstiness is the shape of their gamma law."""
+    burstiness = fields.number_or_none("burstiness")
+    return 1.0 if burstiness is None else 1.0 / math.sqrt(burstiness)
+
+
+def _lengths(fields: Fields) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Return lengths of requests whose times the file does not have."""
+    prompts, outputs = fields.counts("input_lens"), fields.counts("output_lens")
+    if not prompts or not outputs or len(prompts) != len(outputs):
+        return None
+    return prompts, outputs
 
 
 def _requests(fields: Fields) -> Requests | None:

@@ -7,12 +7,7 @@ from collections.abc import Collection
 from typing import Final
 
 OBJECTS: Final = {
-    "AIPerf, request by request": {"metadata", "metrics"},
-    "AIPerf or GenAI-Perf": {"time_to_first_token", "input_config"},
-    "InferenceX": {"hw", "framework", "precision"},
-    "LLMServingSim": {"queued_ts", "first_token_ts"},
     "OpenTelemetry spans": {"resourceSpans"},
-    "guidellm": {"benchmarks"},
     "kinesim calibrate": {"graph_batches", "decode_attention"},
     "the PyTorch profiler": {"traceEvents"},
 }
@@ -20,7 +15,6 @@ OBJECTS: Final = {
 
 TEXTS: Final = {
     "# HELP ": "a server's /metrics, not a benchmark",
-    "Metric,": "a table of AIPerf or GenAI-Perf",
     "sequences,": "a table of decode steps, which --from reads",
 }
 """Beginnings of texts that are no JSON."""

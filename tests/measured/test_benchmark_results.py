@@ -72,15 +72,6 @@ def test_lists_cut_to_80_of_1000_requests_are_refused(shared_data: Path) -> None
         read_runs(sample(shared_data, name))
 
 
-def test_every_other_sample_is_refused_with_its_name(shared_data: Path) -> None:
-    for path in sorted((shared_data / "formats").rglob("*")):
-        name = str(path.relative_to(shared_data / "formats"))
-        if path.is_file() and name not in READ and "bench_serving" not in name:
-            with pytest.raises(TraceFormatError) as found:
-                read_runs(path)
-            assert str(found.value).startswith(str(path))
-
-
 def fitted_to(runs: list[BenchRun], plan: Deployment) -> BenchFit:
     points = points_of(runs)
     check_points(points, plan)
