@@ -17,7 +17,16 @@ from typing import Annotated
 
 import typer
 
-from simulator.cli import calibrating, catalogs, describing, reproducing, running, studying, validating
+from simulator.cli import (
+    calibrating,
+    catalogs,
+    describing,
+    reproducing,
+    running,
+    studying,
+    tracing,
+    validating,
+)
 from simulator.cli.answering import INTERRUPTED, answer_to, flush_answer
 
 app = typer.Typer(
@@ -37,6 +46,7 @@ app.command("list")(catalogs.list_topic)
 app.command("calibrate")(calibrating.calibrate)
 app.command("kinetics")(reproducing.kinetics)
 app.command("study")(studying.study)
+app.command("trace")(tracing.trace)
 app.command("schema")(catalogs.schema)
 app.command("new")(catalogs.new)
 model.command("import")(catalogs.import_model)
