@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from simulator.errors import TraceFormatError, UnknownNameError, suggest
@@ -24,7 +25,8 @@ from simulator.scenario.catalog import Catalog, find, is_path, label_of
 from simulator.scenario.document import read_document, shown
 from simulator.scenario.located import UNREADABLE, Fault, Keys, Located, Origin, Source
 from workloads.arrivals import TraceArrivals
-from workloads.arrivals.trace import COLUMNS, read_trace
+from workloads.arrivals.trace import OF_A_FILE, ROWS
+from workloads.traces.replay import FollowUps
 
 DEFAULT: Final = Origin(Source("default", Path()))
 """The origin of a ``kind`` that was left out."""
@@ -189,12 +191,16 @@ class References:
         if where is None or not isinstance(where.value, str) or any(key in node.table for key in ROWS):
             return node
         try:
-            table = read_trace(Path(where.value))
+            table = TraceArrivals.model_validate(node.plain()).table
+        except ValidationError:
+            return node  # validation of the whole says what is wrong, and where
         except TraceFormatError as error:
-            return self._refuse(where, (*path, "path"), str(error))
+            for line in str(error).splitlines():
+                self._refuse(where, (*path, "path"), line)
+            return Located(UNREADABLE, node.origin)
         origin = Origin(Source(where.value, Path()))
-        rows = {key: Located(rows, origin) for key, rows in zip(ROWS, table, strict=True) if rows is not None}
-        kept = {key: child for key, child in node.table.items() if key != "path"}
+        rows = {key: _rows(rows, origin) for key, rows in zip(ROWS, table, strict=True) if rows is not None}
+        kept = {key: child for key, child in node.table.items() if key not in ("path", *OF_A_FILE)}
         return node.with_table({**kept, **rows})
 
     def _refuse(self, node: Located, path: Keys, message: str) -> Located:
@@ -202,5 +208,8 @@ class References:
         return Located(UNREADABLE, node.origin)
 
 
-ROWS: Final = ("arrivals_s", *COLUMNS[1:])
-"""Keys of `TraceArrivals` in the order of the columns of its file."""
+def _rows(rows: tuple[float, ...] | FollowUps | str, origin: Origin) -> Located:
+    """Return what was read of a trace, all of it from one origin."""
+    if isinstance(rows, FollowUps):
+        return Located({key: Located(column, origin) for key, column in rows}, origin)
+    return Located(rows, origin)

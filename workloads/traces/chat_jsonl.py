@@ -48,11 +48,15 @@ class HashedJsonl:
     block_tokens: int
     chats: bool
 
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Times and lengths; for Mooncake also blocks, for Bailian the chat."""
+        return (*FIELDS[:3], "chat_id") if self.chats else FIELDS
+
     def recognises(self, head: Head) -> bool:
         """Say whether the fields of Mooncake are there, and for Bailian those of chats."""
         is_chat = "chat_id" in head.fields or "parent_chat_id" in head.fields
-        needed = FIELDS[:3] if self.chats else FIELDS
-        return head.kind == "jsonl" and head.has(*needed) and is_chat == self.chats
+        return head.kind == "jsonl" and head.has(*self.needed) and is_chat == self.chats
 
     def read(self, path: Path, how: Reading) -> Trace:
         """Return the trace."""

@@ -66,9 +66,14 @@ class FlatCsv:
     needless: ClassVar[tuple[str, ...]] = ("",)
     """The column without a name that pandas writes."""
 
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Its three columns."""
+        return (self.time, self.prompt, self.output)
+
     def recognises(self, head: Head) -> bool:
         """Say whether the header has the three columns."""
-        return head.kind == "csv" and head.has(self.time, self.prompt, self.output)
+        return head.kind == "csv" and head.has(*self.needed)
 
     def read(self, path: Path, how: Reading) -> Trace:
         """Return the trace."""

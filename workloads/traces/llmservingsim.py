@@ -105,6 +105,11 @@ class LlmServingSim:
     name: str = "llmservingsim"
     about: str = "LLMServingSim: JSON Lines with arrival_time_ns and input_toks, output_toks or sub_requests"
 
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Fields of a request."""
+        return ("arrival_time_ns", "input_toks", "output_toks")
+
     def recognises(self, head: Head) -> bool:
         """Say whether there are arrivals in nanoseconds with lengths or sub-requests."""
         lengths = head.has("input_toks", "output_toks") or head.has("sub_requests")

@@ -181,6 +181,11 @@ class OwnForm:
     name: str = "kinesim"
     about: str = "our own: CSV or Parquet with arrival_s (s), prompt_tokens, output_tokens and more"
 
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The one column that must be there, and those that nearly all files have."""
+        return (NEEDED, "prompt_tokens", "output_tokens")
+
     def recognises(self, head: Head) -> bool:
         """Say whether there is a column of arrivals as we name it."""
         return head.kind in ("csv", "parquet") and head.has(NEEDED)

@@ -105,8 +105,8 @@ def recognise(path: Path) -> Reader:
         names = " and ".join(reader.name for reader in found)
         message = f"{path}: could be {names} ({_seen(head)}); say which with format"
         raise TraceFormatError(message)
-    known = "\n".join(f"  {reader.name}: {reader.about}" for reader in READERS)
-    message = f"{path}: is no trace that is known: {_seen(head)}; known are\n{known}"
+    known = ", ".join(reader.name for reader in READERS)
+    message = f"{path}: is no trace that is known: {_seen(head)}{_nearest(head)}; known are {known}"
     raise TraceFormatError(message)
 
 
@@ -171,6 +171,21 @@ def _reader(path: Path, name: str) -> Reader:
         message = f"{path}: is not {reader.about}; {_seen(head)}"
         raise TraceFormatError(message)
     return reader
+
+
+def _nearest(head: Head) -> str:
+    """Return the format that has most fields in common with a file, and what the file lacks of it."""
+
+    def share(reader: Reader) -> float:
+        return len(set(reader.needed) & set(head.fields)) / max(1, len(reader.needed))
+
+    best = max(READERS, key=share)
+    if not share(best):
+        return ""
+    missing = [name for name in best.needed if name not in head.fields]
+    if not missing:
+        return f"; its columns are those of {best.name}, but that is {best.about}"
+    return f"; nearest is {best.name}, but it lacks {', '.join(missing)}"
 
 
 def _seen(head: Head) -> str:

@@ -62,6 +62,11 @@ class Reader(Protocol):
         """What it looks like, in one line."""
         ...
 
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Fields without which no file is of this format, for messages about files that are nearly."""
+        ...
+
     def recognises(self, head: Head) -> bool:
         """Say whether a file that begins so is of this format."""
         ...

@@ -83,6 +83,11 @@ class ServeGen:
         "ServeGen: a folder of chunk-N-trace.csv and chunk-N-dataset.json; requests are drawn, with a seed"
     )
 
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Nothing: the files of a folder say what it is."""
+        return ()
+
     def recognises(self, head: Head) -> bool:
         """Say whether a folder has clients."""
         return head.kind == "folder" and any(CLIENT.fullmatch(name) for name in head.fields)
