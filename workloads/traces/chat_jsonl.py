@@ -141,7 +141,9 @@ def _notes(gathered: Gathered, parents: IntArray | None) -> tuple[str, ...]:
     missing = int(((gathered.whole("parent_ids") != NONE) & (parents == NONE)).sum())
     if not missing:
         return ()
-    return (f"{missing} rows name a parent that is not before them in the file: each begins a session.",)
+    return (
+        f"Rows whose parent does not stand before them in the file, so that they begin a session: {missing}.",
+    )
 
 
 MOONCAKE: Final = HashedJsonl(

@@ -144,7 +144,7 @@ class LlmServingSim:
             trace = replace(trace, parents=parents, tool_s=tool_s, sessions=sessions)
         if not rows.late:
             return trace
-        note = f"{rows.late} lines stood after later ones; the rows are in the order of their arrivals."
+        note = f"Lines that stood after later ones and were put in the order of their arrivals: {rows.late}."
         return replace(in_order(trace), notes=(note,))
 
 

@@ -134,10 +134,10 @@ def _clients(path: Path) -> tuple[dict[int, dict[str, Path]], tuple[str, ...]]:
         else:
             clients.setdefault(int(name[1]), {})[name[2].partition(".")[0]] = file
     faults = [
-        f"{path}: chunk-{number}-{missing} is missing beside {next(iter(files.values())).name}"
+        f"{path}: chunk-{number}-{name} is missing beside {next(iter(files.values())).name}"
         for number, files in clients.items()
-        for missing in {"trace": "trace.csv", "dataset": "dataset.json"}.items()
-        if missing[0] not in files
+        for kind, name in {"trace": "trace.csv", "dataset": "dataset.json"}.items()
+        if kind not in files
     ]
     if faults:
         raise TraceFormatError("\n".join(faults))

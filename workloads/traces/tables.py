@@ -148,7 +148,7 @@ class Clock:
             return
         last = times[0] if self._last is None else self._last
         for place in earlier(times, last).tolist():
-            before = (texts[place - 1] if texts else times[place - 1]) if place else "the last one"
+            before = (texts[place - 1] if texts else times[place - 1]) if place else last
             given = texts[place] if texts else times[place]
             message = f"{given} is earlier than {before} of the row before; sort the file by it"
             self._faults.add(lines[place], self._name, message)
