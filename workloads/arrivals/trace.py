@@ -133,7 +133,7 @@ class TraceArrivals(FrozenModel):
                 raise ValueError(msg)
             return self
         if stray := [name for name in OF_A_FILE if name in self.model_fields_set and self._is_set(name)]:
-            msg = f"{', '.join(stray)} say what to take from a file: give path, or leave them out"
+            msg = f"{', '.join(stray)} only with path: what to take from a file"
             raise ValueError(msg)
         self._check_rows()
         return self

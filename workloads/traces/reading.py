@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -105,7 +106,7 @@ def recognise(path: Path) -> Reader:
         names = " and ".join(reader.name for reader in found)
         message = f"{path}: could be {names} ({_seen(head)}); say which with format"
         raise TraceFormatError(message)
-    known = ", ".join(reader.name for reader in READERS)
+    known = ", ".join(sorted(reader.name for reader in READERS))
     message = f"{path}: is no trace that is known: {_seen(head)}{_nearest(head)}; known are {known}"
     raise TraceFormatError(message)
 
@@ -134,11 +135,13 @@ def head_of(path: Path) -> Head:
 def _text_head(source: Source) -> Head:
     start = source.text.read(1)
     if start not in ("{", "["):
-        header = (start + source.text.readline(LONGEST_HEADER)).strip("\r\n")
+        header = start if start in "\r\n" else start + source.text.readline(LONGEST_HEADER)
         if not header.strip():
             message = f"{source.path}:1: is blank; a trace begins with a header or a JSON object"
             raise TraceFormatError(message)
-        return Head(source.path, "csv", tuple(name.strip().strip('"') for name in header.split(",")))
+        return Head(
+            source.path, "csv", tuple(name.strip() for name in next(csv.reader([header], strict=True)))
+        )
     if start == "[":
         message = f"{source.path}:1: is a JSON array; a trace has one object a line (jq -c '.[]' makes it so)"
         raise TraceFormatError(message)

@@ -74,7 +74,17 @@ class CsvTable:
         return tuple(name or shown(name) for name in self.header if name not in known)
 
     def chunks(self, wanted: Mapping[str, Kind], texts: Sequence[str] = ()) -> Iterator[Chunk]:
-        """Yield the rows with the columns `wanted` as numbers and the columns `texts` as they are."""
+        """Yield the rows with the columns `wanted` as numbers and the columns `texts` as they are.
+
+        Raises
+        ------
+        TraceFormatError
+            If the header lacks one of them.
+        """
+        missing = [name for name in (*wanted, *texts) if name not in self.header]
+        if missing:
+            message = f"{self._source.path}:1: no column {', '.join(map(shown, missing))}"
+            raise TraceFormatError(message)
         places = {name: self.header.index(name) for name in (*wanted, *texts)}
         while True:
             line = self._reader.line_num + 1

@@ -75,6 +75,7 @@ def test_parquet_without_its_package_says_what_to_install(
     [
         (b"", "a.csv", "is empty"),
         (b"\n\n", "a.csv", "1: is blank"),
+        (b"\narrival_s\n1\n", "a.csv", "1: is blank; a trace begins with a header or a JSON object"),
         (b"arrival_s\n1\n", "a.csv.gz", "is named .gz but holds no gzip data"),
         (b"arrival_s\n1\n", "a.csv.zst", "is named .zst but holds no zstd data"),
         (b"arrival_s\n1\n", "a.parquet", "is named .parquet but holds no Parquet data"),

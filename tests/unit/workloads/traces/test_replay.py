@@ -151,8 +151,8 @@ def test_trials_have_the_outputs_that_were_asked_for(outputs: str, expected: lis
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"window_s": [0.0, 1.0]}, "window_s say what to take from a file"),
-        ({"format": "azure", "longest_tokens": 5}, "format, longest_tokens say what to take from a file"),
+        ({"window_s": [0.0, 1.0]}, "window_s only with path: what to take from a file"),
+        ({"format": "azure", "longest_tokens": 5}, "format, longest_tokens only with path: what to take from a file"),
         ({"sample_ratio": 0.0}, "greater than 0"),
         ({"rate_scale": -1.0}, "greater than or equal to"),
         ({"outputs": "all"}, "'recorded', 'first_trial' or 'model'"),
