@@ -135,6 +135,27 @@ def test_a_horizon_that_ends_in_a_tool_leaves_the_task_open() -> None:
         assert len(records.trials) == 3
 
 
+def test_a_tool_that_ends_with_a_step_comes_before_the_end_of_that_step() -> None:
+    # The fast engine takes that step as in flight only if it knows that the boundary of this moment is still
+    # to come.
+    scenario = session_scenario(
+        arrivals_s=[0.0] * 5,
+        prompt_tokens=[1] * 5,
+        output_tokens=[1, 1, 1, 1, 10],
+        follow_ups={
+            "tasks": [1],
+            "parents": [0],
+            "tool_s": [0.01],
+            "prompt_tokens": [1],
+            "output_tokens": [1],
+        },
+    )
+    document = scenario.model_dump(mode="json", by_alias=True)
+    document["engine"] |= {"max_sequences": 2, "max_batched_tokens": 16}
+    document["workload"]["tasks"]["count"] = 5
+    assert_same_records(Scenario.model_validate(document))
+
+
 def test_sessions_are_refused_by_strategies_that_do_not_send_turns() -> None:
     document = session_scenario().model_dump(mode="json", by_alias=True)
     document["workload"]["strategy"] = {"kind": "long_cot"}

@@ -91,7 +91,7 @@ class Gathered:
 
     def add(self, name: str, value: float) -> None:
         """Append one value to a column; a `float` makes one of floats, an `int` one of integers."""
-        self._column(name, "d" if isinstance(value, float) else "q").append(value)  # type: ignore[arg-type] # by kind
+        self._column(name, "d" if isinstance(value, float) else "q").append(value)  # type: ignore[arg-type] # the code says which
 
     def extend(self, name: str, values: FloatArray | IntArray) -> None:
         """Append the values of an array."""

@@ -48,7 +48,7 @@ def test_a_packed_file_is_read_as_if_it_were_not(tmp_path: Path, name: str) -> N
         packed.append(read(written(tmp_path, frames, "packed.zst")))
     for found in packed:
         np.testing.assert_array_equal(found.arrival_s, plain.arrival_s)
-        np.testing.assert_array_equal(found.prompt_tokens, plain.prompt_tokens)  # type: ignore[arg-type] # recorded
+        np.testing.assert_array_equal(found.prompt_tokens, plain.prompt_tokens)  # type: ignore[arg-type] # both are recorded
 
 
 def test_zstd_without_its_package_says_what_to_install(

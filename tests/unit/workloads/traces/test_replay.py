@@ -152,7 +152,7 @@ def test_trials_have_the_outputs_that_were_asked_for(outputs: str, expected: lis
     ("change", "message"),
     [
         ({"window_s": [0.0, 1.0]}, "window_s only with path: what to take from a file"),
-        ({"format": "azure", "longest_tokens": 5}, "format, longest_tokens only with path: what to take from a file"),
+        ({"format": "azure", "longest_tokens": 5}, "format, longest_tokens only with path"),
         ({"sample_ratio": 0.0}, "greater than 0"),
         ({"rate_scale": -1.0}, "greater than or equal to"),
         ({"outputs": "all"}, "'recorded', 'first_trial' or 'model'"),
