@@ -41,7 +41,10 @@ class OutcomeDraws:
         self._uniform = streams.uniform
         self._length = workload.lengths.quantile
         self._wrong_answer = workload.outcomes.wrong_answers.quantile
-        self._recorded_tokens = workload.arrivals.recorded_output_tokens
+        recorded = workload.recorded(streams)
+        self._recorded_tokens = recorded.output_tokens
+        self._first_only = recorded.first_only
+        self._turn_tokens = recorded.turn_tokens
         self._score_noise = workload.strategy.verifier_noise
         self._loss = workload.budget_loss
         self._kv_budget_tokens = kv_budget_tokens
@@ -56,8 +59,10 @@ class OutcomeDraws:
         """
         task, index, share = tree.task, _luck(node), node.request.share_ratio
         recorded = self._recorded_tokens
-        if recorded is None:
+        if recorded is None or (self._first_only and index and not task.turns):
             tokens = self._length(self._uniform("length", task=task.index, draw=index), task)
+        elif index and task.turns and self._turn_tokens is not None:
+            tokens = self._turn_tokens[task.index][index - 1]
         else:
             tokens = recorded[task.index]
         tokens = share_of_tokens(tokens, share)

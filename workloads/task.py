@@ -3,6 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Turn(NamedTuple):
+    """A recorded request that follows another of its task; nothing of it is hidden from a client.
+
+    Parameters
+    ----------
+    number : its place among the turns of the task; the task's own request is turn 0.
+    after : turn that it follows.
+    tool_s : time from the end of that turn to the request, s.
+    prompt_tokens : its whole prompt, tokens.
+    """
+
+    number: int
+    after: int
+    tool_s: float
+    prompt_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +33,11 @@ class Task:
     prompt_tokens : tokens of the problem statement, shared by all trials of the task.
     solve_probability : hidden chance that one full trial of it is correct (its difficulty).
     priority : larger is more urgent; read by the `priority` scheduler only.
+    turns : recorded requests that follow its own; read by the `recorded` strategy only.
     """
 
     index: int
     prompt_tokens: int
     solve_probability: float
     priority: int = 0
+    turns: tuple[Turn, ...] = ()

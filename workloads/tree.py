@@ -1,8 +1,8 @@
 """The request tree of a task: what a strategy has asked for so far and what came of it.
 
-A node is one generation. A plain trial is a node with the task's prompt; a child continues its
-parent's text, so its prompt is the parent's prompt and output.  Lengths and correctness are hidden
-until a node has finished: a strategy reads only what a server would have seen.
+A node is one generation. A plain trial is a node with the task's prompt; a child continues its parent's
+text, so its prompt is the parent's prompt and output, or what was recorded for it.  Lengths and
+correctness are hidden until a node has finished: a strategy reads only what a server would have seen.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ class NodeRequest:
     max_tokens : a tighter cap on this node's output than its share of the workload's, if any, tokens.
     kv_budget_tokens : keys that its decode steps attend to, one of the strategy's `kv_budgets_tokens`; None
         for the budget of the scenario's attention, if it has one, tokens.
+    delay_s : time to wait before it is sent, s; a tool runs.
+    prompt_tokens : its prompt, where that was recorded; None for its parent's text, tokens.
     luck : number of the draws that decide its length and outcome; None, as for all strategies that do
         not know them, for its own index in the tree.
     """
@@ -51,6 +53,8 @@ class NodeRequest:
     max_tokens: int | None = None
     kv_budget_tokens: int | None = None
     luck: int | None = None
+    delay_s: float = 0.0
+    prompt_tokens: int | None = None
 
 
 @dataclass(slots=True)
@@ -92,6 +96,10 @@ class RequestTree:
     nodes: list[RequestNode] = field(default_factory=list)
     open_nodes: int = 0
 
+    def expect(self, change: int) -> None:
+        """Count nodes that are asked for but not sent yet: their task goes on."""
+        self.open_nodes += change
+
     def add(self, request: NodeRequest, *, max_tokens: int) -> RequestNode:
         """Append the node that `request` asks for and return it.
 
@@ -105,6 +113,8 @@ class RequestTree:
         else:
             parent = self.nodes[request.parent]
             prompt_tokens, depth = parent.prompt_tokens + parent.generated_tokens, parent.depth + 1
+        if request.prompt_tokens is not None:
+            prompt_tokens = request.prompt_tokens
         cap = share_of_tokens(max_tokens, request.share_ratio)
         if request.max_tokens is not None:
             cap = min(cap, request.max_tokens)

@@ -17,7 +17,8 @@ from pydantic import Field, model_validator
 
 from simulator.frozen import FrozenModel, Tokens
 from simulator.rng import Streams
-from workloads.arrivals import Arrivals
+from workloads.arrivals import Arrivals, TraceArrivals
+from workloads.arrivals.trace import Recorded as RecordedTasks
 from workloads.budget_loss import BudgetLoss
 from workloads.draws import OutcomeDraws
 from workloads.length_prediction import LengthPrediction
@@ -25,7 +26,7 @@ from workloads.lengths import Lengths
 from workloads.lengths.protocol import LARGEST_U
 from workloads.outcome import NodeOutcome
 from workloads.outcomes import Outcomes
-from workloads.strategies import AnyStrategy, Oracle
+from workloads.strategies import AnyStrategy, Oracle, Recorded
 from workloads.task import Task
 from workloads.tasks import TaskSet
 from workloads.tree import NodeRequest
@@ -62,6 +63,15 @@ class Workload(FrozenModel):
         if most_tasks is not None and most_tasks < self.count:
             msg = f"{self.count} tasks, but only {most_tasks} of them are recorded in arrivals"
             raise ValueError(msg)
+        arrivals = self.arrivals
+        if isinstance(arrivals, TraceArrivals) and not isinstance(self.strategy, Recorded):
+            turns = arrivals.table.follow_ups
+            if turns is not None:
+                msg = (
+                    f"{len(turns.tasks)} recorded requests wait for others to end, and strategy "
+                    f"{self.strategy.kind} does not send them; allowed: recorded"
+                )
+                raise ValueError(msg)
         return self
 
     @property
@@ -78,12 +88,23 @@ class Workload(FrozenModel):
 
         Only the two arrays behind them are held (16 bytes a task), so a million tasks are no burden.
         """
-        recorded = self.arrivals.recorded_prompt_tokens
-        prompts = self.tasks.prompt_lengths_tokens(streams) if recorded is None else recorded
+        recorded = self.recorded(streams)
+        prompts: Sequence[int] | NDArray[np.int64] | None = recorded.prompt_tokens
+        if prompts is None:
+            prompts = self.tasks.prompt_lengths_tokens(streams)
+        followed = recorded.turns
         chances = self.outcomes.solve_probabilities(self.count, streams)
         priorities, turns = self.priorities, len(self.priorities)
         for index in range(self.count):
-            yield Task(index, int(prompts[index]), float(chances[index]), priorities[index % turns])
+            after = () if followed is None else followed[index]
+            yield Task(index, int(prompts[index]), float(chances[index]), priorities[index % turns], after)
+
+    def recorded(self, streams: Streams) -> RecordedTasks:
+        """Return what is recorded of the tasks of a run with these random numbers."""
+        arrivals = self.arrivals
+        if isinstance(arrivals, TraceArrivals):
+            return arrivals.recorded(streams)
+        return RecordedTasks(arrivals.recorded_prompt_tokens, arrivals.recorded_output_tokens)
 
     def draws(self, streams: Streams, kv_budget_tokens: int | None = None) -> OutcomeDraws:
         """Return the hidden lengths and outcomes of the run with these random numbers.
@@ -119,6 +140,9 @@ class Workload(FrozenModel):
             longest_output = max(self.lengths.quantile(LARGEST_U, task) for task in extremes)
         else:
             longest_output = max(outputs)
+        if isinstance(self.strategy, Recorded):  # prompts are recorded, and repeat the outputs before them
+            turn = self.arrivals.longest_turn_tokens if isinstance(self.arrivals, TraceArrivals) else 0
+            return max(longest_prompt + min(self.max_tokens, longest_output), turn)
         deepest = self.strategy.max_depth
         # Shares along a path sum to at most 1; each part is rounded up to a whole token.
         return longest_prompt + min(self.max_tokens, longest_output) + deepest

@@ -25,6 +25,7 @@ from simulator.cli import (
     reproducing,
     running,
     studying,
+    tracing,
     validating,
 )
 from simulator.cli.answering import INTERRUPTED, answer_to, flush_answer
@@ -51,6 +52,7 @@ app.command("list")(catalogs.list_topic)
 app.command("calibrate")(calibrating.calibrate)
 app.command("kinetics")(reproducing.kinetics)
 app.command("study")(studying.study)
+app.command("trace")(tracing.trace)
 app.command("schema")(catalogs.schema)
 app.command("new")(catalogs.new)
 model.command("import")(catalogs.import_model)

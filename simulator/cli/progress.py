@@ -15,9 +15,16 @@ PATIENCE_S: Final = 1.0
 
 
 class ProgressBar:
-    """Called with (tasks ended, tasks in all); shows nothing where stderr is not a terminal."""
+    """Called with (tasks ended, tasks in all); shows nothing where stderr is not a terminal.
 
-    def __init__(self, *, quiet: bool) -> None:
+    Parameters
+    ----------
+    quiet : show nothing at all.
+    what : what is counted.
+    """
+
+    def __init__(self, *, quiet: bool, what: str = "tasks") -> None:
+        self._what = what
         self._silent = quiet or not sys.stderr.isatty()
         self._started_s = time.monotonic()
         self._bar: Progress | None = None
@@ -47,4 +54,4 @@ class ProgressBar:
 
         bar = Progress(console=Console(stderr=True), transient=True)
         bar.start()
-        return bar, bar.add_task("tasks", total=total)
+        return bar, bar.add_task(self._what, total=total)

@@ -7,6 +7,7 @@ at a step boundary and leaves every decision about tasks to this module.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
+from functools import partial
 from typing import Protocol
 
 from simpy import Environment, Event
@@ -179,11 +180,26 @@ class ServingNode:
 
     def _request(self, run: TaskRun, requests: Iterable[NodeRequest]) -> None:
         for request in requests:
-            sequence = self._sequence(run, request)
-            run.sequences.append(sequence)
-            index = self._route(number=sequence.view.number, task=run.task.index, replicas=self.replicas)
-            sequence.replica = index
-            self.replicas[index].submit(sequence)
+            delay_ns = to_ns(request.delay_s) if request.delay_s else 0
+            if delay_ns:
+                run.tree.expect(1)
+                pause = self.env.timeout(delay_ns)
+                pause.callbacks.append(partial(self._after_tool, run, request))
+            else:
+                self._submit(run, request)
+
+    def _after_tool(self, run: TaskRun, request: NodeRequest, _event: Event) -> None:
+        """Send a request whose tool has run; as for arrivals, all boundaries of this time are to come."""
+        self.turn = ARRIVING
+        run.tree.expect(-1)
+        self._submit(run, request)
+
+    def _submit(self, run: TaskRun, request: NodeRequest) -> None:
+        sequence = self._sequence(run, request)
+        run.sequences.append(sequence)
+        index = self._route(number=sequence.view.number, task=run.task.index, replicas=self.replicas)
+        sequence.replica = index
+        self.replicas[index].submit(sequence)
 
     def _sequence(self, run: TaskRun, request: NodeRequest) -> Sequence:
         node = run.tree.add(request, max_tokens=self._max_tokens)
@@ -225,6 +241,10 @@ class ServingNode:
         if request.parent is None:
             return (((run.task.index, -1), run.task.prompt_tokens),)
         parent = run.sequences[request.parent]
+        prompt_tokens = request.prompt_tokens
+        if prompt_tokens is not None and prompt_tokens < parent.known_tokens:
+            # Its recorded prompt leaves out some of its parent's text: nobody knows which.
+            return tuple((key, end) for key, end in parent.chain if end <= prompt_tokens)
         if parent.keep is None:
             return tuple(parent.chain)
         return (*parent.chain, (parent.keep, parent.known_tokens - 1))

@@ -14,6 +14,7 @@ from simulator.metrics.tables import RunTables
 from simulator.metrics.window import SETTLING_TASK_TIMES, Window
 from simulator.scenario.schema import Scenario
 from simulator.units import to_s
+from workloads.arrivals import TraceArrivals
 from workloads.budget_loss import ASSUMPTION as ASSUMED_LOSS
 from workloads.budget_loss import WITHOUT_EFFECT
 from workloads.strategies import Oracle
@@ -50,6 +51,7 @@ def notes(
     found += latency.caveats
     found += _about_batches(tables, latency.largest_batch)
     found += _about_knowledge(scenario)
+    found += _about_trace(scenario)
     if energy_known:
         found.append(_about_power(scenario.hardware.gpu))
     found += _about_tasks(tables)
@@ -82,6 +84,14 @@ def _about_knowledge(scenario: Scenario) -> list[str]:
     elif workload.budget_loss is not None:
         found.append(f"{ASSUMED_LOSS[:1].upper()}{ASSUMED_LOSS[1:]}.")
     return found
+
+
+def _about_trace(scenario: Scenario) -> list[str]:
+    """Say what a trace holds that is not simulated, and what was left out of it."""
+    arrivals = scenario.workload.arrivals
+    if not isinstance(arrivals, TraceArrivals) or arrivals.table.about is None:
+        return []
+    return [f"Workload: {arrivals.table.about}."]
 
 
 def _about_power(gpu: Gpu) -> str:

@@ -197,17 +197,21 @@ class _Loader:
         below = [setting for setting in settings if setting.keys[0] == "variants"]
         documents, faults = variant_documents(root.get("variants"), below, bases, self._resolve)
         self._faults += faults
-        scenario = self._validated(bases.changed, ())
+        base = self._references.with_trace(bases.changed, ())
+        documents = {
+            name: self._references.with_trace(node, ("variants", name)) for name, node in documents.items()
+        }
+        scenario = self._validated(base, ())
         variants = {name: self._validated(node, ("variants", name)) for name, node in documents.items()}
         if not documents:
-            self._check(scenario, bases.changed, ())
+            self._check(scenario, base, ())
         for name, variant in variants.items():
             self._check(variant, documents[name], ("variants", name))
         self._raise()
         if scenario is None:
             message = "the scenario is refused, but no fault can be named: please report this file"
             raise ScenarioError(message)
-        return Resolved(scenario.model_copy(update={"variants": variants}), bases.changed, documents)
+        return Resolved(scenario.model_copy(update={"variants": variants}), base, documents)
 
     def _bases(self, root: Located, settings: list[Setting]) -> Bases:
         """Return the base, its names and paths replaced, before and after the overrides."""

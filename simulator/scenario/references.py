@@ -3,7 +3,7 @@
 A text where a table belongs is a path (it has a slash or ends in .yaml, .yml or .json; relative to the
 file that says it), a name in a catalog (node, GPU, model preset), or a ``kind`` whose other fields all
 have defaults.  A table without ``kind`` takes that of the field's default.  A measured trace is
-read here too, so a resolved scenario needs no other file.
+read here too, after all changes, so a resolved scenario needs no other file.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from simulator.errors import TraceFormatError, UnknownNameError, suggest
@@ -22,9 +23,10 @@ from simulator.model import Architecture
 from simulator.scenario import shape
 from simulator.scenario.catalog import Catalog, find, is_path, label_of
 from simulator.scenario.document import read_document, shown
-from simulator.scenario.located import UNREADABLE, Fault, Keys, Located, Origin, Source
+from simulator.scenario.located import UNREADABLE, Fault, Keys, Located, Origin, Source, locate
 from workloads.arrivals import TraceArrivals
-from workloads.arrivals.trace import COLUMNS, read_trace
+from workloads.arrivals.trace import COLUMNS, OF_A_FILE, ROWS
+from workloads.traces.replay import FollowUps, Replay
 
 DEFAULT: Final = Origin(Source("default", Path()))
 """The origin of a ``kind`` that was left out."""
@@ -49,6 +51,7 @@ class References:
     exact: bool = False
     faults: list[Fault] = field(default_factory=list)
     _trail: dict[Path, str] = field(default_factory=dict)
+    _traces: dict[str, Replay] = field(default_factory=dict)
 
     def document(self, path: Path, label: str) -> Located:
         """Return the table in the file `path`, names and paths in it not yet replaced."""
@@ -94,6 +97,24 @@ class References:
             return Located(found, node.origin, node.whole)
         return node
 
+    def with_trace(self, document: Located, path: Keys) -> Located:
+        """Return a whole scenario with the rows of its trace file, if it has one, in the place of the file.
+
+        Parameters
+        ----------
+        document : the scenario after all changes, which may say what to take from the file.
+        path : keys that lead to it, for messages.
+        """
+        workload, arrivals = document.get("workload"), document.at(("workload", "arrivals"))
+        if workload is None or arrivals is None or arrivals.at(("kind",)) is None:
+            return document
+        if arrivals.table["kind"].value != shape.kind_of(TraceArrivals):
+            return document
+        found = self._trace(arrivals, (*path, "workload", "arrivals"))
+        return document.with_table(
+            {**document.table, "workload": workload.with_table({**workload.table, "arrivals": found})}
+        )
+
     def _table(self, node: Located, info: FieldInfo, path: Keys, base: Located | None) -> Located:
         annotation = info.annotation
         inner = shape.items(annotation)
@@ -114,7 +135,7 @@ class References:
         node = self._entries(node, model, path, below)
         if below is None and shape.kinds(annotation) and "kind" not in node.table:
             node = node.with_table({"kind": Located(shape.kind_of(model), DEFAULT), **node.table})
-        return self._trace(node, path) if model is TraceArrivals else node
+        return _of_one_source(node, below) if model is TraceArrivals and below is not None else node
 
     def _entries(self, node: Located, model: shape.Model, path: Keys, base: Located | None) -> Located:
         infos = shape.fields(model)
@@ -185,15 +206,21 @@ class References:
 
     def _trace(self, node: Located, path: Keys) -> Located:
         where = node.get("path")
-        if where is None or not isinstance(where.value, str) or any(key in node.table for key in ROWS):
+        if where is None or not isinstance(where.value, str) or any(_says(node, key) for key in ROWS):
             return node
+        options = {key: inner.plain() for key, inner in node.table.items() if key in ("path", *OF_A_FILE)}
         try:
-            table = read_trace(Path(where.value))
+            table = self._traces.get(repr(options)) or TraceArrivals.model_validate(options).table
+        except ValidationError:
+            return node  # validation of the whole says what is wrong, and where
         except TraceFormatError as error:
-            return self._refuse(where, (*path, "path"), str(error))
+            for line in str(error).splitlines():
+                self._refuse(where, (*path, "path"), line)
+            return Located(UNREADABLE, node.origin)
+        self._traces[repr(options)] = table
         origin = Origin(Source(where.value, Path()))
-        rows = {key: Located(rows, origin) for key, rows in zip(ROWS, table, strict=True) if rows is not None}
-        kept = {key: child for key, child in node.table.items() if key != "path"}
+        rows = {key: _rows(rows, origin) for key, rows in zip(ROWS, table, strict=True) if rows is not None}
+        kept = {key: child for key, child in node.table.items() if key not in ("path", *OF_A_FILE)}
         return node.with_table({**kept, **rows})
 
     def _refuse(self, node: Located, path: Keys, message: str) -> Located:
@@ -201,5 +228,26 @@ class References:
         return Located(UNREADABLE, node.origin)
 
 
-ROWS: Final = ("arrivals_s", *COLUMNS[1:])
-"""Keys of `TraceArrivals` in the order of the columns of its file."""
+def _of_one_source(change: Located, base: Located) -> Located:
+    """Return a change of recorded arrivals so that a file replaces rows, and rows a file."""
+    if _says(change, "path"):
+        needless: dict[str, object] = dict.fromkeys(ROWS)
+    elif any(_says(change, key) for key in COLUMNS):
+        fields = TraceArrivals.model_fields
+        needless = {key: fields[key].default for key in ("path", *OF_A_FILE)}
+    else:
+        return change
+    left = {key: value for key, value in needless.items() if key in base.table and key not in change.table}
+    return change.with_table({**change.table, **{key: locate(left[key], change.origin) for key in left}})
+
+
+def _says(node: Located, key: str) -> bool:
+    found = node.get(key)
+    return found is not None and found.value is not None
+
+
+def _rows(rows: tuple[float, ...] | FollowUps | str, origin: Origin) -> Located:
+    """Return what was read of a trace, all of it from one origin."""
+    if isinstance(rows, FollowUps):
+        return Located({key: Located(column, origin) for key, column in rows}, origin)
+    return Located(rows, origin)

@@ -150,7 +150,9 @@ def run_python(block: Block, namespace: dict[str, object]) -> None:
 def run_block(block: Block, folder: Path, namespace: dict[str, object]) -> None:
     named = FILE.match(block.body)
     if named:
-        (folder / named[1]).write_text(block.body, encoding="utf-8")
+        # A comment at the top does no harm to YAML; other formats have none.
+        text = block.body if named[1].endswith(".yaml") else block.body.partition("\n")[2]
+        (folder / named[1]).write_text(text, encoding="utf-8")
     elif block.language == "python":
         run_python(block, namespace)
     elif block.language in {"bash", "console"}:

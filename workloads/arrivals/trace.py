@@ -1,12 +1,13 @@
-"""Recorded arrivals: inline, or from a CSV file with the columns of `COLUMNS`.
+"""Recorded arrivals: inline, or from a trace in any format of `workloads.traces`.
 
-Ignored: every other column.  The figures of a row belong to the task with the row's number.
+The figures of a row belong to the task with the row's number.  Requests that wait for others are turns of
+the task of the first of them.
+
+Ignored: prefixes that tasks share, which some traces record.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal, NamedTuple, Self
@@ -15,38 +16,54 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from simulator.errors import TraceFormatError
-from simulator.frozen import FrozenModel, SecondsOrZero, Tokens
+from simulator.frozen import FrozenModel, OneLine, SecondsOrZero, Tokens
 from simulator.rng import Streams
+from workloads.task import Turn
+from workloads.traces.reading import FormatName
+from workloads.traces.replay import FollowUps, Part, Replay, replay, spread
+from workloads.traces.seam import Reading
 
-COLUMNS: Final = ("arrival_s", "prompt_tokens", "output_tokens")
-"""Columns of a trace file; the last two may be missing."""
+COLUMNS: Final = ("arrivals_s", "prompt_tokens", "output_tokens")
+"""Fields that hold rows, one for each task."""
 
-MOST_SECONDS: Final = 1e9
-"""Latest arrival accepted in a file, s; as for inline arrivals."""
+ROWS: Final = (*COLUMNS, "follow_ups", "about")
+"""Fields that a file stands for, in the order of `Replay`."""
 
-MOST_TOKENS: Final = 10_000_000
-"""Longest prompt or output accepted in a file, tokens; as for inline ones."""
+OF_A_FILE: Final = ("format", "draw_seed", "window_s", "longest_tokens")
+"""Fields that say what is taken from a file."""
+
+MOST_SCALE: Final = 1e6
 
 
-class TraceTable(NamedTuple):
-    """A trace in columns; a column that was not recorded is None."""
+class Recorded(NamedTuple):
+    """What is recorded of the tasks of a run; None where it is not.
 
-    arrivals_s: tuple[float, ...]
-    prompt_tokens: tuple[int, ...] | None
-    output_tokens: tuple[int, ...] | None
+    Parameters
+    ----------
+    prompt_tokens, output_tokens : of each task, tokens.
+    first_only : outputs are those of a task's first trial alone.
+    turns : requests of each task that follow its own.
+    turn_tokens : their outputs, tokens.
+    """
+
+    prompt_tokens: tuple[int, ...] | None = None
+    output_tokens: tuple[int, ...] | None = None
+    first_only: bool = False
+    turns: tuple[tuple[Turn, ...], ...] | None = None
+    turn_tokens: tuple[tuple[int, ...], ...] | None = None
 
 
 class TraceArrivals(FrozenModel):
     """Tasks arrive when the trace says, with its prompts and outputs if it holds them.
 
     Give either `arrivals_s` (with `prompt_tokens` and `output_tokens` of the same length, if known)
-    or `path`.  A file is read once, when its rows are first needed.
+    or `path`.  A file is read once, when its rows are first needed.  Of a file its window is taken, then what
+    is too long is left out, arrivals are spread, tasks are sampled, and the rate is scaled.
 
     Raises
     ------
     TraceFormatError
-        When the file cannot be read as a trace; names the file, the row and the column.
+        When the file cannot be read as a trace; names the file, the line and the column.
 
     Examples
     --------
@@ -65,8 +82,40 @@ class TraceArrivals(FrozenModel):
     output_tokens: Annotated[tuple[Tokens, ...], Field(strict=False)] | None = Field(
         default=None, description="[tokens] Output of a trial of each task; overrides the length model's."
     )
+    follow_ups: FollowUps | None = Field(
+        default=None, description="[-] Requests that wait for others of their task; for strategy recorded."
+    )
+    about: OneLine | None = Field(default=None, description="[-] Where the rows came from, for the notes.")
     path: Annotated[Path, Field(strict=False)] | None = Field(
-        default=None, description="[-] CSV file with columns arrival_s[, prompt_tokens, output_tokens]."
+        default=None, description="[-] Trace file: Azure, Mooncake, ..., or columns arrival_s, prompt_tokens."
+    )
+    format: FormatName = Field(
+        default="auto", description="[-] Format of the file; auto sees it by what the file holds."
+    )
+    draw_seed: int = Field(
+        default=0, ge=0, le=2**32 - 1, description="[-] Seed where the file holds distributions: servegen."
+    )
+    window_s: Annotated[tuple[SecondsOrZero, SecondsOrZero], Field(strict=False)] | None = Field(
+        default=None, description="[s] Part of the file, from and to; its beginning is moment 0."
+    )
+    longest_tokens: Tokens | None = Field(
+        default=None, description="[tokens] Prompt and output of the longest request kept; null: all."
+    )
+    spread_ticks: bool = Field(
+        default=False, description="[-] Spread the arrivals of each moment at random up to the next."
+    )
+    sample_ratio: float = Field(
+        default=1.0,
+        gt=0.0,
+        le=1.0,
+        description="[-] Part of the tasks that is kept, drawn by the run's seed.",
+    )
+    rate_scale: float = Field(
+        default=1.0, ge=1 / MOST_SCALE, le=MOST_SCALE, description="[-] How many times as fast tasks arrive."
+    )
+    outputs: Literal["recorded", "first_trial", "model"] = Field(
+        default="recorded",
+        description="[-] Whose outputs are recorded: all trials', the first trial's, or none's.",
     )
 
     concurrency: ClassVar[None] = None
@@ -74,45 +123,91 @@ class TraceArrivals(FrozenModel):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        inline = (self.arrivals_s, self.prompt_tokens, self.output_tokens)
+        inline = tuple(getattr(self, name) for name in ROWS[:-1])
         if (self.path is None) == all(column is None for column in inline):
             msg = "give either arrivals_s (with prompt_tokens, output_tokens) or path, and not both"
             raise ValueError(msg)
         if self.path is not None:
+            if self.window_s is not None and self.window_s[0] >= self.window_s[1]:
+                msg = f"window_s [{self.window_s[0]:g}, {self.window_s[1]:g}] ends before it begins"
+                raise ValueError(msg)
             return self
+        if stray := [name for name in OF_A_FILE if name in self.model_fields_set and self._is_set(name)]:
+            msg = f"{', '.join(stray)} only with path: what to take from a file"
+            raise ValueError(msg)
+        self._check_rows()
+        return self
+
+    def _is_set(self, name: str) -> bool:
+        return bool(getattr(self, name) != type(self).model_fields[name].default)
+
+    def _check_rows(self) -> None:
         if not self.arrivals_s:
             msg = "arrivals_s must hold at least one arrival"
             raise ValueError(msg)
         if any(later < earlier for earlier, later in zip(self.arrivals_s, self.arrivals_s[1:], strict=False)):
             msg = "arrivals_s must not decrease"
             raise ValueError(msg)
-        for name, column in zip(COLUMNS[1:], inline[1:], strict=True):
+        for name in COLUMNS[1:]:
+            column = getattr(self, name)
             if column is not None and len(column) != len(self.arrivals_s):
                 msg = f"{name} has {len(column)} rows but arrivals_s has {len(self.arrivals_s)}"
                 raise ValueError(msg)
-        return self
+        if self.follow_ups is not None and self.follow_ups.tasks[-1] >= len(self.arrivals_s):
+            msg = (
+                f"follow_ups name task {self.follow_ups.tasks[-1]} of {len(self.arrivals_s)}, counted from 0"
+            )
+            raise ValueError(msg)
 
     @cached_property
-    def table(self) -> TraceTable:
+    def table(self) -> Replay:
         """The whole trace, read from `path` if there is one."""
-        if self.path is not None:
-            return read_trace(self.path)
-        return TraceTable(self.arrivals_s or (), self.prompt_tokens, self.output_tokens)
+        if self.path is None:
+            return Replay(
+                self.arrivals_s or (), self.prompt_tokens, self.output_tokens, self.follow_ups, self.about
+            )
+        how = Reading(self.draw_seed, self.window_s)
+        return replay(self.path, Part(self.format, how, self.longest_tokens))
 
     @property
     def most_tasks(self) -> int:
-        """Rows of the trace."""
-        return len(self.table.arrivals_s)
+        """Tasks that are kept of the trace, at least one."""
+        return max(1, round(self.sample_ratio * len(self.table.arrivals_s)))
 
     @property
     def recorded_prompt_tokens(self) -> tuple[int, ...] | None:
-        """Prompt of each row, tokens, or None if not recorded."""
+        """Prompt of each row, sampled or not, tokens, or None if not recorded."""
         return self.table.prompt_tokens
 
     @property
     def recorded_output_tokens(self) -> tuple[int, ...] | None:
-        """Output of each row, tokens, or None if not recorded."""
-        return self.table.output_tokens
+        """Output of each row, sampled or not, tokens, or None if lengths are not (all) recorded."""
+        return self.table.output_tokens if self.outputs == "recorded" else None
+
+    @property
+    def longest_turn_tokens(self) -> int:
+        """Longest prompt and output of a request that follows another, tokens."""
+        turns = self.table.follow_ups
+        if turns is None:
+            return 0
+        return max(map(sum, zip(turns.prompt_tokens, turns.output_tokens, strict=True)))
+
+    def recorded(self, streams: Streams) -> Recorded:
+        """Return what is recorded of the tasks that a run with these random numbers has."""
+        table, chosen = self.table, self._chosen(streams)
+        outputs = None if self.outputs == "model" else table.output_tokens
+        prompts, turns, tokens = table.prompt_tokens, None, None
+        if table.follow_ups is not None:
+            turns, tokens = table.follow_ups.by_task(len(table.arrivals_s))
+            if outputs is None:
+                tokens = None
+        if chosen is not None:
+            kept = chosen.tolist()
+            prompts = None if prompts is None else tuple(prompts[row] for row in kept)
+            outputs = None if outputs is None else tuple(outputs[row] for row in kept)
+            turns = None if turns is None else tuple(turns[row] for row in kept)
+            tokens = None if tokens is None else tuple(tokens[row] for row in kept)
+        return Recorded(prompts, outputs, self.outputs == "first_trial", turns, tokens)
 
     def times_s(self, count: int, streams: Streams) -> NDArray[np.float64]:
         """Return the first `count` arrivals of the trace, shape (count,), s.
@@ -122,75 +217,21 @@ class TraceArrivals(FrozenModel):
         ValueError
             If the trace is shorter than `count`.
         """
-        del streams  # nothing is random
         if count > self.most_tasks:
             msg = f"{count} arrivals asked of a trace of {self.most_tasks}"
             raise ValueError(msg)
-        return np.array(self.table.arrivals_s[:count], dtype=np.float64)
+        times = np.array(self.table.arrivals_s, dtype=np.float64)
+        if self.spread_ticks:
+            times = spread(times, streams.generator("trace_spread"))
+        chosen = self._chosen(streams)
+        if chosen is not None:
+            times = times[chosen]
+        return times[:count] if self.rate_scale == 1.0 else times[:count] / self.rate_scale
 
-
-def read_trace(path: Path) -> TraceTable:
-    """Return the trace in the CSV file `path`.
-
-    Parameters
-    ----------
-    path : UTF-8 text with a header row that names at least ``arrival_s``.
-
-    Returns
-    -------
-    TraceTable
-        Arrivals in s, prompts and outputs in tokens (None where the file has no such column).
-
-    Raises
-    ------
-    TraceFormatError
-        With the row (the header is row 1) and the column that cannot be read.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return _parse(path, file)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        msg = f"{path}: cannot be read as CSV text: {error}"
-        raise TraceFormatError(msg) from error
-
-
-def _parse(path: Path, lines: Iterable[str]) -> TraceTable:
-    """Return the trace in the CSV `lines` of `path`."""
-    reader = csv.DictReader(lines)
-    header = reader.fieldnames or ()
-    if COLUMNS[0] not in header:
-        msg = f"{path}: row 1: no column {COLUMNS[0]!r}; found {', '.join(header) or 'nothing'}"
-        raise TraceFormatError(msg)
-    columns: dict[str, list[float]] = {name: [] for name in COLUMNS if name in header}
-    for fields in reader:
-        for name, column in columns.items():
-            column.append(_number(fields[name], name, where=f"{path}: row {reader.line_num}: {name}"))
-        arrivals = columns[COLUMNS[0]]
-        if len(arrivals) > 1 and arrivals[-1] < arrivals[-2]:
-            msg = (
-                f"{path}: row {reader.line_num}: {COLUMNS[0]}: {arrivals[-1]} is earlier than"
-                f" {arrivals[-2]} of the row before; sort the file by arrival"
-            )
-            raise TraceFormatError(msg)
-    if not columns[COLUMNS[0]]:
-        msg = f"{path}: no rows below the header"
-        raise TraceFormatError(msg)
-    prompts, outputs = (
-        tuple(int(tokens) for tokens in columns[name]) if name in columns else None for name in COLUMNS[1:]
-    )
-    return TraceTable(tuple(columns[COLUMNS[0]]), prompts, outputs)
-
-
-def _number(text: str | None, column: str, *, where: str) -> float:
-    """Return the figure of one field, or say `where` it is wrong."""
-    is_time = column == COLUMNS[0]
-    least, most = (0, MOST_SECONDS) if is_time else (1, MOST_TOKENS)
-    allowed = f"a number of seconds in [0, {most:g}]" if is_time else f"a whole number in [1, {most}]"
-    try:
-        value = float(text or "") if is_time else int(text or "")
-    except ValueError:
-        value = -1
-    if not least <= value <= most:  # also refuses NaN
-        msg = f"{where}: {text!r} is not {allowed}"
-        raise TraceFormatError(msg)
-    return value
+    def _chosen(self, streams: Streams) -> NDArray[np.int64] | None:
+        """Return the rows that are kept, ascending; None for all."""
+        rows = len(self.table.arrivals_s)
+        if self.most_tasks == rows:
+            return None
+        drawn = streams.generator("trace_sample").permutation(rows)[: self.most_tasks]
+        return np.sort(drawn).astype(np.int64)

@@ -15,10 +15,11 @@ from workloads.strategies.best_of_n import BestOfN
 from workloads.strategies.long_cot import LongCot
 from workloads.strategies.oracle import Oracle
 from workloads.strategies.protocol import CONTINUE, Decision, Strategy
+from workloads.strategies.recorded import Recorded
 from workloads.strategies.self_consistency import SelfConsistency
 
 AnyStrategy = Annotated[
-    LongCot | BestOfN | SelfConsistency | BeamSearch | Adaptive | Oracle,
+    LongCot | BestOfN | SelfConsistency | BeamSearch | Adaptive | Oracle | Recorded,
     Field(discriminator="kind"),
 ]
 
@@ -31,6 +32,7 @@ __all__ = [
     "Decision",
     "LongCot",
     "Oracle",
+    "Recorded",
     "SelfConsistency",
     "Strategy",
 ]

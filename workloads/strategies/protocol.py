@@ -45,7 +45,8 @@ TRIAL: Final = NodeRequest()
 class Strategy(Protocol):
     """How the trials of a task are spent; a task ends when no node of its tree is open.
 
-    The `share_ratio` of the nodes on any path from the root sum to at most 1: a path is one solution.
+    The `share_ratio` of the nodes on any path from the root sum to at most 1: a path is one solution.  Nodes
+    with recorded prompts are solutions of their own.
     """
 
     def start(self) -> Sequence[NodeRequest]:

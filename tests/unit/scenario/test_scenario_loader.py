@@ -167,6 +167,48 @@ def test_a_trace_file_is_read_into_the_scenario(tmp_path: Path) -> None:
     assert load_scenario(scenario.model_dump(mode="json", by_alias=True)) == scenario
 
 
+def with_trace(tmp_path: Path, **variants: object) -> dict[str, Any]:
+    """Return a scenario with a trace of three rows, one a second."""
+    (tmp_path / "trace.csv").write_text(
+        "arrival_s,prompt_tokens,output_tokens\n0,1,5\n1,2,6\n2,3,7\n", encoding="utf-8"
+    )
+    workload = BASE["workload"] | {
+        "arrivals": {"kind": "trace", "path": str(tmp_path / "trace.csv"), "window_s": [0.0, 2.0]},
+        "tasks": {"kind": "synthetic", "count": 1, "prompt_tokens": 9},
+    }
+    return with_parts(workload=workload, variants=variants)
+
+
+def test_a_variant_takes_another_part_of_a_trace_file_than_the_base(tmp_path: Path) -> None:
+    document = with_trace(
+        tmp_path,
+        late={"workload.arrivals.window_s": [1.0, 3.0]},
+        short={"workload.arrivals.longest_tokens": 6},
+        fast={"workload.arrivals.rate_scale": 2.0},
+    )
+    scenario = load_scenario(document)
+    found = {name: variant.workload.arrivals for name, variant in scenario.variants.items()}
+    assert scenario.workload.arrivals.recorded_prompt_tokens == (1, 2)
+    assert {name: arrivals.recorded_prompt_tokens for name, arrivals in found.items()} == {
+        "late": (2, 3),
+        "short": (1,),
+        "fast": (1, 2),
+    }
+    assert isinstance(found["late"], TraceArrivals)
+    assert found["late"].arrivals_s == (0.0, 1.0)
+    assert isinstance(found["fast"], TraceArrivals)
+    assert found["fast"].rate_scale == 2.0
+
+
+def test_a_trace_file_replaces_rows_and_rows_replace_a_file(tmp_path: Path) -> None:
+    document = with_trace(tmp_path)
+    rows = load_scenario(document).model_dump(mode="json", by_alias=True)
+    again = load_scenario(rows, overrides={"workload.arrivals.path": str(tmp_path / "trace.csv")})
+    assert again.workload.arrivals.recorded_prompt_tokens == (1, 2, 3)
+    inline = load_scenario(document, overrides={"workload.arrivals.arrivals_s": [4.0]}).workload.arrivals
+    assert inline == TraceArrivals(arrivals_s=(4.0,))
+
+
 @pytest.mark.parametrize("source", [None, 3, b"quickstart", ["quickstart"], 1.5])
 def test_a_source_that_is_no_path_name_or_mapping_is_refused(source: Any) -> None:  # noqa: ANN401 - any object
     with pytest.raises(ScenarioError, match=r"^the source of a scenario: expected .* or a mapping, got "):

@@ -46,33 +46,33 @@ def test_a_trace_file_may_hold_arrivals_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "row 1: no column 'arrival_s'; found nothing"),
-        ("time,prompt_tokens\n0,1\n", "row 1: no column 'arrival_s'; found time, prompt_tokens"),
-        ("arrival_s\n", "no rows below the header"),
-        ("arrival_s\n0.5\nsoon\n", r"row 3: arrival_s: 'soon' is not a number of seconds in \[0, 1e\+09\]"),
-        ("arrival_s\nnan\n", "row 2: arrival_s: 'nan' is not a number of seconds"),
-        ("arrival_s\n-1\n", "row 2: arrival_s: '-1' is not a number of seconds"),
-        ("arrival_s\n1e12\n", "row 2: arrival_s: '1e12' is not a number of seconds"),
-        ("arrival_s\n2.0\n1.0\n", "row 3: arrival_s: 1.0 is earlier than 2.0 of the row before"),
-        ("arrival_s,prompt_tokens\n0,0\n", r"row 2: prompt_tokens: '0' is not a whole number in \[1, "),
-        ("arrival_s,prompt_tokens\n0,1.5\n", "row 2: prompt_tokens: '1.5' is not a whole number"),
-        ("arrival_s,output_tokens\n0\n", "row 2: output_tokens: None is not a whole number"),
+        ("", "is empty"),
+        ("time,prompt_tokens\n0,1\n", "a CSV header time, prompt_tokens; nearest is kinesim, but it lacks"),
+        ("arrival_s\n", "holds no request below its header"),
+        ("arrival_s\n0.5\nsoon\n", r":3: arrival_s: 'soon' is not a number of seconds in \[0, 1e\+09\]"),
+        ("arrival_s\nnan\n", ":2: arrival_s: 'nan' is not a number of seconds"),
+        ("arrival_s\n-1\n", ":2: arrival_s: '-1' is not a number of seconds"),
+        ("arrival_s\n1e12\n", ":2: arrival_s: '1e12' is not a number of seconds"),
+        ("arrival_s\n2.0\n1.0\n", ":3: arrival_s: 1.0 is earlier than 2.0 of the row before"),
+        ("arrival_s,prompt_tokens\n0,0\n", r":2: prompt_tokens: '0' is not a whole number in \[1, "),
+        ("arrival_s,prompt_tokens\n0,1.5\n", ":2: prompt_tokens: '1.5' is not a whole number"),
+        ("arrival_s,output_tokens\n0\n", ":2: row: has 1 fields, the header has 2"),
     ],
 )
-def test_a_bad_trace_file_is_refused_with_row_and_column(tmp_path: Path, text: str, message: str) -> None:
+def test_a_bad_trace_file_is_refused_with_line_and_column(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(TraceFormatError, match=message):
         trace_file(tmp_path, text).times_s(1, Streams(1))
 
 
 def test_a_missing_trace_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TraceFormatError, match=r"none\.csv: cannot be read as CSV text"):
+    with pytest.raises(TraceFormatError, match=r"none\.csv: cannot be read: No such file"):
         TraceArrivals(path=tmp_path / "none.csv").times_s(1, Streams(1))
 
 
 def test_a_binary_trace_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "binary.csv"
     path.write_bytes(b"arrival_s\n\xff\xfe\x00")
-    with pytest.raises(TraceFormatError, match="cannot be read as CSV text"):
+    with pytest.raises(TraceFormatError, match="is not UTF-8 text"):
         TraceArrivals(path=path).times_s(1, Streams(1))
 
 

@@ -36,6 +36,8 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"kind": "poisson", "rate_per_s": 2.0},
         {"kind": "gamma", "rate_per_s": 2.0, "cv": 3.0},
         {"kind": "trace", "arrivals_s": [0.5 * i for i in range(64)], "output_tokens": [7] * 64},
+        {"kind": "trace", "arrivals_s": [3.0 * (i // 4) for i in range(64)], "spread_ticks": True},
+        {"kind": "trace", "arrivals_s": [0.5 * i for i in range(64)], "rate_scale": 3.0},
     ],
     "lengths": [
         {"kind": "constant", "tokens": 64},
@@ -80,6 +82,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
             "give_up_tokens": 900,
         },
         {"kind": "oracle", "max_trials": 4, "kv_budgets_tokens": [64, 256]},
+        {"kind": "recorded"},
     ],
 }
 EASY, HARD = Task(0, 10, 1.0), Task(0, 10, 0.0)
