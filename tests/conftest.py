@@ -19,10 +19,10 @@ settings.register_profile("nightly", parent=_EXACT, max_examples=2000, deadline=
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
-UNTRACED = ("analytic", "determinism", "docs", "equivalence", "measured", "metamorphic")
-UNTRACED += ("packaging", "performance", "scenarios", "statistical")
-"""Folders in which `--cov` does not look: long runs take three times as long under it and find the lines that
-the tests of the single parts have found."""
+UNTRACED = ("analytic", "conformance", "determinism", "docs", "measured", "metamorphic")
+UNTRACED += ("packaging", "performance", "scenarios", "stateful", "statistical")
+"""Folders in which `--cov` does not look: tests take two to eight times as long under it, and these find next
+to no line that the tests of the single parts have not found."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

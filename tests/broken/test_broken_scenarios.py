@@ -104,6 +104,7 @@ def mutations(draw: st.DrawFn) -> str:
     return text
 
 
+@pytest.mark.no_cover  # the files beside this one find all of its lines
 @given(text=mutations())
 def test_a_mutated_scenario_never_gives_a_traceback(
     text: str, tmp_path_factory: pytest.TempPathFactory
@@ -171,6 +172,7 @@ PLACES = st.sampled_from(
 )
 
 
+@pytest.mark.no_cover  # the files beside this one find all of its lines
 @given(place=PLACES, value=VALUES)
 def test_any_value_in_any_place_never_gives_a_traceback(place: str, value: object) -> None:
     try:

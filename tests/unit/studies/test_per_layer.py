@@ -24,6 +24,7 @@ def step_s(frame: pd.DataFrame, context: int, variant: str, counted: str) -> flo
     return float(frame[keys]["step_s"].iloc[0])
 
 
+@pytest.mark.no_cover  # makes the run, whose lines the slow test of all studies covers
 @pytest.mark.parametrize(("sequences", "context"), per_layer.CELLS)
 def test_a_roofline_step_is_that_of_the_layers_alone(
     quick: pd.DataFrame, sequences: int, context: int
