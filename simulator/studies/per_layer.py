@@ -23,6 +23,7 @@ from simulator.scenario.loader import load_scenario
 from simulator.studies.drawing import short
 from simulator.studies.points import Point, of_preset, run_points, variants_of
 from simulator.studies.study import Budget, Study
+from simulator.studies.wording import rows_of
 
 FloatMatrix = NDArray[np.float64]
 
@@ -269,8 +270,10 @@ def _of_some(frame: pd.DataFrame) -> str:
     found = speed_ups(frame)
     found = found[found["budget"] == min(BUDGETS)]
     sentences = []
-    for key, rows in found.groupby(["gpu", "context", "model"], sort=False):
-        gpu, context, model = str(key[0]), int(str(key[1])), str(key[2])
+    for gpu, context, model in product(SCENARIOS, LABELS, LAYERS):
+        rows = rows_of(found, {"gpu": gpu, "context": context, "model": model})
+        if rows.empty:
+            continue
         told = ", ".join(f"{one.counted} {one.speed_up:.3g}" for one in rows.itertuples())
         label = f"; Fig. 10 has {LABELS[context][0]:g}" if (gpu, model) == (H200, next(iter(LAYERS))) else ""
         name = f"{gpu.partition('-')[0].upper()}, {short(model)}, {context:,} tokens"
