@@ -77,8 +77,10 @@ def _over_time(one: Judgement, kind: str) -> Chart:
         panels.append(_panel("waiting", _pair(recorded, state, "waiting", 1.0)))
         panels.append(_panel("KV use, %", _pair(recorded, state, "kv_ratio", PERCENTS)))
         title = "Requests waiting and KV use"
-    caption = f"Replayed: {one.replay.load}. Time runs from the first request."
     drawn = tuple(panel for panel in panels if panel.series)
+    alone = all(series.name != NAMES[0] for panel in drawn for series in panel.series)
+    caption = f"Replayed: {one.replay.load}. Time runs from the first request."
+    caption += " Simulated alone: the file has no series of it." if alone else ""
     return Chart(f"over-time-{kind}", title, caption, drawn, shared_y=False)
 
 
