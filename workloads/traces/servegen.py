@@ -44,6 +44,9 @@ RATE: Final = Kind("a rate in [0, 1e6] requests/s", np.float64, 0, 1e6, float)
 SHAPE: Final = Kind("a shape in [0.001, 1000]", np.float64, 1e-3, 1e3, float)
 LENGTHS: Final = ("input_tokens", "output_tokens")
 
+MOST_REQUESTS: Final = 20_000_000
+"""Requests drawn for a client at most; the busiest of the published ones has some 400,000 a day."""
+
 MOST_TEXT: Final = 1 << 26
 """Characters of the longest dataset read: 64 Mi."""
 
@@ -150,11 +153,21 @@ def _drawn(
     """Return arrivals (s), prompts, outputs and number of a client's requests."""
     windows, dataset = _windows(files["trace"]), _dataset(files["dataset"])
     begin, end = how.window_s or (0.0, float("inf"))
+    sizes = [
+        int(window.rate_per_s * (window.end_s - window.start_s) + 0.5)
+        if window.end_s > begin and window.start_s < end
+        else 0
+        for window in windows
+    ]
+    if sum(sizes) > MOST_REQUESTS:
+        message = (
+            f"{files['trace']}: {sum(sizes):,} requests; at most {MOST_REQUESTS:,} are drawn: take a window"
+        )
+        raise TraceFormatError(message)
     streams = Streams(how.seed)
     times, prompts, outputs = [np.zeros(0)], [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
-    for place, window in enumerate(windows):
-        size = int(window.rate_per_s * (window.end_s - window.start_s) + 0.5)
-        if not size or window.end_s <= begin or window.start_s >= end:
+    for place, (window, size) in enumerate(zip(windows, sizes, strict=True)):
+        if not size:
             continue
         if not dataset:
             message = f"{files['dataset']}: holds no lengths, but {files['trace'].name} has requests"

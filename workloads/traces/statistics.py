@@ -106,14 +106,13 @@ def statistics(trace: Trace) -> Statistics:
     """Return the figures of a trace with at least one row."""
     arrivals = trace.own_arrivals_s
     span_s = float(arrivals[-1] - arrivals[0])
-    counts = np.bincount((arrivals - arrivals[0]).astype(np.int64)) if span_s <= MOST_SPAN_S else None
     moments = int((np.diff(arrivals) > 0).sum()) + 1
     return Statistics(
         rows=trace.rows,
         span_s=span_s,
         rate_per_s=len(arrivals) / span_s if span_s else None,
         gap_cv=_variation(np.diff(arrivals)),
-        second_cv=None if counts is None or len(counts) < 2 else _variation(counts.astype(np.float64)),  # noqa: PLR2004 - one second does not vary
+        second_cv=_second_variation(arrivals),
         moments=moments,
         tick_s=tick_s(arrivals) if moments < FEW_MOMENTS * len(arrivals) else None,
         prompts=None if trace.prompt_tokens is None else Lengths.of(trace.prompt_tokens),
@@ -121,10 +120,6 @@ def statistics(trace: Trace) -> Statistics:
         sharing=None if trace.blocks is None else sharing(trace.blocks),
         sessions=_sessions(trace),
     )
-
-
-MOST_SPAN_S: Final = 1e8
-"""Span up to which seconds are counted one by one (three years: 800 MB of counts)."""
 
 
 def tick_s(arrivals: FloatArray) -> float:
@@ -181,6 +176,16 @@ def _variation(values: FloatArray) -> float | None:
     """Return standard deviation over mean, None where the mean is 0 or there are no values."""
     mean = float(values.mean()) if len(values) else 0.0
     return float(values.std()) / mean if mean else None
+
+
+def _second_variation(arrivals: FloatArray) -> float | None:
+    """Return the variation of the arrivals per second, empty seconds included; None within one second."""
+    seconds = int(arrivals[-1] - arrivals[0]) + 1
+    if seconds == 1:
+        return None
+    counts = np.unique((arrivals - arrivals[0]).astype(np.int64), return_counts=True)[1]
+    mean = len(arrivals) / seconds
+    return float(np.sqrt(max(0.0, float((counts**2).sum()) / seconds - mean**2))) / mean
 
 
 def _sessions(trace: Trace) -> Sessions | None:
