@@ -138,8 +138,9 @@ def single_errors(measured: FloatVector, simulated: FloatVector) -> tuple[dict[s
 
     Examples
     --------
-    >>> single_errors(np.array([1.0, 2.0, 4.0]), np.array([1.1, 2.0, 4.0]))[0]["distance"]
-    0.01428571428571432
+    >>> errors, count = single_errors(np.array([1.0, 2.0, 4.0]), np.array([1.5, 2.0, 4.0]))
+    >>> round(errors["distance"], 4), count
+    (0.0714, 3)
     """
     known = ~(np.isnan(measured) | np.isnan(simulated)) & (measured > 0.0)
     if not known.any():

@@ -158,7 +158,7 @@ def test_lists_of_a_closed_loop_are_replayed_in_their_order() -> None:
 
 def test_a_rate_draws_arrivals_and_keeps_lengths() -> None:
     made = replay(load_scenario(document(OPEN)), summary(concurrency=None, rate=4.0), NOTHING)
-    times = made.scenario.workload.arrivals.table.arrivals_s  # type: ignore[union-attr] - a trace
+    times = made.scenario.workload.arrivals.table.arrivals_s  # type: ignore[union-attr] - drawn arrivals are a trace
     assert times[0] == 0.0
     assert times[-1] == pytest.approx(25.0, rel=0.3)
     assert made.load == "100 requests at 4 a second, arrivals drawn with seed 0"
@@ -166,7 +166,7 @@ def test_a_rate_draws_arrivals_and_keeps_lengths() -> None:
     steady = replay(
         load_scenario(document(OPEN)), replace(summary(concurrency=None, rate=4.0), gap_cv=0.0), NOTHING
     )
-    assert np.diff(steady.scenario.workload.arrivals.table.arrivals_s) == pytest.approx(0.25)  # type: ignore[union-attr] - a trace
+    assert np.diff(steady.scenario.workload.arrivals.table.arrivals_s) == pytest.approx(0.25)  # type: ignore[union-attr] - drawn arrivals are a trace
 
 
 def test_mean_lengths_keep_their_mean() -> None:
@@ -188,7 +188,7 @@ def test_failed_requests_are_prompts_that_are_not_compared() -> None:
     )
     measured = detailed(summary(), mixed)
     made = replay(load_scenario(document(OPEN)), measured, NOTHING)
-    assert made.scenario.workload.arrivals.recorded_output_tokens[:2] == (1, 50)  # type: ignore[index] - recorded
+    assert made.scenario.workload.arrivals.recorded_output_tokens[:2] == (1, 50)  # type: ignore[index] - these lengths are recorded
     assert "1 requests without an answer are replayed as prompts with one token, not compared" in made.notes
     found, kept = measured_side(measured, made.rows)
     assert kept.tolist() == [False, *[True] * 20]
