@@ -25,6 +25,7 @@ from page import PAGE, figures, numbers
 
 from simulator.calibrate.bench import LADDER, NUMBERS, BenchFit, Rung, calibrate_bench, solved
 from simulator.calibrate.points import check_points, points_of, terms_of
+from simulator.calibrate.unknowns import bounds_of
 from simulator.deployment import Deployment
 from simulator.errors import TraceFormatError
 from simulator.hardware import Calibration
@@ -163,10 +164,12 @@ def sweeps(shared_data: Path) -> Iterator[tuple[Deployment, Calibration, list[Be
 
 
 def unseen_error(
-    rung: Rung, terms: np.ndarray, measured: np.ndarray, before: np.ndarray, seen: np.ndarray
+    calibration: Calibration, rung: Rung, terms: np.ndarray, measured: np.ndarray, seen: np.ndarray
 ) -> float:
     """Return the mean of median and 90th percentile of the error of a rung's fit on what it has not seen."""
-    numbers = solved(rung, terms[seen], measured[seen], before, "published")
+    before = np.array([getattr(calibration.serving, name) for name in NUMBERS])
+    bounds = bounds_of(calibration)
+    numbers = solved(rung, terms[seen], measured[seen], before=before, bounds=bounds, source="published")
     size = np.abs(terms[~seen] @ numbers / measured[~seen] - 1.0)
     return float(np.median(size) + np.percentile(size, 90)) / 2
 
@@ -181,11 +184,10 @@ def test_few_runs_carry_one_factor_and_more_carry_more_numbers(shared_data: Path
         terms = np.array([terms_of(calibration, plan, point) for point in kept])
         measured = np.array([point.token.value for point in kept])
         assert calibration.serving is not None
-        before = np.array([getattr(calibration.serving, name) for name in NUMBERS])
         for count, errors_of_rungs in found.items():
             for _ in range(DRAWS):
                 seen = np.isin(np.arange(len(kept)), draw.permutation(len(kept))[:count])
-                row = [unseen_error(rung, terms, measured, before, seen) for rung in LADDER]
+                row = [unseen_error(calibration, rung, terms, measured, seen) for rung in LADDER]
                 errors_of_rungs.append(row)
     few, some, many = (np.mean(errors_of_rungs, axis=0) for errors_of_rungs in found.values())
     assert few[0] < 1.05 * few[1]
