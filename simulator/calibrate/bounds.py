@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from simulator.calibrate.steps import BLOCK_RATES
-from simulator.calibrate.unknowns import bounds_of
+from simulator.calibrate.unknowns import bounds_of, fastest_read
 from simulator.hardware import Calibration
 from simulator.hardware.calibration import Fitted
 
@@ -47,10 +47,9 @@ def own_warnings(calibration: Calibration) -> list[str]:
 
 def _beyond_the_memory(calibration: Calibration) -> list[str]:
     """Return a sentence where decode attention would read faster than the data sheet, as one factor may."""
-    rates = [fit.memory_ratio for fit in calibration.decode_attention.values()]
-    if calibration.serving is None or not rates:
+    if calibration.serving is None:
         return []
-    ratio = max(rates) / calibration.serving.attention_ratio
+    ratio = fastest_read(calibration) / calibration.serving.attention_ratio
     if ratio <= 1.0 + ROUNDING:
         return []
     told = (

@@ -13,7 +13,7 @@ from typing import TypeVar
 from simulator.calibrate.fitting import rounded
 from simulator.calibrate.tables import GPUS
 from simulator.errors import SimulatorError
-from simulator.hardware import Calibration, Dtype, Gpu
+from simulator.hardware import Calibration, Dtype, Gpu, multiplied_as
 from simulator.hardware.calibration import ExpertsFit, GemmFit, PrefillAttentionFit
 
 Computing = TypeVar("Computing", GemmFit, ExpertsFit, PrefillAttentionFit)
@@ -45,9 +45,9 @@ def carried_over(calibration: Calibration, measured: Gpu, to: Gpu) -> Calibratio
     }
     prefill = {d: _capped(fit, "bf16", measured, to) for d, fit in calibration.prefill_attention.items()}
     experts = {
-        dtype: _capped(fit, _multiplied(dtype), measured, to).model_copy(update={"serving": None})
+        dtype: _capped(fit, multiplied_as(dtype), measured, to).model_copy(update={"serving": None})
         for dtype, fit in calibration.experts.items()
-        if _multiplied(dtype) in to.peak_flops_per_s
+        if multiplied_as(dtype) in to.peak_flops_per_s
     }
     left_out = {"allreduce": (), "linear_attention": None, "split": None, "serving": None}
     changes = {
@@ -92,8 +92,3 @@ def _capped(fit: Computing, dtype: Dtype, measured: Gpu, to: Gpu) -> Computing:
     """Return a fit with the same FLOP/s on another GPU, or its peak where that is less."""
     ratio = fit.compute_ratio * measured.peak(dtype) / to.peak(dtype)
     return fit.model_copy(update={"compute_ratio": rounded(min(1.0, ratio))})
-
-
-def _multiplied(dtype: Dtype) -> Dtype:
-    """Return the format in which experts are multiplied: MXFP4 is unpacked first."""
-    return "bf16" if dtype == "mxfp4" else dtype

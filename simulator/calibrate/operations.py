@@ -15,7 +15,7 @@ from simulator.calibrate.memory import awaited, from_memory, timed_warm, usable
 from simulator.calibrate.routing import power_law_load
 from simulator.calibrate.splits import held_out
 from simulator.calibrate.tables import HEAD_DIM, Timings
-from simulator.hardware import DTYPE_BYTES, Dtype, Gpu
+from simulator.hardware import DTYPE_BYTES, Dtype, Gpu, multiplied_as
 from simulator.hardware.calibration import (
     AllreduceFit,
     DecodeAttentionFit,
@@ -352,7 +352,7 @@ def fit_selection(timings: Timings, dense: DecodeAttentionFit, gpu: Gpu) -> Sele
 
 def fit_experts(timings: Timings, dtype: Dtype, gpu: Gpu) -> ExpertsFit | None:
     """Fit layers of experts; shapes are (hidden, inter, count, active), of MXFP4 one GPU's."""
-    multiplied: Dtype = "bf16" if dtype == "mxfp4" else dtype
+    multiplied = multiplied_as(dtype)
     if multiplied not in gpu.peak_flops_per_s:
         return None
     rows = _experts_from_memory(timings.rows, ELEMENT_BYTES[dtype], gpu.peak(multiplied), gpu)

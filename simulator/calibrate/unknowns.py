@@ -43,8 +43,12 @@ def bounds_of(calibration: Calibration) -> Bounds:
     would read keys and values faster than the data sheet allows.
     """
     least, most = BOUNDS["attention_ratio"]
-    rates = [fit.memory_ratio for fit in calibration.decode_attention.values()]
-    return BOUNDS | {"attention_ratio": (max([least, *rates]), most)}
+    return BOUNDS | {"attention_ratio": (max(least, fastest_read(calibration)), most)}
+
+
+def fastest_read(calibration: Calibration) -> float:
+    """Return the largest part of the bandwidth that decode attention reaches alone; 0 if none was timed."""
+    return max((fit.memory_ratio for fit in calibration.decode_attention.values()), default=0.0)
 
 
 def folded(calibration: Calibration, deployment: Deployment) -> Calibration:
@@ -112,7 +116,7 @@ def solve(
     weights: Vector | None = None,
     known: dict[str, float] | None = None,
     before: ServingFit | None = None,
-    bounds: Bounds = BOUNDS,
+    bounds: Bounds,
     prior: float,
 ) -> Vector:
     """Return the serving numbers for which ``rows @ numbers`` is nearest to `measured`.
@@ -160,7 +164,7 @@ def solve(
     return fixed
 
 
-def ends(numbers: Vector, known: Collection[str], bounds: Bounds = BOUNDS) -> dict[str, Bound]:
+def ends(numbers: Vector, known: Collection[str], bounds: Bounds) -> dict[str, Bound]:
     """Return which fitted numbers ended at a bound, and at which.
 
     Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.hardware.calibration import Calibration
-from simulator.hardware.dtypes import DTYPE_BYTES, Dtype
+from simulator.hardware.dtypes import DTYPE_BYTES, Dtype, multiplied_as
 from simulator.hardware.power import PowerCheck, PowerFit
 from simulator.hardware.profile import Figure, Gpu, KgPerKwh, Node, Pue
 
@@ -18,4 +18,5 @@ __all__ = [
     "PowerCheck",
     "PowerFit",
     "Pue",
+    "multiplied_as",
 ]

@@ -20,3 +20,8 @@ DTYPE_BYTES: Final[Mapping[Dtype, float]] = MappingProxyType(
 ``mxfp4`` is a format of weights that are multiplied in another one, with its byte per 32
 elements.  ``fp16`` is as wide and as fast as ``bf16`` and is written ``bf16``.
 """
+
+
+def multiplied_as(dtype: Dtype) -> Dtype:
+    """Return the format in which weights of `dtype` are multiplied: MXFP4 is unpacked to BF16 first."""
+    return "bf16" if dtype == "mxfp4" else dtype

@@ -22,7 +22,7 @@ from simulator.attention.work import FloatVector, Seconds
 from simulator.deployment import ACTIVATION_BYTES, Deployment
 from simulator.errors import UnknownNameError, suggest
 from simulator.frozen import FrozenModel
-from simulator.hardware import Calibration, Gpu
+from simulator.hardware import Calibration, Gpu, multiplied_as
 from simulator.hardware.calibration import ExpertsFit, Fitted, ServingFit
 from simulator.latency.breakdown import Part, StepRows, by_value
 from simulator.latency.caveats import of_experts, of_kernels, of_launches, of_serving
@@ -117,7 +117,7 @@ def covers(calibration: Calibration, d: Deployment) -> bool:
 
 def _experts_fit(calibration: Calibration, d: Deployment) -> ExpertsFit | None:
     """Return the fit of experts in their format, which was measured in that precision of products."""
-    measured = "bf16" if d.expert_format == "mxfp4" else d.expert_format
+    measured = multiplied_as(d.expert_format)
     return calibration.experts.get(d.expert_format) if measured == d.compute_dtype else None
 
 
