@@ -17,6 +17,7 @@ from simulator.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
     from simulator.validate.measured_run import Judgement
+    from simulator.validate.told_load import ToldLoad
 
 DEFAULT: Final = "measured"
 """The command that is meant where none is named."""
@@ -111,7 +112,7 @@ def _judged(
     sets: list[str],
     results: list[Path],
     number: int | None,
-    said: object,
+    said: ToldLoad,
     *,
     allowed: dict[str, float],
     asked: bool,
@@ -119,14 +120,13 @@ def _judged(
     """Return the comparison that is asked for."""
     from simulator.scenario.loader import load_scenario  # noqa: PLC0415 - help and completion load no simulator
     from simulator.validate.measured_run import chosen_run, judgement  # noqa: PLC0415 - as above
-    from simulator.validate.told_load import ToldLoad, overrides_of, sidecar_of  # noqa: PLC0415 - as above
+    from simulator.validate.told_load import overrides_of, sidecar_of  # noqa: PLC0415 - as above
 
     run = chosen_run(results, number)
     sidecar = sidecar_of(results[-1])
     scenario = load_scenario(source, overrides=[*overrides_of(sidecar), *sets])
-    told = said.over(sidecar) if isinstance(said, ToldLoad) else ToldLoad()
     with ProgressBar(quiet=False) as progress:
-        return judgement(scenario, run, told, allowed=allowed, asked=asked, progress=progress)
+        return judgement(scenario, run, said.over(sidecar), allowed=allowed, asked=asked, progress=progress)
 
 
 def _text(one: Judgement, *, asked: bool) -> str:
