@@ -207,7 +207,7 @@ def only_shared_prompts_are_cached(scenario: Scenario, run: Run) -> None:
         started = _trial(run, "started_ns") >= 0
         _require(12, (cached == prompt - 1)[started].all(), "a prompt of another server was computed again")
         return
-    if not scenario.engine.kv.prefix_sharing or not scenario.workload.strategy.shares_prompt:
+    if not scenario.engine.kv.prefix_sharing or not scenario.workload.shares_prompts:
         found = int(cached.sum())
         _require(12, found == 0, f"{found} prompt tokens were found cached though nothing is shared")
         return

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
+
+SharedPrefix: TypeAlias = tuple[tuple[int, int], ...]
+"""Beginning of a prompt that others have too: (segment, tokens up to its end), outermost first."""
 
 
 class Turn(NamedTuple):
@@ -15,12 +18,14 @@ class Turn(NamedTuple):
     after : turn that it follows.
     tool_s : time from the end of that turn to the request, s.
     prompt_tokens : its whole prompt, tokens.
+    prefix : what prompts of other requests begin with too, where that was recorded.
     """
 
     number: int
     after: int
     tool_s: float
     prompt_tokens: int
+    prefix: SharedPrefix = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ class Task:
     solve_probability : hidden chance that one full trial of it is correct (its difficulty).
     priority : larger is more urgent; read by the `priority` scheduler only.
     turns : recorded requests that follow its own; read by the `recorded` strategy only.
+    prefix : what prompts of other tasks begin with too.
     """
 
     index: int
@@ -41,3 +47,4 @@ class Task:
     solve_probability: float
     priority: int = 0
     turns: tuple[Turn, ...] = ()
+    prefix: SharedPrefix = ()

@@ -12,7 +12,7 @@ from enum import IntEnum
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
-from workloads.task import Task
+from workloads.task import SharedPrefix, Task
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -43,6 +43,8 @@ class NodeRequest:
         for the budget of the scenario's attention, if it has one, tokens.
     delay_s : time to wait before it is sent, s; a tool runs.
     prompt_tokens : its prompt, where that was recorded; None for its parent's text, tokens.
+    prefix : what its recorded prompt has in common with other requests, where it does not begin with all
+        of its parent's text.
     luck : number of the draws that decide its length and outcome; None, as for all strategies that do
         not know them, for its own index in the tree.
     """
@@ -55,6 +57,7 @@ class NodeRequest:
     luck: int | None = None
     delay_s: float = 0.0
     prompt_tokens: int | None = None
+    prefix: SharedPrefix = ()
 
 
 @dataclass(slots=True)

@@ -9,13 +9,14 @@ How a node's length and outcome are drawn stands in `workloads.draws`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from simulator.frozen import FrozenModel, Tokens
+from simulator.frozen import CountOrZero, FrozenModel, Tokens
 from simulator.rng import Streams
 from workloads.arrivals import Arrivals, TraceArrivals
 from workloads.arrivals.trace import Recorded as RecordedTasks
@@ -27,7 +28,7 @@ from workloads.lengths.protocol import LARGEST_U
 from workloads.outcome import NodeOutcome
 from workloads.outcomes import Outcomes
 from workloads.strategies import AnyStrategy, Oracle, Recorded
-from workloads.task import Task
+from workloads.task import SharedPrefix, Task
 from workloads.tasks import TaskSet
 from workloads.tree import NodeRequest
 
@@ -43,6 +44,10 @@ class Workload(FrozenModel):
     max_tokens: Tokens = Field(
         default=32_768,
         description="[tokens] Cap on the output of a whole solution; a node has its share of it.",
+    )
+    shared_prefix_tokens: CountOrZero = Field(
+        default=0,
+        description="[tokens] Beginning, say a system prompt, that all longer prompts share.",
     )
     priorities: Annotated[tuple[int, ...], Field(strict=False, min_length=1)] = Field(
         default=(0,), description="[-] Priorities given to the tasks in turn; larger is more urgent."
@@ -64,6 +69,12 @@ class Workload(FrozenModel):
             msg = f"{self.count} tasks, but only {most_tasks} of them are recorded in arrivals"
             raise ValueError(msg)
         arrivals = self.arrivals
+        if self.shared_prefix_tokens and self._recorded_prefixes:
+            msg = (
+                f"shared_prefix_tokens is {self.shared_prefix_tokens}, but arrivals record which prompts "
+                "begin alike: leave it out"
+            )
+            raise ValueError(msg)
         if isinstance(arrivals, TraceArrivals) and not isinstance(self.strategy, Recorded):
             turns = arrivals.table.follow_ups
             if turns is not None:
@@ -73,6 +84,15 @@ class Workload(FrozenModel):
                 )
                 raise ValueError(msg)
         return self
+
+    @property
+    def _recorded_prefixes(self) -> bool:
+        return isinstance(self.arrivals, TraceArrivals) and self.arrivals.table.prefixes is not None
+
+    @property
+    def shares_prompts(self) -> bool:
+        """Whether some requests begin with the same tokens: trials of a task, or prompts of several tasks."""
+        return self.strategy.shares_prompt or self.shared_prefix_tokens > 0 or self._recorded_prefixes
 
     @property
     def count(self) -> int:
@@ -96,8 +116,17 @@ class Workload(FrozenModel):
         chances = self.outcomes.solve_probabilities(self.count, streams)
         priorities, turns = self.priorities, len(self.priorities)
         for index in range(self.count):
+            prompt = int(prompts[index])
             after = () if followed is None else followed[index]
-            yield Task(index, int(prompts[index]), float(chances[index]), priorities[index % turns], after)
+            shared = self._common if prompt > self.shared_prefix_tokens else ()
+            if recorded.prefixes is not None:
+                shared = recorded.prefixes[index]
+            yield Task(index, prompt, float(chances[index]), priorities[index % turns], after, shared)
+
+    @cached_property
+    def _common(self) -> SharedPrefix:
+        """Segment of all prompts that are longer than what they share."""
+        return ((0, self.shared_prefix_tokens),) if self.shared_prefix_tokens else ()
 
     def recorded(self, streams: Streams) -> RecordedTasks:
         """Return what is recorded of the tasks of a run with these random numbers."""

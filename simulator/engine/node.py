@@ -18,12 +18,13 @@ from simulator.engine.records import RunRecords, SequenceState
 from simulator.engine.sequence import Sequence, TaskRun
 from simulator.errors import InfeasiblePlanError
 from simulator.kvcache import KvCapacity
+from simulator.kvcache.cache import OF_TASKS, PartKey
 from simulator.rng import Streams
 from simulator.scenario.schema import Scenario
 from simulator.scheduling import SequenceView
 from simulator.units import to_ns
 from workloads.strategies.protocol import CONTINUE
-from workloads.task import Task
+from workloads.task import SharedPrefix, Task
 from workloads.tree import NodeRequest, NodeState, RequestTree
 
 ARRIVING = -1
@@ -98,7 +99,7 @@ class ServingNode:
         self._predictor = scenario.workload.length_prediction
         self._draws = scenario.workload.draws(self.streams, own_budget(scenario.model.attention))
         self._outcome = self._draws.outcome
-        shares = scenario.engine.kv.prefix_sharing and self._strategy.shares_prompt
+        shares = scenario.engine.kv.prefix_sharing and scenario.workload.shares_prompts
         self._shares_prompt = shares
         self._reads_prefix_once = shares and scenario.model.attention.reads_prefix_once
         self._tasks: Iterator[Task] = iter(())
@@ -222,12 +223,12 @@ class ServingNode:
             predicted_tokens=predicted,
         )
         self._submitted += 1
-        chain: tuple[tuple[tuple[int, int], int], ...] = ()
+        chain: tuple[tuple[PartKey, int], ...] = ()
         keep = None
         if self._shares_prompt:
             chain = self._chain(run, request)
             keep = (task.index, node.index) if request.keep_kv else None
-        prefix: list[tuple[tuple[int, int], int]] = []
+        prefix: list[tuple[PartKey, int]] = []
         if self._reads_prefix_once:
             start = 0
             for key, end in chain:
@@ -237,13 +238,19 @@ class ServingNode:
         self._check_fits(sequence)
         return sequence
 
-    def _chain(self, run: TaskRun, request: NodeRequest) -> tuple[tuple[tuple[int, int], int], ...]:
+    def _chain(self, run: TaskRun, request: NodeRequest) -> tuple[tuple[PartKey, int], ...]:
+        task = run.task
         if request.parent is None:
-            return (((run.task.index, -1), run.task.prompt_tokens),)
+            shared = _shared_chain(task.prefix)
+            if shared and shared[-1][1] == task.prompt_tokens:
+                return shared
+            return (*shared, ((task.index, -1), task.prompt_tokens))
         parent = run.sequences[request.parent]
         prompt_tokens = request.prompt_tokens
         if prompt_tokens is not None and prompt_tokens < parent.known_tokens:
-            # Its recorded prompt leaves out some of its parent's text: nobody knows which.
+            # Its recorded prompt leaves out some of its parent's text.  Which, only its blocks can tell.
+            if request.prefix:
+                return _shared_chain(request.prefix)
             return tuple((key, end) for key, end in parent.chain if end <= prompt_tokens)
         if parent.keep is None:
             return tuple(parent.chain)
@@ -308,6 +315,11 @@ class ServingNode:
         if self._on_task_end is not None:
             self._on_task_end(self._ended)
         self._replace_task()
+
+
+def _shared_chain(prefix: SharedPrefix) -> tuple[tuple[PartKey, int], ...]:
+    """Return the parts of a prompt that others begin with too."""
+    return tuple(((OF_TASKS, segment), end) for segment, end in prefix)
 
 
 class TaskCounts:

@@ -1,10 +1,11 @@
 """Who holds the KV blocks of one replica, and which shared parts stay cached.
 
-A sequence holds private blocks plus, where prefixes are shared, the parts of its chain: the task's
-prompt, and for continued nodes what its ancestors wrote.  A part owns the full blocks between two
-boundaries and counts its holders; the block that a boundary cuts is copied by every holder.  A part
-that nobody holds stays cached until its blocks are needed and is then evicted, least recently
-released first.  Not modelled: sharing between tasks, eviction of single blocks, swapping to host memory.
+A sequence holds private blocks plus, where prefixes are shared, the parts of its chain: what prompts of
+other tasks begin with too, the task's prompt, and for continued nodes what its ancestors wrote.  A part
+owns the full blocks between two boundaries and counts its holders; the block that a boundary cuts is
+copied by every holder.  A part that nobody holds stays cached until its blocks are needed and is then
+evicted, least recently released first.  Not modelled: prefixes shared by chance, eviction of single
+blocks, swapping to host memory.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from simulator.errors import InvariantViolation
 from simulator.kvcache.capacity import UNLIMITED_BLOCKS
 
 PartKey: TypeAlias = tuple[int, int]
-"""(task, node) that wrote the part; node -1 is the task's prompt."""
+"""(task, node) that wrote the part, node -1 being the prompt; (`OF_TASKS`, segment) of several tasks."""
+
+OF_TASKS: Final = -1
+"""Stands in place of the task where a part belongs to the prompts of several."""
 
 Chain: TypeAlias = Sequence[tuple[PartKey, int]]
 """Shared parts of a context, outermost first: (key, tokens from the beginning to the part's end)."""
@@ -144,7 +148,8 @@ class KvCache:
 
     def _add_part(self, key: PartKey, end_tokens: int, blocks: int) -> Part:
         part = self._parts[key] = Part(end_tokens, blocks)
-        self._task_parts.setdefault(key[0], []).append(key)
+        if key[0] != OF_TASKS:
+            self._task_parts.setdefault(key[0], []).append(key)
         return part
 
     def mark_computed(self, chain: Chain) -> None:
@@ -178,6 +183,8 @@ class KvCache:
     def _drop(self, key: PartKey, part: Part) -> None:
         del self._parts[key]
         self.free += part.blocks
+        if key[0] == OF_TASKS:
+            return
         keys = self._task_parts[key[0]]
         keys.remove(key)
         if not keys:

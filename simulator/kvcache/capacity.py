@@ -36,7 +36,7 @@ class KvConfig(FrozenModel):
         default=0.01, description="[-] part of the blocks kept free when a sequence is admitted"
     )
     prefix_sharing: bool = Field(
-        default=True, description="[-] whether trials of a task hold their prompt's full blocks once"
+        default=True, description="[-] whether prompts that begin alike hold their common full blocks once"
     )
 
     @model_validator(mode="after")

@@ -50,7 +50,7 @@ def load(
     -----
     The batch is that of decoding sequences of one replica, weighted by time while it steps; the mean of
     the KV blocks is weighted likewise, their maximum is over the ends of step rows, where they are most.
-    Preemptions count over the whole run.
+    Preemptions, and prompt tokens found cached at first admission, count over the whole run.
     """
     steps = tables.steps
     busy_ns = window.overlap_ns(steps["start_ns"], steps["end_ns"])
@@ -61,6 +61,9 @@ def load(
     del batch["count"]
     preemptions = int(tables.trials["preemptions"].sum())
     trials = len(tables.trials["preemptions"])
+    started = tables.trials["started_ns"] >= 0
+    prompt_tokens = int(tables.trials["prompt_tokens"][started].sum())
+    cached_tokens = int(tables.trials["cached_tokens"][started].sum())
     return {
         "batch_sequences": batch,
         "busy_ratio": int(busy_ns.sum()) / (length * replicas) if length > 0 else None,
@@ -71,6 +74,7 @@ def load(
         "kv_bytes_max": None if most is None else most * capacity.block_bytes,
         "kv_occupancy_mean_ratio": mean / capacity.blocks if limited and mean is not None else None,
         "kv_occupancy_max_ratio": most / capacity.blocks if limited and most is not None else None,
+        "cached_prompt_ratio": cached_tokens / prompt_tokens if prompt_tokens else None,
         "preemptions": preemptions,
         "preemptions_per_trial": preemptions / trials if trials else None,
     }

@@ -82,6 +82,7 @@ MEASURES: Final = (
     Measure("load.kv_occupancy_mean_ratio", "KV occupancy mean", "ratio"),
     Measure("load.kv_occupancy_max_ratio", "KV occupancy max", "ratio", over_seeds="max"),
     Measure("load.kv_tokens_max", "KV tokens held, max", "tokens", over_seeds="max"),
+    Measure("load.cached_prompt_ratio", "prompt tokens found cached", "ratio"),
     Measure("load.preemptions", "preemptions", "count", "lower"),
     Measure("load.busy_ratio", "busy", "ratio"),
     Measure("hardware.mfu_busy_ratio", "MFU while busy", "ratio", "higher"),

@@ -26,6 +26,7 @@ from simulator.scenario.document import read_document, shown
 from simulator.scenario.located import UNREADABLE, Fault, Keys, Located, Origin, Source, locate
 from workloads.arrivals import TraceArrivals
 from workloads.arrivals.trace import COLUMNS, OF_A_FILE, ROWS
+from workloads.traces.prefixes import SharedPrefixes
 from workloads.traces.replay import FollowUps, Replay
 
 DEFAULT: Final = Origin(Source("default", Path()))
@@ -246,8 +247,8 @@ def _says(node: Located, key: str) -> bool:
     return found is not None and found.value is not None
 
 
-def _rows(rows: tuple[float, ...] | FollowUps | str, origin: Origin) -> Located:
+def _rows(rows: tuple[float, ...] | FollowUps | SharedPrefixes | str, origin: Origin) -> Located:
     """Return what was read of a trace, all of it from one origin."""
-    if isinstance(rows, FollowUps):
+    if isinstance(rows, FollowUps | SharedPrefixes):
         return Located({key: Located(column, origin) for key, column in rows}, origin)
     return Located(rows, origin)

@@ -277,6 +277,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
             "max_tokens": draw(st.sampled_from([40, 200])),
             "length_prediction": {"log_error": 0.3},
             "priorities": draw(st.sampled_from([[0], [0, 2, 1]])),
+            "shared_prefix_tokens": draw(st.sampled_from([0, 0, 16, 25, 33])),
         },
         "report": {"horizon_s": draw(st.sampled_from([None, None, 0.002, 0.0052, 0.0301]))},
         "seed": draw(st.integers(0, 1000)),

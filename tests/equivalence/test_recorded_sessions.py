@@ -25,6 +25,26 @@ ENGINES: tuple[EngineName, ...] = ("fast", "reference")
 
 
 @st.composite
+def prefixes(draw: st.DrawFn, prompts: list[int], follow_ups: list[int]) -> dict[str, Any]:
+    """Draw a forest of segments, and for each prompt one that is not longer than it."""
+    parents, ends = list[int](), list[int]()
+    for segment in range(draw(st.integers(1, 5))):
+        parents.append(draw(st.integers(-1, segment - 1)))
+        before = ends[parents[-1]] if parents[-1] >= 0 else 0
+        ends.append(before + draw(st.sampled_from([1, 7, 16, 32])))
+
+    def last(prompt: int) -> int:
+        return draw(st.sampled_from([-1, *(s for s, end in enumerate(ends) if end <= prompt)]))
+
+    return {
+        "parents": parents,
+        "end_tokens": ends,
+        "tasks": [last(prompt) for prompt in prompts],
+        "follow_ups": [last(prompt) for prompt in follow_ups],
+    }
+
+
+@st.composite
 def sessions(draw: st.DrawFn) -> Scenario:
     """Draw a scenario whose tasks are sessions: chains and trees, tools of no time and of many steps."""
     document = draw(documents())
@@ -45,15 +65,18 @@ def sessions(draw: st.DrawFn) -> Scenario:
             follow["tool_s"].append(draw(st.sampled_from([0.0, 1e-10, 1e-4, 1e-3, 0.0123])))
             follow["prompt_tokens"].append(draw(st.integers(1, 200)))
             follow["output_tokens"].append(draw(tokens))
+    prompts = draw(st.lists(tokens, min_size=count, max_size=count))
     arrivals = {
         "kind": "trace",
         "arrivals_s": np.cumsum(gaps).tolist(),
-        "prompt_tokens": draw(st.lists(tokens, min_size=count, max_size=count)),
+        "prompt_tokens": prompts,
         "output_tokens": draw(st.lists(tokens, min_size=count, max_size=count)),
         "follow_ups": follow if follow["tasks"] else None,
+        "prefixes": draw(st.one_of(st.none(), prefixes(prompts, follow["prompt_tokens"]))),
         "sample_ratio": 1.0,
     }
     workload = document["workload"] | {"arrivals": arrivals, "strategy": {"kind": "recorded"}}
+    workload["shared_prefix_tokens"] = 0
     workload["max_tokens"] = 40
     return Scenario.model_validate(document | {"workload": workload})
 

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from simulator import load_scenario
+from simulator.engine.records import TRIAL_COLUMNS, column
 from simulator.engine.run import run_scenario
 from simulator.invariants import check_run
+from workloads.arrivals import TraceArrivals
 from workloads.traces import read
 from workloads.traces.statistics import Lengths, statistics
 
@@ -28,6 +30,27 @@ def traces(shared_data: Path) -> Path:
     if not folder.is_dir():
         pytest.skip("the public traces are not part of the project: no traces in ../shared/data")
     return folder
+
+
+LONGEST = 131_000
+"""Tokens that fit the published context of Llama-3.1."""
+
+
+def a_run_of(trace: Path, **arrivals: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
+    """Return the document of a run of all requests of a trace, a task each, without a model."""
+    rows = TraceArrivals.model_validate({"kind": "trace", "path": str(trace), **arrivals})
+    return {
+        "schema": 1,
+        "hardware": "b200-sxm-8",
+        "workload": {
+            "tasks": {"kind": "synthetic", "count": rows.most_tasks, "prompt_tokens": 1},
+            "arrivals": {"kind": "trace", "path": str(trace), **arrivals},
+            "lengths": {"kind": "constant", "tokens": 100},
+            "outcomes": {"kind": "fixed", "solve_probability": 0.5},
+            "strategy": "recorded",
+            "max_tokens": 200,
+        },
+    }
 
 
 # Rows of "Checked statistics" in the README of the traces: span (s), rate (1/s), variation of the gaps, then
@@ -63,6 +86,32 @@ def test_prefixes_of_mooncake_are_shared_as_worked_out_beside_them(
     shared = statistics(read(traces / name)).sharing
     assert shared is not None
     assert shared.seen_ratio == pytest.approx(ratio, abs=0.0005)
+
+
+@pytest.mark.parametrize("name", [CHAT, MADE])
+def test_a_cache_without_limit_finds_every_full_block_that_an_earlier_prompt_had(
+    traces: Path, name: str
+) -> None:
+    document = a_run_of(traces / name, longest_tokens=LONGEST)
+    document["model"] = {"preset": "llama-3.1-8b"}
+    engine = {"latency": {"kind": "constant", "step_s": 1e-6}, "kv": {"capacity": "unlimited"}}
+    scenario = load_scenario(document | {"engine": engine})
+    trials = run_scenario(scenario, seed=1).records.trials
+    tasks, cached = (column(trials, TRIAL_COLUMNS, name).tolist() for name in ("task", "cached_tokens"))
+    found = dict(zip(tasks, cached, strict=True))
+    trace = read(traces / name)
+    assert trace.blocks is not None
+    seen, task = set[tuple[int, ...]](), 0
+    for row, (prompt, output) in enumerate(zip(trace.prompt_tokens, trace.output_tokens, strict=True)):
+        if prompt + output > LONGEST:
+            continue
+        ids = trace.blocks.ids[trace.blocks.offsets[row] : trace.blocks.offsets[row + 1]].tolist()
+        starts = [tuple(ids[:end]) for end in range(1, prompt // trace.blocks.tokens + 1)]
+        known = sum(start in seen for start in starts)
+        seen.update(starts)
+        assert found[task] == min(known * trace.blocks.tokens, prompt - 1), row
+        task += 1
+    assert task == len(found)
 
 
 def test_mooncake_conversations_come_in_ticks(traces: Path) -> None:
@@ -116,23 +165,9 @@ RUNS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", RUNS)
 def test_both_engines_agree_on_a_run_from_a_trace(traces: Path, name: str) -> None:
-    arrivals = {"kind": "trace", "path": str(traces / name), **RUNS[name]}
-    document: dict[str, Any] = {
-        "schema": 1,
-        "hardware": "b200-sxm-8",
-        "model": {"preset": "qwen3-8b"},
-        "parallelism": {"tp": 1, "dp": 2},
-        "workload": {
-            "tasks": {"kind": "synthetic", "count": 1, "prompt_tokens": 1},
-            "arrivals": arrivals,
-            "lengths": {"kind": "constant", "tokens": 100},
-            "outcomes": {"kind": "fixed", "solve_probability": 0.5},
-            "strategy": "recorded",
-            "max_tokens": 200,
-        },
-    }
-    count = load_scenario(document).workload.arrivals.most_tasks
-    assert count is not None
+    document = a_run_of(traces / name, **RUNS[name])
+    count = document["workload"]["tasks"]["count"]
+    document |= {"model": {"preset": "qwen3-8b"}, "parallelism": {"tp": 1, "dp": 2}}
     document["workload"]["tasks"]["count"] = min(count, 20)
     scenario = load_scenario(document)
     fast, reference = (run_scenario(scenario, seed=2, engine=engine) for engine in ("fast", "reference"))

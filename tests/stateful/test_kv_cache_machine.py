@@ -14,9 +14,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from simulator.kvcache.cache import Chain, KvCache, PartKey
+from simulator.kvcache.cache import OF_TASKS, Chain, KvCache, PartKey
 
 TASKS = 3
+SHARED_TOKENS = (5, 16)
+"""Ends of two segments with which the prompts of tasks 1 and 2 begin, the second one continuing the first."""
 
 
 @dataclass
@@ -136,14 +138,18 @@ class KvCaches(RuleBasedStateMachine):
         blocks=st.integers(3, 16),
         size=st.sampled_from([1, 3, 4, 16]),
         watermark=st.integers(0, 4),
-        prompts=st.lists(st.integers(1, 40), min_size=TASKS, max_size=TASKS),
+        prompts=st.lists(st.integers(0, 40), min_size=TASKS, max_size=TASKS),
     )
     def start(self, blocks: int, size: int, watermark: int, prompts: list[int]) -> None:
         self.cache = KvCache(blocks=blocks, block_tokens=size, watermark_blocks=watermark)
         self.naive = NaivePool(size, list(range(blocks)))
         self.watermark, self.blocks = watermark, blocks
         self.running: list[NaiveSequence] = []
-        self.chains: list[tuple[int, Chain]] = [(t, (((t, -1), prompts[t]),)) for t in range(TASKS)]
+        self.chains: list[tuple[int, Chain]] = []
+        for task, tokens in enumerate(prompts):
+            shared = tuple(((OF_TASKS, s), SHARED_TOKENS[s]) for s in range(task))
+            end = end_of(shared)
+            self.chains.append((task, (*shared, ((task, -1), end + tokens)) if tokens else shared))
         self.chains.append((TASKS, ()))
         self.nodes = 0
 

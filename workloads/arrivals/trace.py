@@ -2,15 +2,13 @@
 
 The figures of a row belong to the task with the row's number.  Requests that wait for others are turns of
 the task of the first of them.
-
-Ignored: prefixes that tasks share, which some traces record.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, ClassVar, Final, Literal, NamedTuple, Self
+from typing import Annotated, ClassVar, Final, Literal, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +16,8 @@ from pydantic import Field, model_validator
 
 from simulator.frozen import FrozenModel, OneLine, SecondsOrZero, Tokens
 from simulator.rng import Streams
-from workloads.task import Turn
+from workloads.task import SharedPrefix, Turn
+from workloads.traces.prefixes import SharedPrefixes
 from workloads.traces.reading import FormatName
 from workloads.traces.replay import FollowUps, Part, Replay, replay, spread
 from workloads.traces.seam import Reading
@@ -26,13 +25,15 @@ from workloads.traces.seam import Reading
 COLUMNS: Final = ("arrivals_s", "prompt_tokens", "output_tokens")
 """Fields that hold rows, one for each task."""
 
-ROWS: Final = (*COLUMNS, "follow_ups", "about")
+ROWS: Final = (*COLUMNS, "follow_ups", "about", "prefixes")
 """Fields that a file stands for, in the order of `Replay`."""
 
 OF_A_FILE: Final = ("format", "draw_seed", "window_s", "longest_tokens")
 """Fields that say what is taken from a file."""
 
 MOST_SCALE: Final = 1e6
+
+T = TypeVar("T")
 
 
 class Recorded(NamedTuple):
@@ -44,6 +45,7 @@ class Recorded(NamedTuple):
     first_only : outputs are those of a task's first trial alone.
     turns : requests of each task that follow its own.
     turn_tokens : their outputs, tokens.
+    prefixes : what the prompt of each task has in common with others.
     """
 
     prompt_tokens: tuple[int, ...] | None = None
@@ -51,6 +53,7 @@ class Recorded(NamedTuple):
     first_only: bool = False
     turns: tuple[tuple[Turn, ...], ...] | None = None
     turn_tokens: tuple[tuple[int, ...], ...] | None = None
+    prefixes: tuple[SharedPrefix, ...] | None = None
 
 
 class TraceArrivals(FrozenModel):
@@ -84,6 +87,9 @@ class TraceArrivals(FrozenModel):
     )
     follow_ups: FollowUps | None = Field(
         default=None, description="[-] Requests that wait for others of their task; for strategy recorded."
+    )
+    prefixes: SharedPrefixes | None = Field(
+        default=None, description="[-] Prompts that begin alike, of different tasks too."
     )
     about: OneLine | None = Field(default=None, description="[-] Where the rows came from, for the notes.")
     path: Annotated[Path, Field(strict=False)] | None = Field(
@@ -123,7 +129,7 @@ class TraceArrivals(FrozenModel):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        inline = tuple(getattr(self, name) for name in ROWS[:-1])
+        inline = tuple(getattr(self, name) for name in ROWS if name != "about")
         if (self.path is None) == all(column is None for column in inline):
             msg = "give either arrivals_s (with prompt_tokens, output_tokens) or path, and not both"
             raise ValueError(msg)
@@ -158,13 +164,24 @@ class TraceArrivals(FrozenModel):
                 f"follow_ups name task {self.follow_ups.tasks[-1]} of {len(self.arrivals_s)}, counted from 0"
             )
             raise ValueError(msg)
+        if self.prefixes is not None:
+            if self.prompt_tokens is None:
+                msg = "prefixes say how prompts begin: give prompt_tokens too"
+                raise ValueError(msg)
+            turns = () if self.follow_ups is None else self.follow_ups.prompt_tokens
+            self.prefixes.check_prompts(self.prompt_tokens, turns)
 
     @cached_property
     def table(self) -> Replay:
         """The whole trace, read from `path` if there is one."""
         if self.path is None:
             return Replay(
-                self.arrivals_s or (), self.prompt_tokens, self.output_tokens, self.follow_ups, self.about
+                self.arrivals_s or (),
+                self.prompt_tokens,
+                self.output_tokens,
+                self.follow_ups,
+                self.about,
+                self.prefixes,
             )
         how = Reading(self.draw_seed, self.window_s)
         return replay(self.path, Part(self.format, how, self.longest_tokens))
@@ -194,20 +211,31 @@ class TraceArrivals(FrozenModel):
 
     def recorded(self, streams: Streams) -> Recorded:
         """Return what is recorded of the tasks that a run with these random numbers has."""
-        table, chosen = self.table, self._chosen(streams)
+        table = self.table
+        rows = len(table.arrivals_s)
         outputs = None if self.outputs == "model" else table.output_tokens
-        prompts, turns, tokens = table.prompt_tokens, None, None
+        turns, tokens, prefixes = None, None, None
         if table.follow_ups is not None:
-            turns, tokens = table.follow_ups.by_task(len(table.arrivals_s))
+            turns, tokens = table.follow_ups.by_task(rows, table.prefixes)
             if outputs is None:
                 tokens = None
-        if chosen is not None:
-            kept = chosen.tolist()
-            prompts = None if prompts is None else tuple(prompts[row] for row in kept)
-            outputs = None if outputs is None else tuple(outputs[row] for row in kept)
-            turns = None if turns is None else tuple(turns[row] for row in kept)
-            tokens = None if tokens is None else tuple(tokens[row] for row in kept)
-        return Recorded(prompts, outputs, self.outputs == "first_trial", turns, tokens)
+        if table.prefixes is not None:
+            prefixes = tuple(map(table.prefixes.of_task, range(rows)))
+        chosen = self._chosen(streams)
+
+        def kept(column: tuple[T, ...] | None) -> tuple[T, ...] | None:
+            if column is None or chosen is None:
+                return column
+            return tuple(column[row] for row in chosen.tolist())
+
+        return Recorded(
+            kept(table.prompt_tokens),
+            kept(outputs),
+            self.outputs == "first_trial",
+            kept(turns),
+            kept(tokens),
+            kept(prefixes),
+        )
 
     def times_s(self, count: int, streams: Streams) -> NDArray[np.float64]:
         """Return the first `count` arrivals of the trace, shape (count,), s.

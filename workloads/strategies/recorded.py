@@ -19,7 +19,8 @@ class Recorded(FrozenModel):
     """A task's own request and the recorded turns that follow it, each when its parent and tool have ended.
 
     A turn has the prompt that was recorded for it.  It begins with all that its parent read and wrote,
-    where it is that long; where it is shorter, with what its parent's prompt shared.  A task without
+    where it is that long; where it is shorter, with what was recorded of its beginning, or else with what its
+    parent's prompt shared.  A task without
     turns is one request.  It is solved when all its requests were answered in full: whether they were
     right is not recorded.
 
@@ -51,6 +52,7 @@ class Recorded(FrozenModel):
                 luck=turn.number,
                 delay_s=turn.tool_s,
                 prompt_tokens=turn.prompt_tokens,
+                prefix=turn.prefix,
             )
             for turn in tree.task.turns
             if turn.after == number

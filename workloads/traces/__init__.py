@@ -4,8 +4,8 @@ A format is a file here with a `Reader` in `READERS`.  It says by what it knows 
 lines, never the name), reads it in chunks into arrays, and says what it left out and why.  Everything
 after that (statistics, conversion, windows, scenarios) knows `Trace` alone.
 
-Simulated from a trace are its arrivals, prompts, outputs, and sub-requests that follow others.  Blocks of
-prefixes that unrelated requests share are read, described and converted, but not simulated.
+Simulated from a trace are its arrivals, prompts, outputs, what prompts begin with in common, and sub-requests
+that follow others.
 """
 
 from __future__ import annotations

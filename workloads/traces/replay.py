@@ -14,6 +14,7 @@ from simulator.frozen import CountOrZero, FrozenModel, SecondsOrZero, Tokens
 from workloads.task import Turn
 from workloads.traces.cutting import rows
 from workloads.traces.kinship import roots_and_depths
+from workloads.traces.prefixes import SharedPrefixes, shared_prefixes
 from workloads.traces.reading import read_window
 from workloads.traces.seam import Reading
 from workloads.traces.statistics import sharing, tick_s
@@ -59,13 +60,16 @@ class FollowUps(FrozenModel):
                 raise ValueError(message)
         return self
 
-    def by_task(self, tasks: int) -> tuple[tuple[tuple[Turn, ...], ...], tuple[tuple[int, ...], ...]]:
+    def by_task(
+        self, tasks: int, prefixes: SharedPrefixes | None = None
+    ) -> tuple[tuple[tuple[Turn, ...], ...], tuple[tuple[int, ...], ...]]:
         """Return the turns of each of `tasks` tasks, and the outputs of those turns, tokens."""
         turns: list[list[Turn]] = [[] for _ in range(tasks)]
         outputs: list[list[int]] = [[] for _ in range(tasks)]
         columns = (self.tasks, self.parents, self.tool_s, self.prompt_tokens, self.output_tokens)
-        for task, parent, seconds, prompt, output in zip(*columns, strict=True):
-            turns[task].append(Turn(len(turns[task]) + 1, parent, seconds, prompt))
+        for row, (task, parent, seconds, prompt, output) in enumerate(zip(*columns, strict=True)):
+            shared = () if prefixes is None else prefixes.of_follow_up(row)
+            turns[task].append(Turn(len(turns[task]) + 1, parent, seconds, prompt, shared))
             outputs[task].append(output)
         return tuple(map(tuple, turns)), tuple(map(tuple, outputs))
 
@@ -78,6 +82,7 @@ class Replay(NamedTuple):
     output_tokens: tuple[int, ...] | None
     follow_ups: FollowUps | None
     about: str | None
+    prefixes: SharedPrefixes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +121,14 @@ def replay(path: Path, part: Part) -> Replay:
     if waits.any() and (prompts is None or outputs is None):
         message = f"{path}: requests that follow others need prompt_tokens and output_tokens"
         raise TraceFormatError(message)
+    waiting = _waiting(trace, first) if waits.any() else None
     return Replay(
         tuple(trace.arrival_s[first].tolist()),
         None if prompts is None else tuple(prompts[first].tolist()),
         None if outputs is None else tuple(outputs[first].tolist()),
-        _follow_ups(trace, first) if waits.any() else None,
+        None if waiting is None else _follow_ups(trace, waiting),
         _about(path, trace, whole - trace.rows),
+        _prefixes(trace, first, waiting),
     )
 
 
@@ -167,26 +174,52 @@ def _waited_for(trace: Trace) -> IntArray:
     return np.where(np.isnan(trace.arrival_s), trace.parents, NONE)
 
 
-def _follow_ups(trace: Trace, first: IntArray) -> FollowUps:
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """Rows that wait for others, in the order of their tasks, and the turn of the task that each follows."""
+
+    rows: IntArray
+    tasks: IntArray
+    parents: IntArray
+
+
+def _waiting(trace: Trace, first: IntArray) -> _Waiting:
     """Return the rows that wait for others, by the task of their first ancestor."""
     above = _waited_for(trace)
-    roots = roots_and_depths(above)[0]
-    tasks = np.searchsorted(first, roots)
-    waiting = np.flatnonzero(above != NONE)
-    order = waiting[np.argsort(tasks[waiting], kind="stable")]
+    tasks = np.searchsorted(first, roots_and_depths(above)[0])
+    rows_waiting = np.flatnonzero(above != NONE)
+    order = rows_waiting[np.argsort(tasks[rows_waiting], kind="stable")]
     turns = np.zeros(trace.rows, dtype=np.int64)
-    starts = np.searchsorted(tasks[order], tasks[order])
-    turns[order] = np.arange(len(order)) - starts + 1
+    turns[order] = np.arange(len(order)) - np.searchsorted(tasks[order], tasks[order]) + 1
+    return _Waiting(order, tasks[order], turns[above[order]])
+
+
+def _follow_ups(trace: Trace, waiting: _Waiting) -> FollowUps:
     seconds, prompts, outputs = trace.tool_s, trace.prompt_tokens, trace.output_tokens
     if seconds is None or prompts is None or outputs is None:
         message = "a trace with requests that wait for others lacks a column"
         raise ValueError(message)
     return FollowUps(
-        tasks=tuple(tasks[order].tolist()),
-        parents=tuple(turns[above[order]].tolist()),
-        tool_s=tuple(seconds[order].tolist()),
-        prompt_tokens=tuple(prompts[order].tolist()),
-        output_tokens=tuple(outputs[order].tolist()),
+        tasks=tuple(waiting.tasks.tolist()),
+        parents=tuple(waiting.parents.tolist()),
+        tool_s=tuple(seconds[waiting.rows].tolist()),
+        prompt_tokens=tuple(prompts[waiting.rows].tolist()),
+        output_tokens=tuple(outputs[waiting.rows].tolist()),
+    )
+
+
+def _prefixes(trace: Trace, first: IntArray, waiting: _Waiting | None) -> SharedPrefixes | None:
+    """Return what prompts have in common; None where nothing is recorded, or nothing is common."""
+    if trace.blocks is None or trace.prompt_tokens is None:
+        return None
+    parents, end_tokens, segments = shared_prefixes(trace.blocks, trace.prompt_tokens)
+    if not parents:
+        return None
+    return SharedPrefixes(
+        parents=parents,
+        end_tokens=end_tokens,
+        tasks=tuple(segments[first].tolist()),
+        follow_ups=() if waiting is None else tuple(segments[waiting.rows].tolist()),
     )
 
 
@@ -195,7 +228,7 @@ def _about(path: Path, trace: Trace, too_long: int) -> str | None:
     told = [f"{count:,} left out: {reason}" for reason, count in trace.dropped.items()]
     if trace.blocks is not None and len(trace.blocks.ids):
         seen = sharing(trace.blocks).seen_ratio
-        told.append(f"{seen:.1%} of their prompt blocks begin as earlier prompts do, which is not simulated")
+        told.append(f"{seen:.1%} of their prompt blocks begin as earlier prompts do")
     if trace.parents is not None and (trace.parents[~np.isnan(trace.arrival_s)] != NONE).any():
         told.append("turns of a session come at their recorded times, whenever the turn before ended")
     if not told and trace.format == "kinesim" and not too_long:

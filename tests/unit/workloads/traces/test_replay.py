@@ -77,16 +77,16 @@ def test_a_session_is_one_task_with_its_turns(tmp_path: Path) -> None:
     tasks = list(workload(found.model_dump(), {"kind": "recorded"}, count=2).tasks_iter(Streams(1)))
     assert [task.prompt_tokens for task in tasks] == [50, 100]
     assert tasks[0].turns == ()
-    assert [tuple(turn) for turn in tasks[1].turns] == [(1, 0, 0.5, 150), (2, 1, 0.25, 200)]
+    assert [tuple(turn) for turn in tasks[1].turns] == [(1, 0, 0.5, 150, ()), (2, 1, 0.25, 200, ())]
 
 
-def test_a_file_tells_what_was_left_out_and_what_is_not_simulated(tmp_path: Path) -> None:
+def test_a_file_tells_what_was_left_out_and_what_prompts_share(tmp_path: Path) -> None:
     assert from_file(tmp_path, BURSTGPT_1).table.about == (
         "2 requests of trace.txt (burstgpt); 1 left out: output of 0 tokens: the request failed"
     )
     about = from_file(tmp_path, PLAIN["bailian"][1]).table.about
     assert about is not None
-    assert "28.6% of their prompt blocks begin as earlier prompts do, which is not simulated" in about
+    assert "28.6% of their prompt blocks begin as earlier prompts do" in about
     assert "turns of a session come at their recorded times" in about
 
 
