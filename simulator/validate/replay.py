@@ -74,7 +74,8 @@ def replay(scenario: Scenario, run: BenchRun, said: ToldLoad) -> Replay:
 
     Parameters
     ----------
-    scenario : gives the hardware, the model, the engine and the seed; its workload is left out.
+    scenario : gives the hardware, the model, the engine, the seed and what prompts have in common; the rest
+        of its workload is left out.
     run : gives arrivals and lengths.
     said : what the run's file does not say; goes before what it says.
 
@@ -93,6 +94,8 @@ def replay(scenario: Scenario, run: BenchRun, said: ToldLoad) -> Replay:
     arrivals, rows, load = _arrivals(run, said, lengths, scenario.seed)
     made = _scenario(scenario, run, arrivals)
     notes = (*lengths.notes, *_left_out(run, said))
+    if shared := made.workload.shared_prefix_tokens:
+        notes = (*notes, f"prompts longer than that begin with the same {shared} tokens, as the scenario says")
     if scenario.variants:
         notes = (*notes, "the variants of the scenario are left out")
     return Replay(made, rows, load, notes)
@@ -246,6 +249,7 @@ def _scenario(scenario: Scenario, run: BenchRun, arrivals: dict[str, Any]) -> Sc
                 "strategy": {"kind": "long_cot"},
                 "arrivals": arrivals,
                 "max_tokens": int(np.max(outputs)),
+                "shared_prefix_tokens": scenario.workload.shared_prefix_tokens,
             }
         )
         made = Scenario(

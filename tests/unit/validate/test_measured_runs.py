@@ -19,7 +19,7 @@ from bench_files import detailed, even_requests, summary, vllm
 from own_runs import CLOSED, OPEN, document, run, slower, write
 from tool_files import save, scrape
 
-from simulator import load_scenario
+from simulator import load_scenario, simulate
 from simulator.errors import ScenarioError, SimulatorError, TraceFormatError
 from simulator.measured import BenchRun, Requests, Statistics, read_measured, read_runs
 from simulator.validate.comparison import Compared, Quantity, compared, single_errors
@@ -79,6 +79,17 @@ def test_a_closed_loop_of_our_own_has_no_error(tmp_path: Path) -> None:
         assert [quantity.error(figure) for figure in quantity.known] == pytest.approx(
             [0.0] * len(quantity.known), abs=1e-9
         )
+
+
+def test_what_prompts_have_in_common_comes_from_the_scenario(tmp_path: Path) -> None:
+    shared = document(OPEN)
+    shared["workload"]["shared_prefix_tokens"] = 200
+    path = write(tmp_path, simulate(load_scenario(shared)))
+    told, untold = judged(path, shared), judged(path, document(OPEN))
+    assert told.verdict.inside
+    assert told.compared.quantities["ttft"].error("mean") == pytest.approx(0.0, abs=1e-9)
+    assert "begin with the same 200 tokens, as the scenario says" in " ".join(told.replay.notes)
+    assert untold.compared.quantities["ttft"].error("mean") > 0.1
 
 
 def test_slower_tokens_are_found_as_they_were_changed(tmp_path: Path) -> None:
