@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from simulator.api import Comparison, Result, compare, simulate
     from simulator.scenario.loader import load_scenario
     from simulator.scenario.schema import Scenario
+    from simulator.sweeps.running import sweep
 
 __version__ = "0.1.0"
 
@@ -42,6 +43,7 @@ __all__ = [
     "compare",
     "load_scenario",
     "simulate",
+    "sweep",
 ]
 
 _HOMES = {
@@ -51,6 +53,7 @@ _HOMES = {
     "compare": "simulator.api",
     "load_scenario": "simulator.scenario.loader",
     "simulate": "simulator.api",
+    "sweep": "simulator.sweeps.running",
 }
 
 

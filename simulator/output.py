@@ -59,6 +59,20 @@ def package_versions() -> dict[str, Any]:
     return {"packages": packages, "python": platform.python_version()}
 
 
+def _document(scenario: Scenario, seed: int) -> dict[str, Any]:
+    return scenario.model_dump(mode="json", by_alias=True) | {"seed": seed}
+
+
+def _sha256(document: Mapping[str, Any]) -> str:
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def scenario_sha256(scenario: Scenario, *, seed: int) -> str:
+    """Return the hash that the manifest of a run of `scenario` alone, without variants, says."""
+    return _sha256(_document(scenario.model_copy(update={"variants": {}}), seed))
+
+
 def manifest(scenario: Scenario, *, seed: int) -> dict[str, Any]:
     """Return the resolved scenario, seed and versions behind a result; the engine does not matter to it.
 
@@ -67,11 +81,10 @@ def manifest(scenario: Scenario, *, seed: int) -> dict[str, Any]:
     scenario : what was run.
     seed : its root seed, which replaces the scenario's own when the manifest is run again.
     """
-    document = scenario.model_dump(mode="json", by_alias=True) | {"seed": seed}
-    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    document = _document(scenario, seed)
     return {
         "manifest": MANIFEST_VERSION,
-        "scenario_sha256": hashlib.sha256(canonical.encode()).hexdigest(),
+        "scenario_sha256": _sha256(document),
         "seed": seed,
         **package_versions(),
         "scenario": document,

@@ -25,6 +25,7 @@ from simulator.cli import (
     reproducing,
     running,
     studying,
+    sweeping,
     tracing,
     validating,
 )
@@ -51,6 +52,7 @@ app.command("describe")(describing.describe)
 app.command("list")(catalogs.list_topic)
 app.command("calibrate")(calibrating.calibrate)
 app.command("kinetics")(reproducing.kinetics)
+app.command("sweep")(sweeping.sweep)
 app.command("study")(studying.study)
 app.command("trace")(tracing.trace)
 app.command("schema")(catalogs.schema)

@@ -49,9 +49,40 @@ class ProgressBar:
             self._bar.update(self._task, completed=ended, total=total)
 
     def _started(self, total: int) -> tuple[Progress, TaskID]:
+        bar = self._made()
+        bar.start()
+        return bar, bar.add_task(self._what, total=total)
+
+    def _made(self) -> Progress:
         from rich.console import Console  # noqa: PLC0415 - only a run of over a second pays for it
         from rich.progress import Progress  # noqa: PLC0415 - as above
 
-        bar = Progress(console=Console(stderr=True), transient=True)
-        bar.start()
-        return bar, bar.add_task(self._what, total=total)
+        return Progress(console=Console(stderr=True), transient=True)
+
+
+class RateBar(ProgressBar):
+    """A bar for many runs, with how many there are, their rate and the time left."""
+
+    def __init__(self, *, quiet: bool, what: str = "runs") -> None:
+        super().__init__(quiet=quiet, what=what)
+
+    def _made(self) -> Progress:
+        from rich import progress  # noqa: PLC0415 - only a sweep of over a second pays for it
+        from rich.console import Console  # noqa: PLC0415 - as above
+        from rich.text import Text  # noqa: PLC0415 - as above
+
+        class Rate(progress.ProgressColumn):
+            """Runs a minute, over the last while."""
+
+            def render(self, task: progress.Task) -> Text:
+                speed = task.speed
+                return Text("" if speed is None else f"{60.0 * speed:,.0f}/min")
+
+        columns = (
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            Rate(),
+            progress.TimeRemainingColumn(),
+        )
+        return progress.Progress(*columns, console=Console(stderr=True), transient=True)

@@ -85,14 +85,17 @@ def load_scenario(source: str | Path | Mapping[str, object], *, overrides: Overr
     return resolve(source, overrides=overrides).scenario
 
 
-def resolve(source: str | Path | Mapping[str, object], *, overrides: Overrides = ()) -> Resolved:
+def resolve(
+    source: str | Path | Mapping[str, object], *, overrides: Overrides = (), must_fit: bool = True
+) -> Resolved:
     """Return the scenario that `source` describes and where each of its values was written.
 
-    Parameters and errors are those of `load_scenario`.
+    Parameters and errors are those of `load_scenario`; a plan that does not fit its hardware is refused if
+    `must_fit`.
     """
     if isinstance(source, Mapping):
         root = locate(source, Origin(Source("<mapping>", Path())))
-        return _load(root, References(), None, overrides)
+        return _load(root, _Loader(References(), None, must_fit=must_fit), overrides)
     if not isinstance(source, str | Path):
         message = (
             "the source of a scenario: expected the path of a file, the name of a shipped scenario "
@@ -102,11 +105,12 @@ def resolve(source: str | Path | Mapping[str, object], *, overrides: Overrides =
     path = path_of(source)
     label = str(source) if path == Path(source) else label_of(path)
     try:
-        return _load_file(path, label, overrides, exact=False)
+        return _load_file(path, label, overrides, References(exact=False), must_fit=must_fit)
     except ScenarioError as error:
         if not any(fault.partition(": ")[0].endswith(".json") for fault in error.faults):
             raise
-        return _load_file(path, label, overrides, exact=True)  # the same faults, with lines
+        # The same faults, with lines.
+        return _load_file(path, label, overrides, References(exact=True), must_fit=must_fit)
 
 
 def load_part(path: Path, model: type[Part]) -> Part:
@@ -129,16 +133,18 @@ def load_part(path: Path, model: type[Part]) -> Part:
     raise ScenarioError([str(fault) for fault in ordered(faults)])
 
 
-def _load_file(path: Path, label: str, overrides: Overrides, *, exact: bool) -> Resolved:
-    references = References(exact=exact)
-    return _load(references.document(path, label), references, path, overrides)
+def _load_file(
+    path: Path, label: str, overrides: Overrides, references: References, *, must_fit: bool
+) -> Resolved:
+    loader = _Loader(references, path, must_fit=must_fit)
+    return _load(references.document(path, label), loader, overrides)
 
 
-def _load(root: Located, references: References, path: Path | None, overrides: Overrides) -> Resolved:
+def _load(root: Located, loader: _Loader, overrides: Overrides) -> Resolved:
     """Return the scenario that `root`, a scenario or the manifest of a run, describes."""
     scenario, faults = scenario_in(root)
-    references.faults += faults
-    resolved = _Loader(references, path).load(scenario, overrides)
+    loader.references.faults += faults
+    resolved = loader.load(scenario, overrides)
     warn_if_changed(root)
     return resolved
 
@@ -182,9 +188,10 @@ def _origin_of_plan(document: Located, keys: Keys) -> Origin:
 class _Loader:
     """One document on its way to a scenario; collects faults until all of them are known."""
 
-    def __init__(self, references: References, path: Path | None) -> None:
-        self._references = references
+    def __init__(self, references: References, path: Path | None, *, must_fit: bool) -> None:
+        self.references = references
         self._path = path
+        self._must_fit = must_fit
         self._faults: list[Fault] = []
         self._infeasible: list[Fault] = []
 
@@ -197,9 +204,9 @@ class _Loader:
         below = [setting for setting in settings if setting.keys[0] == "variants"]
         documents, faults = variant_documents(root.get("variants"), below, bases, self._resolve)
         self._faults += faults
-        base = self._references.with_trace(bases.changed, ())
+        base = self.references.with_trace(bases.changed, ())
         documents = {
-            name: self._references.with_trace(node, ("variants", name)) for name, node in documents.items()
+            name: self.references.with_trace(node, ("variants", name)) for name, node in documents.items()
         }
         scenario = self._validated(base, ())
         variants = {name: self._validated(node, ("variants", name)) for name, node in documents.items()}
@@ -222,7 +229,7 @@ class _Loader:
         return Bases(written, settings, changed)
 
     def _resolve(self, table: Located, keys: Keys, base: Located | None) -> Located:
-        return self._references.resolve_root(table, Scenario, path=self._path, at=keys, base=base)
+        return self.references.resolve_root(table, Scenario, path=self._path, at=keys, base=base)
 
     def _validated(self, document: Located, keys: Keys) -> Scenario | None:
         try:
@@ -237,7 +244,7 @@ class _Loader:
             return
         mistakes = mistakes_in(scenario)
         self._add([addressed(text, document, Scenario) for text in mistakes], keys)
-        if mistakes:
+        if mistakes or not self._must_fit:
             return
         try:
             capacity_of(scenario)
@@ -250,7 +257,7 @@ class _Loader:
 
     def _raise(self) -> None:
         """Raise what has been found, if anything."""
-        faults = ordered([*self._references.faults, *self._faults])
+        faults = ordered([*self.references.faults, *self._faults])
         infeasible = ordered(self._infeasible)
         if faults:
             raise ScenarioError([str(fault) for fault in [*faults, *infeasible]])

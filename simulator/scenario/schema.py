@@ -20,6 +20,7 @@ from simulator.kvcache import KvConfig
 from simulator.latency import AutoLatency, Latency
 from simulator.model import Architecture
 from simulator.routing import LeastLoaded, Router
+from simulator.scenario.sweeps import SweepSpec
 from simulator.scheduling import Fcfs, Scheduler
 from workloads import Workload
 
@@ -184,6 +185,9 @@ class Scenario(FrozenModel):
     report: ReportConfig = Field(default=ReportConfig(), description="[-] what is measured")
     seed: int = Field(default=0, ge=0, le=LARGEST_SEED, description="[-] root of all random numbers")
     variants: dict[str, Scenario] = Field(default={}, description="[-] alternatives run side by side")
+    sweep: SweepSpec | None = Field(
+        default=None, exclude=True, description="[-] what `kinesim sweep` varies; no part of a run"
+    )
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:

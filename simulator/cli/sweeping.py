@@ -1,0 +1,171 @@
+"""``kinesim sweep``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simulator.cli.answering import answering, say
+from simulator.cli.arguments import AsJson, Overwrite, Sets, Source, Workers, cores
+from simulator.cli.outputs import check_file
+from simulator.cli.progress import RateBar
+
+if TYPE_CHECKING:
+    from simulator.metrics.measures import Measure
+    from simulator.sweeps import Swept
+
+
+class Combine(StrEnum):
+    """How axes are put together."""
+
+    GRID = "grid"
+    ZIP = "zip"
+    RANDOM = "random"
+    LATIN_HYPERCUBE = "latin_hypercube"
+
+
+AxisOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--axis",
+        metavar="PATH=VALUES",
+        help="What to vary: a,b,c or 1:64:*2 or 0:10:2.5, or 0.5..8 to draw from; repeatable.",
+    ),
+]
+Store = Annotated[
+    Path | None,
+    typer.Option(help="Folder that keeps each result; a sweep goes on from there. Default: NAME.sweep"),
+]
+Dask = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS|local", help="Run on a Dask cluster: tcp://HOST:PORT, or a local one."),
+]
+
+
+@answering
+def sweep(
+    source: Source,
+    *,
+    axes: AxisOptions = None,
+    combine: Annotated[Combine | None, typer.Option(help="All combinations, rows, or draws.")] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="Points to draw.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Runs of each point.")] = None,
+    draw_seed: Annotated[int | None, typer.Option(min=0, help="Seed of the drawn points.")] = None,
+    sets: Sets = None,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option("--metric", help="Show this figure of docs/metrics.md; repeatable."),
+    ] = None,
+    store: Store = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write a row for each run to this file: .csv or .parquet.")
+    ] = None,
+    means: Annotated[
+        Path | None, typer.Option(help="Write a row for each point, means over its seeds: .csv or .parquet.")
+    ] = None,
+    overwrite: Overwrite = False,
+    workers: Workers = None,
+    dask: Dask = None,
+    as_json: AsJson = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Print errors only, and with --json the rows.")
+    ] = False,
+) -> None:
+    """Simulate a scenario at many points and print what came of each."""
+    for path in (out, means):
+        if path is not None:
+            check_file(path, overwrite=overwrite)
+    from simulator.scenario.loader import resolve  # noqa: PLC0415 - help and completion load no simulator
+    from simulator.sweeps import sweep as run_sweep  # noqa: PLC0415 - as above
+    from simulator.sweeps.table_files import check_table_file  # noqa: PLC0415 - as above
+    from simulator.sweeps.text import chosen_measures  # noqa: PLC0415 - as above
+
+    for path in (out, means):
+        if path is not None:
+            check_table_file(path)
+    measures = chosen_measures(metrics or [])
+    name = resolve(source, overrides=sets or [], must_fit=False).scenario.name
+    with RateBar(quiet=quiet) as progress:
+        swept = run_sweep(
+            source,
+            parsed_axes(axes or []),
+            overrides=sets or [],
+            combine=None if combine is None else combine.value,
+            samples=samples,
+            seeds=seeds,
+            draw_seed=draw_seed,
+            store=store or Path(f"{name}.sweep"),
+            workers=workers or cores(),
+            dask=dask,
+            progress=progress,
+        )
+    _answer(swept, measures, out=out, means=means, as_json=as_json, quiet=quiet)
+
+
+def _answer(
+    swept: Swept,
+    measures: Sequence[Measure],
+    *,
+    out: Path | None,
+    means: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Write the tables, print the answer, and exit with 3 if no point could run."""
+    from simulator.sweeps.table_files import write_table  # noqa: PLC0415 - help loads no pandas
+    from simulator.sweeps.text import render  # noqa: PLC0415 - as above
+
+    for path, table in ((out, swept.runs), (means, swept.table)):
+        if path is not None:
+            write_table(table, path)
+            if not quiet:
+                say(f"wrote {path}")
+    if as_json:
+        typer.echo(swept.runs.to_json(orient="records", indent=2, double_precision=15))
+    elif not quiet:
+        typer.echo(render(swept, measures))
+    if all(row.status != "ok" for row in swept.rows):
+        from simulator.errors import InfeasiblePlanError  # noqa: PLC0415 - as above
+
+        message = f"no point of the sweep can run: {swept.rows[0].reason}"
+        raise InfeasiblePlanError(message)
+
+
+def parsed_axes(texts: Sequence[str]) -> dict[str, object]:
+    """Return the axes that options say, by path.
+
+    Raises
+    ------
+    ScenarioError
+        With every option that cannot be read.
+
+    Examples
+    --------
+    >>> parsed_axes(["parallelism.tp=1:8:*2", "model.preset=qwen3-8b,qwen3-14b"])
+    {'parallelism.tp': '1:8:*2', 'model.preset': ['qwen3-8b', 'qwen3-14b']}
+    """
+    from simulator.errors import ScenarioError  # noqa: PLC0415 - help and completion load no simulator
+    from simulator.scenario.document import parse_value  # noqa: PLC0415 - as above
+    from simulator.scenario.located import Source as From  # noqa: PLC0415 - as above
+
+    found: dict[str, object] = {}
+    faults: list[str] = []
+    for text in texts:
+        path, equals, values = (part.strip() for part in text.partition("="))
+        if not equals or not path:
+            faults.append(f"--axis {text}: expected PATH=VALUES, such as --axis parallelism.tp=1,2,4")
+            continue
+        if path in found:
+            faults.append(f"--axis {path}: given twice; give all values at once")
+            continue
+        node, wrong = parse_value(f"[{values}]", From(f"--axis {path}", Path()))
+        faults += [str(fault) for fault in wrong]
+        plain = None if wrong else node.plain()
+        found[path] = plain[0] if isinstance(plain, list) and len(plain) == 1 else plain
+    if faults:
+        raise ScenarioError(faults)
+    return found

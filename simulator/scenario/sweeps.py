@@ -1,0 +1,276 @@
+"""What a sweep varies: axes of a scenario, and how their values are put together.
+
+The section ``sweep:`` of a scenario file maps onto `SweepSpec`; ``kinesim sweep --axis`` says the same in
+one line.  Nothing here runs anything: `simulator.sweeps` turns it into points.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, Literal, NamedTuple
+
+from pydantic import AfterValidator, Field
+
+from simulator.frozen import Count, FrozenModel
+
+MOST_VALUES: Final = 100_000
+"""Values of one axis."""
+
+PATH: Final = re.compile(r'(?:"[^"]+"|[A-Za-z_][\w-]*)(?:\.(?:"[^"]+"|[A-Za-z_][\w-]*|[\w-]+))*')
+LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,59}")
+RUN: Final = re.compile(r"\s*([-+.\w]+)\s*:\s*([-+.\w]+?)\s*(?::\s*([*+]?)\s*([.\w]+))?\s*")
+INTERVAL: Final = re.compile(r"\s*([-+\w.]*?\w)\s*\.\.\s*([-+]?[\w.]+)\s*(:\s*log)?\s*")
+
+Value = str | int | float | bool | None | dict[str, Any] | list[Any]
+
+
+class Choice(NamedTuple):
+    """One value of an axis.
+
+    Parameters
+    ----------
+    label : what stands in the axis's column.
+    changes : values by dotted path, as for overrides.
+    """
+
+    label: str | int | float | bool
+    changes: Mapping[str, object]
+
+
+class Choices(NamedTuple):
+    """An axis of given values."""
+
+    name: str
+    choices: tuple[Choice, ...]
+
+
+class Interval(NamedTuple):
+    """An axis of all numbers between two, ends included; whole ones where both are whole.
+
+    Parameters
+    ----------
+    name : dotted path.
+    low, high : ends.
+    log : whether equal ratios are equally likely, instead of equal differences.
+    """
+
+    name: str
+    low: float
+    high: float
+    log: bool
+
+    @property
+    def whole(self) -> bool:
+        """Whether its values are whole numbers."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+    def at(self, quantile: float) -> Choice:
+        """Return the value at a quantile in [0, 1)."""
+        low, high = float(self.low), float(self.high)
+        if self.whole:  # every whole number has an equal share of the interval
+            low, high = low - 0.5, high + 0.5
+            if self.log:
+                low = max(low, 0.5)
+        if self.log:
+            value = math.exp(math.log(low) + quantile * (math.log(high) - math.log(low)))
+        else:
+            value = low + quantile * (high - low)
+        if not self.whole:
+            return Choice(value, {self.name: value})
+        number = min(max(round(value), int(self.low)), int(self.high))
+        return Choice(number, {self.name: number})
+
+
+Axis = Choices | Interval
+
+
+def axis_of(name: str, value: object) -> Axis:
+    """Return the axis that a file or an option describes.
+
+    Parameters
+    ----------
+    name : dotted path of a value of the scenario; a free name where `value` is a table of changes by label.
+    value : a list of values, in which ``1:64:*2``, ``0:10:2.5`` and ``1:8`` stand for runs of numbers; or one
+        such run; or ``{low, high, log}`` or ``0.5..8``, an interval to draw from; or a table of changes by
+        label.
+
+    Raises
+    ------
+    ValueError
+        With what is wrong and what is allowed.
+
+    Examples
+    --------
+    >>> [choice.label for choice in axis_of("workload.strategy.trials", "1:8:*2").choices]
+    [1, 2, 4, 8]
+    >>> axis_of("layout", {"tp8": {"parallelism.tp": 8}}).choices[0].changes
+    {'parallelism.tp': 8}
+    """
+    if isinstance(value, Mapping):
+        if {"low", "high"} & value.keys():
+            return _interval(name, value)
+        return _labelled(name, value)
+    if isinstance(value, str) and (found := INTERVAL.fullmatch(value)) is not None:
+        low, high, log = found.groups()
+        return _interval(name, {"low": _number(low), "high": _number(high), "log": log is not None})
+    values = value if isinstance(value, list | tuple) else [value]
+    _require_path(name)
+    expanded = [each for item in values for each in _run(item)]
+    if not expanded:
+        message = "has no values"
+        raise ValueError(message)
+    if len(expanded) > MOST_VALUES:
+        message = f"has {len(expanded)} values; allowed: up to {MOST_VALUES}"
+        raise ValueError(message)
+    choices = tuple(Choice(_label(each), {name: each}) for each in expanded)
+    _refuse_equal([repr(each) for each in expanded], "value")
+    return Choices(name, choices)
+
+
+def _require_path(name: str) -> None:
+    if not PATH.fullmatch(name):
+        message = f"{name!r} is no path of a scenario; expected keys joined by dots, such as model.preset"
+        raise ValueError(message)
+
+
+def _label(value: object) -> str | int | float | bool:
+    """Return a short name of a value: itself, or the ``kind`` of a table with what else it says."""
+    if isinstance(value, str | int | float | bool):
+        return value
+    if value is None:
+        return "null"
+    if isinstance(value, Mapping):
+        rest = [f"{key}={_label(inner)}" for key, inner in value.items() if key not in ("kind", "name")]
+        return " ".join([str(value.get("kind", value.get("name", ""))), *rest]).strip()
+    if isinstance(value, Sequence):
+        return "[" + ", ".join(str(_label(each)) for each in value) + "]"
+    return str(value)
+
+
+def _labelled(name: str, table: Mapping[str, object]) -> Choices:
+    if not table:
+        message = "has no values"
+        raise ValueError(message)
+    choices = []
+    for label, changes in table.items():
+        if not isinstance(label, str) or not LABEL.fullmatch(label):
+            message = f"label {label!r}: up to 60 letters, digits, dots, plus and minus signs, underscores"
+            raise ValueError(message)
+        if not isinstance(changes, Mapping) or not changes:
+            message = f"{label}: expected a table of changes, such as {{parallelism.tp: 8}}, got {changes!r}"
+            raise ValueError(message)
+        choices.append(Choice(label, dict(changes)))
+    _refuse_equal([repr(choice.changes) for choice in choices], "change")
+    return Choices(name, tuple(choices))
+
+
+def _refuse_equal(values: Sequence[str], what: str) -> None:
+    seen: dict[str, int] = {}
+    for place, value in enumerate(values, 1):
+        if value in seen:
+            message = f"{what}s {seen[value]} and {place} are equal: {value}"
+            raise ValueError(message)
+        seen[value] = place
+
+
+def _interval(name: str, table: Mapping[str, object]) -> Interval:
+    _require_path(name)
+    if strange := [key for key in table if key not in ("low", "high", "log")]:
+        message = f"unknown key {strange[0]!r}; allowed: low, high, log"
+        raise ValueError(message)
+    low, high, log = table.get("low"), table.get("high"), table.get("log", False)
+    for key, end in (("low", low), ("high", high)):
+        if isinstance(end, bool) or not isinstance(end, int | float) or not math.isfinite(end):
+            message = f"{key}: expected a finite number, got {end!r}"
+            raise ValueError(message)
+    if not isinstance(log, bool):
+        message = f"log: expected true or false, got {log!r}"
+        raise ValueError(message)  # noqa: TRY004 - a fault of a file, told with the others
+    if low >= high:  # type: ignore[operator] # both are numbers
+        message = f"low {low} must be below high {high}"
+        raise ValueError(message)
+    if log and low <= 0:  # type: ignore[operator] # as above
+        message = f"low {low} must be above 0 where log is true"
+        raise ValueError(message)
+    return Interval(name, low, high, log)  # type: ignore[arg-type] # as above
+
+
+def _number(text: str) -> float:
+    """Return the number that a text says, whole where it is."""
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        message = f"{text!r} is no number"
+        raise ValueError(message) from None
+
+
+def _run(value: object) -> list[object]:
+    """Return the numbers that ``from:to:*ratio`` or ``from:to:step`` stands for, or the value alone."""
+    found = RUN.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        return [value]
+    try:
+        start, end = _number(found[1]), _number(found[2])
+        by = _number(found[4]) if found[4] else 1
+    except ValueError:
+        return [value]  # some other text with colons
+    ratio = found[3] == "*"
+    if by <= (1 if ratio else 0) or start > end or (ratio and start <= 0):
+        rule = "FROM:TO:*RATIO with 0 < FROM <= TO and RATIO > 1" if ratio else "FROM:TO:STEP with FROM <= TO"
+        message = f"{value!r} is no run of numbers; expected {rule}"
+        raise ValueError(message)
+    count = (math.log(end / start) / math.log(by) if ratio else (end - start) / by) + 1e-9
+    if count >= MOST_VALUES:
+        message = f"{value!r} stands for {count + 1:,.0f} values; allowed: up to {MOST_VALUES}"
+        raise ValueError(message)
+    places = range(int(count) + 1)
+    return [start * by**place if ratio else start + by * place for place in places]
+
+
+def _check_axes(axes: dict[str, Any]) -> dict[str, Any]:
+    faults = []
+    for name, value in axes.items():
+        try:
+            axis_of(name, value)
+        except ValueError as error:
+            faults.append(f"{name}: {error}")
+    if faults:
+        raise ValueError("; ".join(faults))
+    return axes
+
+
+Axes = Annotated[dict[str, Any], Field(min_length=1), AfterValidator(_check_axes)]
+
+
+class SweepSpec(FrozenModel):
+    """What a sweep varies, and how often each point is run.
+
+    Examples
+    --------
+    >>> sweep = SweepSpec(axes={"model.preset": ["qwen3-8b", "qwen3-14b"], "parallelism.dp": "1:8:*2"})
+    >>> [axis.name for axis in sweep.parsed]
+    ['model.preset', 'parallelism.dp']
+    """
+
+    axes: Axes = Field(
+        description="[-] values by dotted path, or changes by label: lists, 1:64:*2, {low, high, log}"
+    )
+    combine: Literal["grid", "zip", "random", "latin_hypercube"] = Field(
+        default="grid", description="[-] all combinations, rows of equal lists, or draws from the axes"
+    )
+    samples: Count | None = Field(
+        default=None, description="[points] points that random and latin_hypercube draw"
+    )
+    draw_seed: int = Field(default=0, ge=0, le=2**32 - 1, description="[-] seed of the drawn points")
+    seeds: Count | None = Field(default=None, description="[-] runs of each point; null: report.seeds")
+
+    @property
+    def parsed(self) -> tuple[Axis, ...]:
+        """The axes, in their order."""
+        return tuple(axis_of(name, value) for name, value in self.axes.items())

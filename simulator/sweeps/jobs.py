@@ -1,0 +1,184 @@
+"""One run of a sweep: a job is plain data, so any process or machine can take it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from simulator.api import simulate
+from simulator.errors import InfeasiblePlanError, InvariantViolation, ScenarioError, SimulatorError
+from simulator.output import scenario_sha256
+from simulator.scenario.loader import Resolved, resolve
+from simulator.scenario.overrides import HERE, Overrides
+from simulator.scenario.schema import Scenario
+
+Status = Literal["ok", "infeasible", "invalid"]
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+PACKAGES: Final = ("simulator", "workloads")
+
+
+class OtherCodeError(SimulatorError):
+    """A worker with another version of the program: its results would not be those of this one."""
+
+    def __init__(self, asked: str, here: str) -> None:
+        self.asked, self.here = asked, here
+        super().__init__(
+            f"a worker has another version of kinesim (source {here[:12]}, asked for {asked[:12]}): install "
+            "the same one on all of them"
+        )
+
+    def __reduce__(self) -> tuple[type[OtherCodeError], tuple[str, str]]:
+        """Let the error cross process boundaries."""
+        return type(self), (self.asked, self.here)
+
+
+@dataclass(frozen=True)
+class Base:
+    """What all points of a sweep have in common.
+
+    Parameters
+    ----------
+    text : the document as JSON, its names and paths replaced: no file is needed where it is run.
+    variants : names of its variants, or nothing.
+    """
+
+    text: str
+    variants: tuple[str, ...]
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the document."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run.
+
+    Parameters
+    ----------
+    base : the scenario.
+    changes : the point, as JSON: values by dotted path.
+    variant : one of the base's variants; empty where it has none.
+    repetition : seeds from the point's own on, from 0.
+    code_sha256 : hash of the program that hands it out.
+    """
+
+    base: Base
+    changes: str
+    variant: str
+    repetition: int
+    code_sha256: str
+
+    @cached_property
+    def key(self) -> str:
+        """What the run is kept under: a hash of all that its result depends on."""
+        told = [self.base.sha256, self.changes, self.variant, self.repetition, self.code_sha256]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a job.
+
+    Parameters
+    ----------
+    status : ``ok``; ``infeasible`` where the plan does not fit its hardware; ``invalid`` where the values of
+        the point do not go together.
+    reason : why it did not run, empty if it did.
+    seed : root of its random numbers; None if it did not run.
+    scenario_sha256 : hash of the resolved scenario as its manifest has it; empty if there is none.
+    summary : the metrics; None if it did not run.
+    """
+
+    status: Status
+    reason: str
+    seed: int | None
+    scenario_sha256: str
+    summary: dict[str, Any] | None
+
+
+def base_of(source: str | Path | Mapping[str, object], overrides: Overrides = ()) -> tuple[Base, Resolved]:
+    """Return a scenario as the base of a sweep, and what it was resolved from.
+
+    Whether it fits its hardware is a question to each point.
+
+    Raises
+    ------
+    ScenarioError, UnknownNameError
+        As `load_scenario`.
+    """
+    found = resolve(source, overrides=overrides, must_fit=False)
+    document = found.document.plain()
+    if not isinstance(document, dict):
+        message = f"{source}: is no table"
+        raise ScenarioError(message)
+    document.pop("sweep", None)
+    variants = {name: node.plain() for name, node in found.variants.items()}
+    if variants:
+        document = {**document, "variants": variants}
+    text = json.dumps(document, separators=(",", ":"), allow_nan=False)
+    return Base(text, tuple(variants)), found
+
+
+@cache
+def code_sha256() -> str:
+    """Return a hash of the program's source: results of other code are not the same results."""
+    digest = hashlib.sha256()
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            digest.update(path.relative_to(ROOT).as_posix().encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=4)
+def _document(text: str) -> dict[str, object]:
+    found: dict[str, object] = json.loads(text)
+    return found
+
+
+@lru_cache(maxsize=8)
+def _resolved(text: str, changes: str) -> Scenario:
+    """Return a point; kept for the variants and seeds that follow."""
+    return resolve(_document(text), overrides=json.loads(changes), must_fit=False).scenario
+
+
+def run_job(job: Job) -> Outcome:
+    """Simulate one run of a sweep; what keeps it from running is part of the outcome.
+
+    Raises
+    ------
+    InvariantViolation
+        If the simulator is wrong.
+    OtherCodeError
+        If this process runs another version of the program than the one that asks.
+    """
+    if job.code_sha256 != code_sha256():
+        raise OtherCodeError(job.code_sha256, code_sha256())
+    seed, digest = None, ""
+    try:
+        scenario = _resolved(job.base.text, job.changes)
+        if job.variant:
+            scenario = scenario.variants[job.variant]
+        seed = scenario.seed + job.repetition
+        digest = scenario_sha256(scenario, seed=seed)
+        summary = simulate(scenario, seed=seed).summary
+    except InfeasiblePlanError as error:
+        return Outcome("infeasible", _without_label(error), seed, digest, None)
+    except InvariantViolation:
+        raise
+    except SimulatorError as error:
+        return Outcome("invalid", _without_label(error), seed, digest, None)
+    return Outcome("ok", "", seed, digest, summary)
+
+
+def _without_label(error: SimulatorError) -> str:
+    """Return the lines of an error without where they come from: the point alone can have caused them."""
+    return "\n".join(line.removeprefix(f"{HERE.source.label}: ") for line in str(error).splitlines())

@@ -1,0 +1,273 @@
+"""Running a sweep: what is not in the store yet is handed out, and every result is kept as it comes."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pydantic import ValidationError
+
+from simulator.errors import ScenarioError
+from simulator.scenario.overrides import Overrides
+from simulator.scenario.sweeps import SweepSpec, axis_of
+from simulator.sweeps.checking import refuse_wrong_values
+from simulator.sweeps.design import Point, design
+from simulator.sweeps.executors import ExecutorError, open_executor
+from simulator.sweeps.figures import Row, row_of
+from simulator.sweeps.jobs import Job, Outcome, base_of, code_sha256, run_job
+from simulator.sweeps.store import Others, Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WINDOW: Final = 4
+"""Jobs handed out for each worker: enough to keep it busy, few enough that memory stays flat."""
+
+MOST_AT_ONCE: Final = 256
+"""Workers that an executor of somebody else is taken to have."""
+
+MOST_BREAKDOWNS: Final = 5
+"""Times that a pool whose worker died is made anew."""
+
+Progress = Callable[[int, int], None]
+"""Called with (runs done, runs in all)."""
+
+
+@dataclass(frozen=True)
+class Swept:
+    """A finished sweep.
+
+    Parameters
+    ----------
+    spec : what was varied.
+    points : the points, in the order of the axes.
+    jobs : the runs, in the order of points, variants and seeds.
+    rows : what came of each.
+    confidence_ratio : level of the intervals.
+    others : results in the store that are not of this sweep.
+    computed : runs that were not in the store.
+    """
+
+    spec: SweepSpec
+    points: Sequence[Point]
+    jobs: Sequence[Job]
+    rows: Sequence[Row]
+    confidence_ratio: float
+    others: Others
+    computed: int
+
+    @property
+    def runs_per_point(self) -> int:
+        """Variants times seeds."""
+        return len(self.jobs) // len(self.points)
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """One row a run: axes, variant, seed, status, reason, hash, every metric and its own interval."""
+        from simulator.sweeps.table import run_table  # noqa: PLC0415 - pandas only where it is asked for
+
+        return run_table(self)
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row a point and variant: means over the seeds, and their confidence intervals."""
+        from simulator.sweeps.table import point_table  # noqa: PLC0415 - as above
+
+        return point_table(self)
+
+
+def sweep(
+    source: str | Path | Mapping[str, object],
+    axes: Mapping[str, object] | None = None,
+    *,
+    overrides: Overrides = (),
+    combine: str | None = None,
+    samples: int | None = None,
+    seeds: int | None = None,
+    draw_seed: int | None = None,
+    store: str | Path | None = None,
+    workers: int = 1,
+    dask: str | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> Swept:
+    """Simulate a scenario at many points.
+
+    Parameters
+    ----------
+    source, overrides : the scenario, as for `load_scenario`; its section ``sweep`` is the start.
+    axes : values by dotted path, added to those of the scenario or in their place.
+    combine, samples, seeds, draw_seed : in place of what the scenario says of its sweep.
+    store : folder that keeps results; a sweep that was ended goes on from there.  None keeps them in
+        memory alone.
+    workers : processes; 1 runs in this one.
+    dask : address of a Dask scheduler, or ``local``.
+    executor : any other executor; it is not closed.
+    progress : called with (runs done, runs in all).
+
+    Returns
+    -------
+    Swept
+        The same for any number of workers and however often it was ended and begun again.
+
+    Raises
+    ------
+    ScenarioError
+        If the scenario or an axis is wrong; before anything runs.
+    StoreError, ExecutorError
+        If the store or the workers cannot be used.
+
+    Examples
+    --------
+    >>> from simulator import sweep
+    >>> found = sweep(
+    ...     "quickstart",
+    ...     {"workload.strategy.trials": "1:2:*2"},
+    ...     overrides={"workload.tasks.repeats": 1, "report.seeds": 1},
+    ... )
+    >>> found.table["workload.strategy.trials"].tolist(), found.table["variant"].tolist()
+    ([1, 1, 2, 2], ['dense', 'block_topk', 'dense', 'block_topk'])
+    """
+    base, resolved = base_of(source, overrides)
+    given = {"combine": combine, "samples": samples, "seeds": seeds, "draw_seed": draw_seed}
+    spec = spec_of(resolved.scenario.sweep, axes or {}, given)
+    repetitions = spec.seeds or resolved.scenario.report.seeds
+    variants = base.variants or ("",)
+    points = design(spec, runs_per_point=repetitions * len(variants))
+    refuse_wrong_values(base, spec, resolved)
+    code = code_sha256()
+    jobs = [
+        Job(base, json.dumps(point.changes, sort_keys=True), variant, repetition, code)
+        for point in points
+        for variant in variants
+        for repetition in range(repetitions)
+    ]
+    confidence = resolved.scenario.report.confidence_ratio
+    with _pool(workers, dask, executor) as pool:
+        rows, others, computed = _rows(jobs, pool, store, progress)
+    return Swept(spec, points, jobs, rows, confidence, others, computed)
+
+
+def spec_of(own: SweepSpec | None, axes: Mapping[str, object], given: Mapping[str, object]) -> SweepSpec:
+    """Return what is swept: what a scenario says, with other axes and options in its place.
+
+    Parameters
+    ----------
+    own : the scenario's section ``sweep``, if it has one.
+    axes : added, or in place of axes of the same name.
+    given : other fields of `SweepSpec`; None leaves them.
+
+    Raises
+    ------
+    ScenarioError
+        If there is no axis, or one is wrong.
+    """
+    start: dict[str, object] = {} if own is None else own.model_dump()
+    start |= {name: value for name, value in given.items() if value is not None}
+    if given.get("combine") in ("grid", "zip") and given.get("samples") is None:
+        start.pop("samples", None)
+    start["axes"] = {**(own.axes if own is not None else {}), **axes}
+    if not start["axes"]:
+        message = (
+            "a sweep needs an axis: --axis workload.strategy.trials=1:64:*2, or sweep.axes in the scenario"
+        )
+        raise ScenarioError(message)
+    faults = []
+    for name, value in axes.items():
+        try:
+            axis_of(name, value)
+        except ValueError as error:
+            faults.append(f"--axis {name}: {error}")
+    if faults:
+        raise ScenarioError(faults)
+    try:
+        return SweepSpec.model_validate(start)
+    except ValidationError as error:
+        told = [f"sweep.{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+        raise ScenarioError(told) from error
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """How to open executors: a pool whose worker died is opened again, a caller's own one is not.
+
+    Parameters
+    ----------
+    reopen : returns a context that yields an executor.
+    workers : jobs that it runs at once, as far as is known.
+    own : whether it may be opened again.
+    """
+
+    reopen: Callable[[], AbstractContextManager[Executor]]
+    workers: int
+    own: bool
+
+
+@contextmanager
+def _pool(workers: int, dask: str | None, executor: Executor | None) -> Iterator[_Pool]:
+    if executor is not None:
+        given = executor
+        yield _Pool(lambda: nullcontext(given), MOST_AT_ONCE, own=False)
+    elif dask is not None:
+        with open_executor(workers, dask) as cluster:
+            yield _Pool(lambda: nullcontext(cluster), MOST_AT_ONCE, own=False)
+    else:
+        yield _Pool(lambda: open_executor(workers), workers, own=True)
+
+
+def _rows(
+    jobs: Sequence[Job], pool: _Pool, store: str | Path | None, progress: Progress | None
+) -> tuple[list[Row], Others, int]:
+    """Return what came of each job, results of the store first."""
+    kept = None if store is None else Store(Path(store))
+    known = dict[str, Row]()
+    if kept is not None:
+        for job in jobs:
+            found = kept.get(job.key)
+            if found is not None:
+                known[job.key] = row_of(found)
+    others = Others() if kept is None else kept.others(jobs[0].base.sha256, {job.key for job in jobs})
+    missing = [job for job in jobs if job.key not in known]
+    done = len(jobs) - len(missing)
+    if progress is not None:
+        progress(done, len(jobs))
+    for job, outcome in _computed(missing, pool):
+        if kept is not None:
+            kept.put(job, outcome)
+        known[job.key] = row_of(outcome)
+        done += 1
+        if progress is not None:
+            progress(done, len(jobs))
+    return [known[job.key] for job in jobs], others, len(missing)
+
+
+def _computed(jobs: Sequence[Job], pool: _Pool) -> Iterator[tuple[Job, Outcome]]:
+    """Yield jobs as they are done, handing out few at a time; what a dead worker had is handed out again."""
+    waiting, breakdowns = deque(jobs), 0
+    while waiting:
+        running = dict[Future[Outcome], Job]()
+        try:
+            with pool.reopen() as executor:
+                while waiting or running:
+                    while waiting and len(running) < WINDOW * pool.workers:
+                        job = waiting.popleft()
+                        running[executor.submit(run_job, job)] = job
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        outcome = future.result()
+                        yield running.pop(future), outcome
+        except BrokenExecutor as error:
+            breakdowns += 1
+            waiting.extendleft(reversed(running.values()))
+            if not pool.own or breakdowns > MOST_BREAKDOWNS:
+                message = (
+                    f"worker processes died {breakdowns} times, the last one with {len(running)} runs handed "
+                    f"out, {next(iter(running.values())).changes} among them: is there enough memory? {error}"
+                )
+                raise ExecutorError(message) from error

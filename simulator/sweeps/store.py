@@ -1,0 +1,186 @@
+"""A folder of results, one file a run, each of them there as a whole or not at all.
+
+The name of a file is a hash of the scenario, the point, the seed and the code, so a result is found again if
+and only if it would be the same.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from simulator.errors import SimulatorError
+from simulator.sweeps.jobs import Job, Outcome, code_sha256
+
+MARK: Final = "kinesim-sweep.json"
+"""File that says that a folder is a store."""
+
+VERSION: Final = 1
+"""Version of the layout."""
+
+
+ABANDONED_S: Final = 600.0
+"""Age from which a file half written was left by a process that was killed, s: writing takes milliseconds."""
+
+
+class StoreError(SimulatorError):
+    """A folder that cannot be used as a store, or a result in it that cannot be written or read."""
+
+
+@dataclass(frozen=True)
+class Others:
+    """Results in a store that are not of this sweep as it stands now.
+
+    Parameters
+    ----------
+    other_code : of this scenario, made by another version of the program.
+    other_scenario : of another scenario.
+    """
+
+    other_code: int = 0
+    other_scenario: int = 0
+
+
+class Store:
+    """Results of sweeps in a folder.
+
+    Parameters
+    ----------
+    folder : made if it is not there.
+
+    Raises
+    ------
+    StoreError
+        If `folder` holds something else, or cannot be read or written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._results = folder / "results"
+        try:
+            self._claim()
+        except OSError as error:
+            raise _failed(folder, "cannot be used as a store", error) from error
+        self._known = {path.stem for path in self._results.glob("??/*.json")}
+
+    def _claim(self) -> None:
+        mark = self.folder / MARK
+        if self.folder.exists() and not mark.is_file():
+            if not self.folder.is_dir():
+                message = f"{self.folder} is no folder; a store is one"
+                raise StoreError(message)
+            if any(self.folder.iterdir()):
+                message = f"{self.folder} is not empty and no store of a sweep ({MARK} is missing)"
+                raise StoreError(message)
+        self._results.mkdir(parents=True, exist_ok=True)
+        if not mark.is_file():
+            write_whole(mark, json.dumps({"store": VERSION}) + "\n")
+        self._check_version(mark)
+        for left in self._results.glob("??/.*.part"):
+            if time.time() - left.stat().st_mtime > ABANDONED_S:
+                left.unlink(missing_ok=True)
+
+    @staticmethod
+    def _check_version(mark: Path) -> None:
+        try:
+            version = json.loads(mark.read_text(encoding="utf-8"))["store"]
+        except (ValueError, KeyError, TypeError) as error:
+            message = f"{mark} cannot be read as the mark of a store; choose another folder"
+            raise StoreError(message) from error
+        if version != VERSION:
+            message = f"{mark}: version {version!r} of a store cannot be read; allowed: {VERSION}"
+            raise StoreError(message)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._known
+
+    def _path(self, key: str) -> Path:
+        return self._results / key[:2] / f"{key}.json"
+
+    def put(self, job: Job, outcome: Outcome) -> None:
+        """Keep what came of a job; after this returns a killed process does not lose it.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be written: a full disk, say.
+        """
+        table = {
+            "store": VERSION,
+            "base_sha256": job.base.sha256,
+            "code_sha256": code_sha256(),
+            "changes": json.loads(job.changes),
+            "variant": job.variant,
+            "repetition": job.repetition,
+            **asdict(outcome),
+        }
+        path = self._path(job.key)
+        try:
+            path.parent.mkdir(exist_ok=True)
+            write_whole(path, json.dumps(table, allow_nan=False) + "\n")
+        except OSError as error:
+            raise _failed(path, "cannot be written", error) from error
+        self._known.add(job.key)
+
+    def get(self, key: str) -> Outcome | None:
+        """Return what came of a job; None if it is not known or its file is damaged."""
+        if key not in self._known:
+            return None
+        try:
+            table = json.loads(self._path(key).read_text(encoding="utf-8"))
+            return Outcome(**{name: table[name] for name in Outcome.__dataclass_fields__})
+        except OSError as error:
+            raise _failed(self._path(key), "cannot be read", error) from error
+        except (ValueError, KeyError, TypeError):
+            self._known.discard(key)
+            return None
+
+    def others(self, base_sha256: str, keys: set[str]) -> Others:
+        """Return how many results in the folder are of other code or of other scenarios.
+
+        Parameters
+        ----------
+        base_sha256 : hash of the scenario that is swept now.
+        keys : of all runs of the sweep.
+        """
+        code = scenario = 0
+        for key in sorted(self._known - keys):
+            table = self._head(key)
+            if table.get("base_sha256") != base_sha256:
+                scenario += 1
+            elif table.get("code_sha256") != code_sha256():
+                code += 1
+        return Others(code, scenario)
+
+    def _head(self, key: str) -> dict[str, Any]:
+        try:
+            found = json.loads(self._path(key).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._known))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that it has all of `text` or is as it was, whenever the process is killed.
+
+    The disk is not waited for: a file that a power failure left damaged is computed again.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _failed(path: Path, what: str, error: OSError) -> StoreError:
+    return StoreError(f"{path}: {what}: {error.strerror or error}")
