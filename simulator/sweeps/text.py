@@ -117,7 +117,7 @@ def _notes(swept: Swept) -> list[str]:
         told.append(f"{swept.others.other_scenario:,} results in the store are of other scenarios")
     if swept.runs_per_point > 1 or "variant" in swept.table:
         told.append(
-            f"±: half of the {swept.confidence_ratio:.0%} interval over the seeds of a point; all points have "
+            f"±: half of the {swept.confidence_ratio:.0%} interval over the seeds of a point; points have "
             "the same seeds"
         )
     return [line for text in told for line in wrap(text, WIDTH, subsequent_indent="  ")]
