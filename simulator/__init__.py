@@ -22,6 +22,7 @@ from simulator.errors import (
 
 if TYPE_CHECKING:
     from simulator.api import Comparison, Result, compare, simulate
+    from simulator.planning.plan import plan
     from simulator.scenario.loader import load_scenario
     from simulator.scenario.schema import Scenario
     from simulator.sweeps.running import sweep
@@ -42,6 +43,7 @@ __all__ = [
     "__version__",
     "compare",
     "load_scenario",
+    "plan",
     "simulate",
     "sweep",
 ]
@@ -52,6 +54,7 @@ _HOMES = {
     "Scenario": "simulator.scenario.schema",
     "compare": "simulator.api",
     "load_scenario": "simulator.scenario.loader",
+    "plan": "simulator.planning.plan",
     "simulate": "simulator.api",
     "sweep": "simulator.sweeps.running",
 }

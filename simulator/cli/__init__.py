@@ -22,6 +22,7 @@ from simulator.cli import (
     catalogs,
     comparing,
     describing,
+    planning,
     reproducing,
     running,
     studying,
@@ -52,6 +53,7 @@ app.command("describe")(describing.describe)
 app.command("list")(catalogs.list_topic)
 app.command("calibrate")(calibrating.calibrate)
 app.command("kinetics")(reproducing.kinetics)
+app.command("plan")(planning.plan)
 app.command("sweep")(sweeping.sweep)
 app.command("study")(studying.study)
 app.command("trace")(tracing.trace)

@@ -135,7 +135,7 @@ def _answer(
         raise InfeasiblePlanError(message)
 
 
-def parsed_axes(texts: Sequence[str]) -> dict[str, object]:
+def parsed_axes(texts: Sequence[str], *, option: str = "--axis") -> dict[str, object]:
     """Return the axes that options say, by path.
 
     Raises
@@ -157,12 +157,12 @@ def parsed_axes(texts: Sequence[str]) -> dict[str, object]:
     for text in texts:
         path, equals, values = (part.strip() for part in text.partition("="))
         if not equals or not path:
-            faults.append(f"--axis {text}: expected PATH=VALUES, such as --axis parallelism.tp=1,2,4")
+            faults.append(f"{option} {text}: expected PATH=VALUES, such as {option} parallelism.tp=1,2,4")
             continue
         if path in found:
-            faults.append(f"--axis {path}: given twice; give all values at once")
+            faults.append(f"{option} {path}: given twice; give all values at once")
             continue
-        node, wrong = parse_value(f"[{values}]", From(f"--axis {path}", Path()))
+        node, wrong = parse_value(f"[{values}]", From(f"{option} {path}", Path()))
         faults += [str(fault) for fault in wrong]
         plain = None if wrong else node.plain()
         found[path] = plain[0] if isinstance(plain, list) and len(plain) == 1 else plain

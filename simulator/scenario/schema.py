@@ -20,6 +20,7 @@ from simulator.kvcache import KvConfig
 from simulator.latency import AutoLatency, Latency
 from simulator.model import Architecture
 from simulator.routing import LeastLoaded, Router
+from simulator.scenario.plans import PlanSpec
 from simulator.scenario.sweeps import SweepSpec
 from simulator.scheduling import Fcfs, Scheduler
 from workloads import Workload
@@ -187,6 +188,10 @@ class Scenario(FrozenModel):
     variants: dict[str, Scenario] = Field(default={}, description="[-] alternatives run side by side")
     sweep: SweepSpec | None = Field(
         default=None, exclude=True, description="[-] what `kinesim sweep` varies; no part of a run"
+    )
+
+    plan: PlanSpec | None = Field(
+        default=None, exclude=True, description="[-] what `kinesim plan` looks for; no part of a run"
     )
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
@@ -114,7 +115,7 @@ def axis_of(name: str, value: object) -> Axis:
         return _labelled(name, value)
     if isinstance(value, str) and (found := INTERVAL.fullmatch(value)) is not None:
         low, high, log = found.groups()
-        return _interval(name, {"low": _number(low), "high": _number(high), "log": log is not None})
+        return _interval(name, {"low": number_of(low), "high": number_of(high), "log": log is not None})
     values = value if isinstance(value, list | tuple) else [value]
     _require_path(name)
     expanded = [each for item in values for each in _run(item)]
@@ -197,7 +198,7 @@ def _interval(name: str, table: Mapping[str, object]) -> Interval:
     return Interval(name, low, high, log)  # type: ignore[arg-type] # as above
 
 
-def _number(text: str) -> float:
+def number_of(text: str) -> float:
     """Return the number that a text says, whole where it is."""
     try:
         return int(text)
@@ -216,8 +217,8 @@ def _run(value: object) -> list[object]:
     if found is None:
         return [value]
     try:
-        start, end = _number(found[1]), _number(found[2])
-        by = _number(found[4]) if found[4] else 1
+        start, end = number_of(found[1]), number_of(found[2])
+        by = number_of(found[4]) if found[4] else 1
     except ValueError:
         return [value]  # some other text with colons
     ratio = found[3] == "*"
@@ -231,6 +232,28 @@ def _run(value: object) -> list[object]:
         raise ValueError(message)
     places = range(int(count) + 1)
     return [start * by**place if ratio else start + by * place for place in places]
+
+
+def short_names(names: Sequence[str]) -> dict[str, str]:
+    """Return the ends of dotted paths that tell them apart.
+
+    Examples
+    --------
+    >>> short_names(["workload.strategy.trials", "parallelism.dp", "layout"])
+    {'workload.strategy.trials': 'trials', 'parallelism.dp': 'dp', 'layout': 'layout'}
+    >>> list(short_names(["a.tokens", "b.tokens"]).values())
+    ['a.tokens', 'b.tokens']
+    """
+    parts = {name: name.split(".") for name in names}
+    kept = dict.fromkeys(names, 1)
+    while len(set(found := {name: ".".join(parts[name][-kept[name] :]) for name in names}.values())) < len(
+        kept
+    ):
+        counts = Counter(found)
+        for name in names:
+            if counts[".".join(parts[name][-kept[name] :])] > 1:
+                kept[name] += 1
+    return {name: ".".join(parts[name][-kept[name] :]) for name in names}
 
 
 def _check_axes(axes: dict[str, Any]) -> dict[str, Any]:

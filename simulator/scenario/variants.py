@@ -19,7 +19,14 @@ from simulator.scenario.overrides import Setting, merge, undotted
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,59}")
 
-SHARED: Final = (("schema",), ("seed",), ("sweep",), ("report", "seeds"), ("report", "confidence_ratio"))
+SHARED: Final = (
+    ("schema",),
+    ("seed",),
+    ("sweep",),
+    ("plan",),
+    ("report", "seeds"),
+    ("report", "confidence_ratio"),
+)
 """What variants have in common: a comparison pairs them run by run."""
 
 Resolve = Callable[[Located, Keys, Located | None], Located]

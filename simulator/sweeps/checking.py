@@ -16,7 +16,14 @@ MOST_CHECKED: Final = 500
 """Values of an axis that are tried; of more, as many spread evenly, the first and the last among them."""
 
 
-def refuse_wrong_values(base: Base, spec: SweepSpec, resolved: Resolved) -> None:
+def refuse_wrong_values(
+    base: Base,
+    spec: SweepSpec,
+    resolved: Resolved,
+    *,
+    section: tuple[str, ...] = ("sweep", "axes"),
+    option: str = "--axis",
+) -> None:
     """Try every value of every axis by itself and refuse those that are wrong whatever the others are.
 
     Values that merely do not go together with others, or do not fit the hardware, are left to the points.
@@ -25,6 +32,7 @@ def refuse_wrong_values(base: Base, spec: SweepSpec, resolved: Resolved) -> None
     ----------
     base, resolved : the scenario, and where its values were written.
     spec : the axes.
+    section, option : where axes stand in a file, and what gives them on the command line.
 
     Raises
     ------
@@ -32,14 +40,16 @@ def refuse_wrong_values(base: Base, spec: SweepSpec, resolved: Resolved) -> None
         With every wrong value: where it stands, what is allowed and what is near.
     """
     document = json.loads(base.text)
-    faults = [fault for axis in spec.parsed for fault in _faults(axis, document, resolved)]
+    faults = list[str]()
+    for axis in spec.parsed:
+        node = resolved.document.at((*section, axis.name))
+        where = f"{option} {axis.name}" if node is None else f"{node.origin}: {'.'.join(section)}.{axis.name}"
+        faults += _faults(axis, document, where)
     if faults:
         raise ScenarioError(faults)
 
 
-def _faults(axis: Axis, document: Mapping[str, object], resolved: Resolved) -> Iterator[str]:
-    node = resolved.document.at(("sweep", "axes", axis.name))
-    where = f"--axis {axis.name}" if node is None else f"{node.origin}: sweep.axes.{axis.name}"
+def _faults(axis: Axis, document: Mapping[str, object], where: str) -> Iterator[str]:
     seen = set[str]()
     for choice in _tried(axis):
         for message in _messages(choice, document):

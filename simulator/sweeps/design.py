@@ -45,7 +45,7 @@ def design(spec: SweepSpec, *, runs_per_point: int = 1) -> list[Point]:
         If axes do not go together, or there are too many points: with their number and a way out.
     """
     axes = spec.parsed
-    faults = [*_mistakes(spec, axes), *_overlaps(axes)]
+    faults = [*_mistakes(spec, axes), *overlaps(axes)]
     if faults:
         raise ScenarioError(faults)
     count = _count(spec, axes)
@@ -81,8 +81,8 @@ def _mistakes(spec: SweepSpec, axes: Sequence[Axis]) -> Iterator[str]:
         yield f"sweep.axes: zip takes rows, one value of each axis; {told}"
 
 
-def _overlaps(axes: Sequence[Axis]) -> Iterator[str]:
-    """Yield axes of which one changes what another one does."""
+def overlaps(axes: Sequence[Axis]) -> Iterator[str]:
+    """Yield, in words, axes of which one changes what another one does."""
     paths = {axis.name: _paths(axis) for axis in axes}
     for one, other in combinations(axes, 2):
         for path in paths[one.name]:

@@ -119,7 +119,8 @@ def base_of(source: str | Path | Mapping[str, object], overrides: Overrides = ()
     if not isinstance(document, dict):
         message = f"{source}: is no table"
         raise ScenarioError(message)
-    document.pop("sweep", None)
+    for section in ("sweep", "plan"):
+        document.pop(section, None)
     variants = {name: node.plain() for name, node in found.variants.items()}
     if variants:
         document = {**document, "variants": variants}

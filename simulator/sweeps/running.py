@@ -150,7 +150,7 @@ def sweep(
         for repetition in range(repetitions)
     ]
     confidence = resolved.scenario.report.confidence_ratio
-    with _pool(workers, dask, executor) as pool:
+    with open_pool(workers, dask, executor) as pool:
         rows, others, computed = _rows(jobs, pool, store, progress)
     return Swept(spec, points, jobs, rows, confidence, others, computed)
 
@@ -195,7 +195,7 @@ def spec_of(own: SweepSpec | None, axes: Mapping[str, object], given: Mapping[st
 
 
 @dataclass(frozen=True)
-class _Pool:
+class Pool:
     """How to open executors: a pool whose worker died is opened again, a caller's own one is not.
 
     Parameters
@@ -211,19 +211,20 @@ class _Pool:
 
 
 @contextmanager
-def _pool(workers: int, dask: str | None, executor: Executor | None) -> Iterator[_Pool]:
+def open_pool(workers: int = 1, dask: str | None = None, executor: Executor | None = None) -> Iterator[Pool]:
+    """Yield a pool of processes, of a Dask cluster, or of an executor of somebody else, as for `sweep`."""
     if executor is not None:
         given = executor
-        yield _Pool(lambda: nullcontext(given), MOST_AT_ONCE, own=False)
+        yield Pool(lambda: nullcontext(given), MOST_AT_ONCE, own=False)
     elif dask is not None:
         with open_executor(workers, dask) as cluster:
-            yield _Pool(lambda: nullcontext(cluster), MOST_AT_ONCE, own=False)
+            yield Pool(lambda: nullcontext(cluster), MOST_AT_ONCE, own=False)
     else:
-        yield _Pool(lambda: open_executor(workers), workers, own=True)
+        yield Pool(lambda: open_executor(workers), workers, own=True)
 
 
 def _rows(
-    jobs: Sequence[Job], pool: _Pool, store: str | Path | None, progress: Progress | None
+    jobs: Sequence[Job], pool: Pool, store: str | Path | None, progress: Progress | None
 ) -> tuple[list[Row], Others, int]:
     """Return what came of each job, results of the store first."""
     kept = None if store is None else Store(Path(store))
@@ -238,7 +239,7 @@ def _rows(
     done = len(jobs) - len(missing)
     if progress is not None:
         progress(done, len(jobs))
-    for job, outcome in _computed(missing, pool):
+    for job, outcome in computed(missing, pool):
         if kept is not None:
             kept.put(job, outcome)
         known[job.key] = row_of(outcome)
@@ -248,7 +249,7 @@ def _rows(
     return [known[job.key] for job in jobs], others, len(missing)
 
 
-def _computed(jobs: Sequence[Job], pool: _Pool) -> Iterator[tuple[Job, Outcome]]:
+def computed(jobs: Sequence[Job], pool: Pool) -> Iterator[tuple[Job, Outcome]]:
     """Yield jobs as they are done, handing out few at a time; what a dead worker had is handed out again."""
     waiting, breakdowns = deque(jobs), 0
     while waiting:

@@ -1,0 +1,172 @@
+"""Candidates of a plan, simulated in parallel and kept, each seed once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf, isfinite, sqrt
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.metrics.intervals import student_t_quantile
+from simulator.planning.goals import Bound, Goal, Wanted, values_of
+from simulator.sweeps.design import Point
+from simulator.sweeps.jobs import Base, Job, Outcome, code_sha256
+from simulator.sweeps.running import Pool, computed
+from simulator.sweeps.store import Store
+
+NOT_RUN: Final = 1e9
+"""Violation of a candidate that cannot run, in the place of parts of limits."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One choice of everything.
+
+    Parameters
+    ----------
+    point : its labels and changes.
+    variant : one of the scenario's variants; empty where it has none.
+    """
+
+    point: Point
+    variant: str = ""
+
+    @property
+    def changes(self) -> str:
+        """The changes as a job has them."""
+        return json.dumps(self.point.changes, sort_keys=True)
+
+    @property
+    def labels(self) -> dict[str, str | int | float | bool]:
+        """What a table shows of it."""
+        return {**self.point.labels, **({"variant": self.variant} if self.variant else {})}
+
+
+@dataclass
+class Evaluated:
+    """What is known of a candidate.
+
+    Parameters
+    ----------
+    candidate : the choice.
+    reason : why it cannot run; empty if it can.
+    values : figures of each seed that was run, by path.
+    """
+
+    candidate: Candidate
+    reason: str = ""
+    values: list[Mapping[str, float]] = field(default_factory=list)
+
+    @property
+    def seeds(self) -> int:
+        """Seeds that were run."""
+        return len(self.values)
+
+    def of(self, path: str) -> NDArray[np.float64]:
+        """Return a figure seed by seed, shape (seeds,)."""
+        return np.array([each.get(path, np.nan) for each in self.values], dtype=np.float64)
+
+    def mean(self, path: str) -> float:
+        """Return the mean of a figure over the seeds; NaN where a seed has none."""
+        return float(self.of(path).mean()) if self.values and not self.reason else float("nan")
+
+    def half_width(self, path: str, confidence: float) -> float:
+        """Return half of the interval of the mean (Student's t); NaN with fewer than two seeds."""
+        if self.seeds < 2:  # noqa: PLR2004 - a spread needs two
+            return float("nan")
+        spread = float(self.of(path).std(ddof=1))
+        return float(student_t_quantile(confidence, self.seeds - 1) * spread / sqrt(self.seeds))
+
+    def missed(self, bounds: Iterable[Bound]) -> dict[Bound, float]:
+        """Return the limits that the mean misses, and by what part of each."""
+        if self.reason:
+            return {}
+        found = {bound: bound.missed_by(self.mean(bound.path)) for bound in bounds}
+        return {bound: part for bound, part in found.items() if part > 0.0}
+
+    def violation(self, bounds: Sequence[Bound]) -> float:
+        """Return the sum of the parts by which limits are missed; 0 where all are met."""
+        return NOT_RUN if self.reason else float(sum(self.missed(bounds).values()))
+
+    def loss(self, goal: Goal) -> float:
+        """Return the figure of a goal so that less is better; infinite where there is none."""
+        value = -goal.sign * self.mean(goal.path)
+        return value if isfinite(value) else inf
+
+
+class Evaluator:
+    """Runs candidates and remembers them.
+
+    Parameters
+    ----------
+    base : the scenario.
+    wanted : what is asked.
+    pool : where runs are made.
+    store : keeps what came of them; None keeps it in memory alone.
+    progress : called with the number of runs made so far.
+    """
+
+    def __init__(
+        self,
+        base: Base,
+        wanted: Wanted,
+        pool: Pool,
+        store: Store | None,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        self.base = base
+        self.wanted = wanted
+        self.pool = pool
+        self.ledger: dict[tuple[str, str], Evaluated] = {}
+        self.runs = 0
+        self.kept = 0
+        self._store = store
+        self._progress = progress
+
+    def evaluate(self, candidates: Iterable[Candidate], seeds: int = 1) -> list[Evaluated]:
+        """Return candidates with at least `seeds` seeds run, in their order."""
+        wanted = list(candidates)
+        jobs: dict[str, tuple[Job, Evaluated]] = {}
+        for candidate in wanted:
+            known = self._known(candidate)
+            for repetition in range(known.seeds, seeds if not known.reason else 0):
+                job = Job(self.base, candidate.changes, candidate.variant, repetition, code_sha256())
+                jobs.setdefault(job.key, (job, known))
+        outcomes = self._outcomes([job for job, _ in jobs.values()])
+        for key, (_, known) in jobs.items():  # in the order of seeds, whatever came first
+            self._add(known, outcomes[key])
+        return [self._known(candidate) for candidate in wanted]
+
+    def _known(self, candidate: Candidate) -> Evaluated:
+        return self.ledger.setdefault((candidate.changes, candidate.variant), Evaluated(candidate))
+
+    def _outcomes(self, jobs: Sequence[Job]) -> dict[str, Outcome]:
+        found = dict[str, Outcome]()
+        for job in jobs:
+            kept = None if self._store is None else self._store.get(job.key)
+            if kept is not None:
+                found[job.key] = kept
+                self._count(kept=True)
+        for job, outcome in computed([job for job in jobs if job.key not in found], self.pool):
+            if self._store is not None:
+                self._store.put(job, outcome)
+            found[job.key] = outcome
+            self._count(kept=False)
+        return found
+
+    def _count(self, *, kept: bool) -> None:
+        self.runs += 1
+        self.kept += kept
+        if self._progress is not None:
+            self._progress(self.runs)
+
+    @staticmethod
+    def _add(known: Evaluated, outcome: Outcome) -> None:
+        if outcome.status != "ok":
+            known.reason = known.reason or f"{outcome.status}: {outcome.reason}"
+        else:
+            known.values.append(values_of(outcome.summary))

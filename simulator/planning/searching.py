@@ -1,0 +1,303 @@
+"""The search for the best candidates: all of them where that is affordable, else Optuna and its neighbours.
+
+One seed tells candidates roughly apart; the best ones are run again with more seeds before any of them is
+called the best.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import inf, prod
+from typing import TYPE_CHECKING, Any, Final
+
+from simulator.errors import SimulatorError
+from simulator.planning.evaluating import Candidate, Evaluated, Evaluator
+from simulator.scenario.plans import PlanSpec
+from simulator.scenario.sweeps import Axis, Choice, Choices, Interval
+from simulator.sweeps.design import Point
+
+if TYPE_CHECKING:
+    import optuna
+
+LOCAL_RATIO: Final = 0.3
+"""Part of the runs that is kept for the neighbours of the best candidate found."""
+
+AT_ONCE: Final = 4
+"""Candidates asked of the sampler at a time: more keep more workers busy and learn less from each other.
+
+The number does not depend on the workers, so the answer does not either.
+"""
+
+WORST: Final = 1e300
+"""Stands for an infinite loss, which samplers do not take."""
+
+
+class StorageError(SimulatorError):
+    """A storage of a study that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """All candidates: one value of each axis, one of the variants.
+
+    Parameters
+    ----------
+    axes : what may be chosen.
+    variants : names of the scenario's variants, or one empty name.
+    """
+
+    axes: tuple[Axis, ...]
+    variants: tuple[str, ...]
+
+    @property
+    def size(self) -> float:
+        """Number of candidates; infinite where an axis is an interval of fractions."""
+        return prod(_size(axis) for axis in self.axes) * len(self.variants)
+
+    def all(self) -> Iterator[Candidate]:
+        """Yield every candidate of a finite space."""
+        for choices in product(*(_choices(axis) for axis in self.axes)):
+            for variant in self.variants:
+                yield self.candidate(choices, variant)
+
+    def candidate(self, choices: Sequence[Choice], variant: str) -> Candidate:
+        """Return the candidate with these values."""
+        labels = {axis.name: choice.label for axis, choice in zip(self.axes, choices, strict=True)}
+        changes = {path: value for choice in choices for path, value in choice.changes.items()}
+        return Candidate(Point(labels, changes), variant)
+
+    def neighbours(self, candidate: Candidate) -> Iterator[Candidate]:
+        """Yield candidates that differ in one axis: by a place of ordered values, by any of the others."""
+        current = [self._current(axis, candidate) for axis in self.axes]
+        for place, axis in enumerate(self.axes):
+            for choice in _beside(axis, current[place]):
+                yield self.candidate([*current[:place], choice, *current[place + 1 :]], candidate.variant)
+        for variant in self.variants:
+            if variant != candidate.variant:
+                yield self.candidate(current, variant)
+
+    @staticmethod
+    def _current(axis: Axis, candidate: Candidate) -> Choice:
+        label = candidate.point.labels[axis.name]
+        if isinstance(axis, Interval):
+            return Choice(label, {axis.name: label})
+        return next(choice for choice in axis.choices if choice.label == label)
+
+
+def _size(axis: Axis) -> float:
+    if isinstance(axis, Choices):
+        return len(axis.choices)
+    return axis.high - axis.low + 1 if axis.whole else inf
+
+
+def _choices(axis: Axis) -> Sequence[Choice]:
+    if isinstance(axis, Choices):
+        return axis.choices
+    return [Choice(value, {axis.name: value}) for value in range(int(axis.low), int(axis.high) + 1)]
+
+
+def is_ordered(axis: Axis) -> bool:
+    """Say whether the values of an axis are numbers in ascending or descending order."""
+    if isinstance(axis, Interval):
+        return True
+    labels = [choice.label for choice in axis.choices]
+    numbers = [label for label in labels if isinstance(label, int | float) and not isinstance(label, bool)]
+    return len(numbers) == len(labels) and numbers in (sorted(numbers), sorted(numbers, reverse=True))
+
+
+def _beside(axis: Axis, current: Choice) -> list[Choice]:
+    if isinstance(axis, Interval):
+        steps = [float(current.label) * ratio for ratio in (0.9, 1.1)]  # an interval's labels are numbers
+        if axis.whole:
+            steps = [float(current.label) - 1, float(current.label) + 1]
+        kept = [round(step) if axis.whole else step for step in steps if axis.low <= step <= axis.high]
+        return [Choice(value, {axis.name: value}) for value in kept]
+    place = next(at for at, choice in enumerate(axis.choices) if choice.label == current.label)
+    if is_ordered(axis):
+        return [axis.choices[at] for at in (place - 1, place + 1) if 0 <= at < len(axis.choices)]
+    return [choice for choice in axis.choices if choice.label != current.label]
+
+
+def search(
+    space: Space,
+    spec: PlanSpec,
+    evaluator: Evaluator,
+    *,
+    storage: Any = None,  # noqa: ANN401 - Optuna's storages, by URL or object
+    name: str = "plan",
+) -> str:
+    """Evaluate candidates until the runs of the plan are used up, or all are known; return how.
+
+    Parameters
+    ----------
+    space : all candidates.
+    spec : how many runs, which sampler.
+    evaluator : simulates and remembers them.
+    storage : of an Optuna study, so that it can be continued or shared; None keeps it in memory.
+    name : of the study.
+
+    Raises
+    ------
+    SimulatorError
+        If Optuna is needed and not installed, or its storage cannot be used.
+    """
+    if spec.sampler == "exhaustive" or (spec.sampler == "auto" and space.size <= spec.runs):
+        if space.size == inf:
+            message = "plan.sampler: exhaustive needs lists of values, not intervals"
+            raise SimulatorError(message)
+        evaluator.evaluate(space.all())
+        return f"all {space.size:,.0f} candidates"
+    sampler = spec.sampler
+    if sampler == "auto":
+        sampler = "nsga2" if len(spec.goals) > 1 else "tpe"
+    told = _by_optuna(space, spec, evaluator, _Shared(sampler, storage, name))
+    _around_best(space, spec, evaluator)
+    return f"{len(evaluator.ledger):,} of {space.size:,.0f} candidates, {told}, then neighbours of the best"
+
+
+def ranked(evaluator: Evaluator, *, fewest_seeds: int = 1) -> list[Evaluated]:
+    """Return the candidates with enough seeds, the best first; those that miss a limit after all others."""
+    bounds, goals = evaluator.wanted.bounds, evaluator.wanted.goals
+    found = [each for each in evaluator.ledger.values() if each.reason or each.seeds >= fewest_seeds]
+    return sorted(found, key=lambda each: (each.violation(bounds), *(each.loss(goal) for goal in goals)))
+
+
+def _around_best(space: Space, spec: PlanSpec, evaluator: Evaluator) -> None:
+    """Evaluate the neighbours of the best candidate until none is better, or the runs are used up."""
+    looked = set[str]()
+    while evaluator.runs < spec.runs:
+        best = next((each for each in ranked(evaluator) if _key(each.candidate) not in looked), None)
+        if best is None or ranked(evaluator).index(best) >= spec.finalists:
+            return
+        looked.add(_key(best.candidate))
+        new = [each for each in space.neighbours(best.candidate) if _ledger_key(each) not in evaluator.ledger]
+        evaluator.evaluate(new[: spec.runs - evaluator.runs])
+
+
+def _key(candidate: Candidate) -> str:
+    return f"{candidate.changes} {candidate.variant}"
+
+
+def _ledger_key(candidate: Candidate) -> tuple[str, str]:
+    return candidate.changes, candidate.variant
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """Which study is searched: its sampler, storage and name."""
+
+    sampler: str
+    storage: Any
+    name: str
+
+
+def _by_optuna(space: Space, spec: PlanSpec, evaluator: Evaluator, shared: _Shared) -> str:
+    try:
+        import optuna  # noqa: PLC0415 - an extra, and slow to load
+    except ImportError as error:
+        message = (
+            f'plan: {space.size:,.0f} candidates are searched with Optuna: pip install "kinesim[plan]"; or '
+            f"let plan.runs reach all of them (it is {spec.runs})"
+        )
+        raise SimulatorError(message) from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = _study(optuna, spec, shared)
+    budget = max(AT_ONCE, int(spec.runs * (1.0 - LOCAL_RATIO)))
+    fruitless = 0
+    while _spent(study, evaluator, shared=shared.storage is not None) < budget and fruitless < budget:
+        trials = [study.ask() for _ in range(AT_ONCE)]
+        asked = [_suggested(space, trial) for trial in trials]
+        before = evaluator.runs
+        for trial, each in zip(trials, evaluator.evaluate(asked), strict=True):
+            trial.set_user_attr("violation", each.violation(evaluator.wanted.bounds))
+            study.tell(trial, [min(each.loss(goal), WORST) for goal in evaluator.wanted.goals])
+        fruitless = fruitless + AT_ONCE if evaluator.runs == before else 0
+    if shared.storage is not None:
+        evaluator.evaluate(_best_of_all(optuna, space, spec, study))
+    return f"Optuna's {'NSGA-II' if shared.sampler == 'nsga2' else 'TPE'}"
+
+
+def _spent(study: optuna.Study, evaluator: Evaluator, *, shared: bool) -> int:
+    """Return the runs made so far, by all processes where they share a study."""
+    return len(study.get_trials(deepcopy=False)) if shared else evaluator.runs
+
+
+def _best_of_all(optuna: Any, space: Space, spec: PlanSpec, study: optuna.Study) -> list[Candidate]:  # noqa: ANN401 - the module
+    """Return the best candidates that any process has found."""
+    done = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    best = sorted(done, key=lambda trial: (trial.user_attrs.get("violation", 0.0), trial.values))
+    found = [_suggested(space, optuna.trial.FixedTrial(trial.params)) for trial in best]
+    return list({_key(each): each for each in found}.values())[: spec.finalists]
+
+
+def _study(optuna: Any, spec: PlanSpec, shared: _Shared) -> optuna.Study:  # noqa: ANN401 - the module
+    def constraints(trial: optuna.trial.FrozenTrial) -> Sequence[float]:
+        return (float(trial.user_attrs.get("violation", 0.0)),)
+
+    made: Callable[..., Any] = optuna.samplers.NSGAIISampler
+    more: dict[str, Any] = {}
+    if shared.sampler == "tpe":
+        made = optuna.samplers.TPESampler
+        more = {"multivariate": True, "constant_liar": True, "n_startup_trials": max(10, spec.runs // 8)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        chosen = made(seed=spec.search_seed, constraints_func=constraints, **more)
+    try:
+        study: optuna.Study = optuna.create_study(
+            study_name=shared.name,
+            storage=_opened(optuna, shared.storage),
+            sampler=chosen,
+            directions=["minimize"] * len(spec.goals),
+            load_if_exists=True,
+        )
+    except Exception as error:
+        logging.getLogger("kinesim").debug("storage", exc_info=True)
+        message = f"--storage {shared.storage}: cannot be used for a study: {error}"
+        raise StorageError(message) from error
+    return study
+
+
+def _opened(optuna: Any, storage: object) -> Any:  # noqa: ANN401 - Optuna's storages have no common type
+    """Return a storage: a URL as it is, the path of a ``.log`` file as a journal."""
+    if isinstance(storage, str) and storage.endswith(".log"):
+        return optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(storage))
+    return storage
+
+
+def _suggested(space: Space, trial: optuna.Trial) -> Candidate:
+    choices = []
+    for axis in space.axes:
+        if isinstance(axis, Choices):
+            count = len(axis.choices)
+            if is_ordered(axis):
+                choices.append(axis.choices[trial.suggest_int(axis.name, 0, count - 1)])
+            else:
+                choices.append(axis.choices[trial.suggest_categorical(axis.name, list(range(count)))])
+        elif axis.whole:
+            value = trial.suggest_int(axis.name, int(axis.low), int(axis.high), log=axis.log)
+            choices.append(Choice(value, {axis.name: value}))
+        else:
+            fraction = trial.suggest_float(axis.name, float(axis.low), float(axis.high), log=axis.log)
+            choices.append(Choice(fraction, {axis.name: fraction}))
+    variant = space.variants[0]
+    if len(space.variants) > 1:
+        variant = trial.suggest_categorical("variant", list(space.variants))
+    return space.candidate(choices, variant)
+
+
+def confirm(spec: PlanSpec, evaluator: Evaluator) -> list[Evaluated]:
+    """Run the best candidates with all seeds until the best ones have them; return those, the best first.
+
+    With more seeds the order of candidates may change, so it is asked again until the first
+    `finalists` are all confirmed.  Then those without all seeds are out of the question.
+    """
+    while True:
+        best = [each for each in ranked(evaluator) if not each.reason][: spec.finalists]
+        missing = [each.candidate for each in best if each.seeds < spec.seeds]
+        if not missing:
+            return [each for each in ranked(evaluator, fewest_seeds=spec.seeds) if not each.reason]
+        evaluator.evaluate(missing, spec.seeds)
