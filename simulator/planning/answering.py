@@ -13,7 +13,7 @@ from simulator.errors import InfeasiblePlanError
 from simulator.planning.bisecting import Bracket
 from simulator.planning.evaluating import Candidate, Evaluated, Evaluator
 from simulator.planning.goals import LABELS, Bound, Goal, Wanted
-from simulator.planning.searching import Space, ranked
+from simulator.planning.searching import Space, beats, ranked
 from simulator.scenario.plans import PlanSpec
 from simulator.scenario.sweeps import short_names
 from simulator.sweeps.design import Point
@@ -106,14 +106,11 @@ class Answer:
 
     @property
     def pareto(self) -> tuple[Evaluated, ...]:
-        """Confirmed candidates that no other one beats in all goals."""
+        """Confirmed candidates that no other one beats in all goals, equal ones once."""
         goals = self.wanted.goals
-
-        def beats(one: Evaluated, other: Evaluated) -> bool:
-            pairs = [(one.loss(goal), other.loss(goal)) for goal in goals]
-            return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
-
-        return tuple(each for each in self.best if not any(beats(other, each) for other in self.best))
+        front = [each for each in self.best if not any(beats(other, each, goals) for other in self.best)]
+        alike = {tuple(each.loss(goal) for goal in goals): each for each in reversed(front)}
+        return tuple(each for each in front if alike[tuple(each.loss(goal) for goal in goals)] is each)
 
     def require_met(self) -> None:
         """Raise if nothing meets the limits.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -16,9 +17,13 @@ from simulator.planning.answering import Answer
 from simulator.planning.evaluating import Candidate, Evaluated
 from simulator.scenario.loader import resolve
 from simulator.scenario.overrides import Overrides
+from simulator.scenario.schema import Scenario
 
 MOST_PLANS: Final = 5
 """Plans that are written as scenarios."""
+
+NAMED: Final = (("hardware",), ("hardware", "gpu"), ("model", "preset"))
+"""Tables that a file may name instead."""
 
 LAYOUT: Final = 1
 """Version of the layout of the folder."""
@@ -105,11 +110,29 @@ def scenario_text(
     bare = {key: value for key, value in document.items() if key not in ("sweep", "plan", "variants")}
     planned = resolve(bare, overrides=candidate.point.changes)
     made = planned.document.plain()
+    for keys in NAMED:
+        made = _by_name(made, keys, planned.scenario)
     text = _yaml(made, about)
     if resolve(_read_back(text)).scenario != planned.scenario:
         message = f"{about}: the scenario written is not the one that was run: please report this"
         raise SimulatorError(message)
     return text
+
+
+def _by_name(document: object, keys: Sequence[str], planned: Scenario) -> object:
+    """Return a document with the name of a catalog in place of a table, where that means the same."""
+    shorter = copy.deepcopy(document)
+    table: Any = shorter
+    for key in keys[:-1]:
+        table = table.get(key) if isinstance(table, dict) else None
+    if not isinstance(table, dict) or not isinstance(table.get(keys[-1]), dict):
+        return document
+    table[keys[-1]] = table[keys[-1]].get("name")
+    try:
+        same = isinstance(shorter, dict) and resolve(shorter).scenario == planned
+    except SimulatorError:
+        same = False
+    return shorter if same else document
 
 
 def _yaml(document: object, about: str) -> str:

@@ -158,7 +158,8 @@ def values_of(summary: Mapping[str, Any] | None) -> dict[str, float]:
 def _lag(summary: Mapping[str, Any]) -> float:
     """Return how many more tasks arrived than were answered in the window, over what chance explains.
 
-    0 where a closed loop or a run to its end cannot fall behind.
+    Chance is three standard deviations of a Poisson count, so n tasks tell a rate from one that is
+    3 / sqrt(n) higher.  0 where a closed loop or a run to its end cannot fall behind.
     """
     window = summary["window"]
     if window["kind"] != "steady" or summary["plan"]["arrivals"] in ("closed_loop", "all_at_once"):
@@ -166,4 +167,4 @@ def _lag(summary: Mapping[str, Any]) -> float:
     arrived = float(window["tasks_arrived"])
     rate = summary["throughput"]["tasks_per_s"] or 0.0
     answered = rate * window["seconds"]
-    return float((arrived - answered) / max(0.1 * arrived, CHANCE * sqrt(arrived), 1.0))
+    return float((arrived - answered) / max(CHANCE * sqrt(arrived), 1.0))

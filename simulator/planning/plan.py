@@ -70,7 +70,7 @@ def plan(
     ...     asked={"minimise": ["cost"], "choices": {"workload.strategy.trials": [1, 4]}, "seeds": 1},
     ... )
     >>> answer.how, answer.best[0].candidate.labels
-    ('all 2 candidates', {'workload.strategy.trials': 1})
+    ('all 2 candidates', {'workload.strategy.trials': 4})
     """
     base, resolved = base_of(source, overrides)
     spec = spec_of(resolved.scenario.plan, asked or {})

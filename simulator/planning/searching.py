@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import inf, prod
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simulator.errors import SimulatorError
 from simulator.planning.evaluating import Candidate, Evaluated, Evaluator
+from simulator.planning.goals import Goal
 from simulator.scenario.plans import PlanSpec
 from simulator.scenario.sweeps import Axis, Choice, Choices, Interval
 from simulator.sweeps.design import Point
@@ -31,6 +32,12 @@ AT_ONCE: Final = 4
 
 The number does not depend on the workers, so the answer does not either.
 """
+
+FRONT: Final = 4
+"""Times as many candidates that get all seeds where there are several goals."""
+
+LIMITS: Final = "limits"
+"""Name of the constraint that samplers see: the parts by which limits are missed, 0 where they are met."""
 
 WORST: Final = 1e300
 """Stands for an infinite loss, which samplers do not take."""
@@ -160,10 +167,41 @@ def search(
 
 
 def ranked(evaluator: Evaluator, *, fewest_seeds: int = 1) -> list[Evaluated]:
-    """Return the candidates with enough seeds, the best first; those that miss a limit after all others."""
+    """Return the candidates with enough seeds, the best first; those that miss a limit after all others.
+
+    With several goals those that no other one beats come first, then those that only they beat, and so on.
+    """
     bounds, goals = evaluator.wanted.bounds, evaluator.wanted.goals
     found = [each for each in evaluator.ledger.values() if each.reason or each.seeds >= fewest_seeds]
-    return sorted(found, key=lambda each: (each.violation(bounds), *(each.loss(goal) for goal in goals)))
+    if len(goals) > 1:
+        met = [each for each in found if not each.violation(bounds)]
+        fronts = {id(each): place for place, front in enumerate(_fronts(met, goals)) for each in front}
+    else:
+        fronts = {}
+    return sorted(
+        found,
+        key=lambda each: (
+            each.violation(bounds),
+            fronts.get(id(each), 0),
+            *(each.loss(goal) for goal in goals),
+        ),
+    )
+
+
+def beats(one: Evaluated, other: Evaluated, goals: Sequence[Goal]) -> bool:
+    """Say whether a candidate is no worse in any goal and better in one."""
+    pairs = [(one.loss(goal), other.loss(goal)) for goal in goals]
+    return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
+
+
+def _fronts(candidates: Sequence[Evaluated], goals: Sequence[Goal]) -> Iterator[list[Evaluated]]:
+    """Yield those that none beats, then those that none of the rest beats, and so on."""
+    left = list(candidates)
+    while left:
+        front = [each for each in left if not any(beats(other, each, goals) for other in left)]
+        yield front
+        kept = {id(each) for each in front}
+        left = [each for each in left if id(each) not in kept]
 
 
 def _around_best(space: Space, spec: PlanSpec, evaluator: Evaluator) -> None:
@@ -213,7 +251,7 @@ def _by_optuna(space: Space, spec: PlanSpec, evaluator: Evaluator, shared: _Shar
         asked = [_suggested(space, trial) for trial in trials]
         before = evaluator.runs
         for trial, each in zip(trials, evaluator.evaluate(asked), strict=True):
-            trial.set_user_attr("violation", each.violation(evaluator.wanted.bounds))
+            trial.set_constraint(LIMITS, each.violation(evaluator.wanted.bounds))
             study.tell(trial, [min(each.loss(goal), WORST) for goal in evaluator.wanted.goals])
         fruitless = fruitless + AT_ONCE if evaluator.runs == before else 0
     if shared.storage is not None:
@@ -226,30 +264,28 @@ def _spent(study: optuna.Study, evaluator: Evaluator, *, shared: bool) -> int:
     return len(study.get_trials(deepcopy=False)) if shared else evaluator.runs
 
 
-def _best_of_all(optuna: Any, space: Space, spec: PlanSpec, study: optuna.Study) -> list[Candidate]:  # noqa: ANN401 - the module
+def _best_of_all(module: Any, space: Space, spec: PlanSpec, study: optuna.Study) -> list[Candidate]:  # noqa: ANN401 - the module
     """Return the best candidates that any process has found."""
-    done = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
-    best = sorted(done, key=lambda trial: (trial.user_attrs.get("violation", 0.0), trial.values))
-    found = [_suggested(space, optuna.trial.FixedTrial(trial.params)) for trial in best]
+    done = study.get_trials(deepcopy=False, states=(module.trial.TrialState.COMPLETE,))
+    best = sorted(done, key=lambda trial: (trial.constraints.get(LIMITS, 0.0), trial.values))
+    found = [_suggested(space, module.trial.FixedTrial(trial.params)) for trial in best]
     return list({_key(each): each for each in found}.values())[: spec.finalists]
 
 
-def _study(optuna: Any, spec: PlanSpec, shared: _Shared) -> optuna.Study:  # noqa: ANN401 - the module
-    def constraints(trial: optuna.trial.FrozenTrial) -> Sequence[float]:
-        return (float(trial.user_attrs.get("violation", 0.0)),)
-
-    made: Callable[..., Any] = optuna.samplers.NSGAIISampler
-    more: dict[str, Any] = {}
-    if shared.sampler == "tpe":
-        made = optuna.samplers.TPESampler
-        more = {"multivariate": True, "constant_liar": True, "n_startup_trials": max(10, spec.runs // 8)}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        chosen = made(seed=spec.search_seed, constraints_func=constraints, **more)
+def _study(module: Any, spec: PlanSpec, shared: _Shared) -> optuna.Study:  # noqa: ANN401 - the module
+    if shared.sampler == "nsga2":
+        chosen: Any = module.samplers.NSGAIISampler(seed=spec.search_seed)
+    else:
+        startup = max(10, spec.runs // 8)
+        with warnings.catch_warnings():  # both options are called experimental
+            warnings.simplefilter("ignore", module.exceptions.ExperimentalWarning)
+            chosen = module.samplers.TPESampler(
+                seed=spec.search_seed, multivariate=True, constant_liar=True, n_startup_trials=startup
+            )
     try:
-        study: optuna.Study = optuna.create_study(
+        study: optuna.Study = module.create_study(
             study_name=shared.name,
-            storage=_opened(optuna, shared.storage),
+            storage=_opened(module, shared.storage),
             sampler=chosen,
             directions=["minimize"] * len(spec.goals),
             load_if_exists=True,
@@ -261,10 +297,10 @@ def _study(optuna: Any, spec: PlanSpec, shared: _Shared) -> optuna.Study:  # noq
     return study
 
 
-def _opened(optuna: Any, storage: object) -> Any:  # noqa: ANN401 - Optuna's storages have no common type
+def _opened(module: Any, storage: object) -> Any:  # noqa: ANN401 - Optuna's storages have no common type
     """Return a storage: a URL as it is, the path of a ``.log`` file as a journal."""
     if isinstance(storage, str) and storage.endswith(".log"):
-        return optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(storage))
+        return module.storages.JournalStorage(module.storages.journal.JournalFileBackend(storage))
     return storage
 
 
@@ -293,10 +329,12 @@ def confirm(spec: PlanSpec, evaluator: Evaluator) -> list[Evaluated]:
     """Run the best candidates with all seeds until the best ones have them; return those, the best first.
 
     With more seeds the order of candidates may change, so it is asked again until the first
-    `finalists` are all confirmed.  Then those without all seeds are out of the question.
+    `finalists` are all confirmed (with several goals, four times as many: a front has many members).
+    Then those without all seeds are out of the question.
     """
+    finalists = spec.finalists * (FRONT if len(evaluator.wanted.goals) > 1 else 1)
     while True:
-        best = [each for each in ranked(evaluator) if not each.reason][: spec.finalists]
+        best = [each for each in ranked(evaluator) if not each.reason][:finalists]
         missing = [each.candidate for each in best if each.seeds < spec.seeds]
         if not missing:
             return [each for each in ranked(evaluator, fewest_seeds=spec.seeds) if not each.reason]
