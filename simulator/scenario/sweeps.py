@@ -23,6 +23,9 @@ LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,59}")
 RUN: Final = re.compile(r"\s*([-+.\w]+)\s*:\s*([-+.\w]+?)\s*(?::\s*([*+]?)\s*([.\w]+))?\s*")
 INTERVAL: Final = re.compile(r"\s*([-+\w.]*?\w)\s*\.\.\s*([-+]?[\w.]+)\s*(:\s*log)?\s*")
 
+COLUMNS: Final = frozenset({"variant", "seed", "status", "reason", "scenario_sha256", "seeds"})
+"""Columns of the table of a sweep that are no axes."""
+
 Value = str | int | float | bool | None | dict[str, Any] | list[Any]
 
 
@@ -109,6 +112,9 @@ def axis_of(name: str, value: object) -> Axis:
     {'parallelism.tp': 8}
     """
     if isinstance(value, Mapping):
+        if name in COLUMNS:
+            message = f"{name!r} is another column of the table; choose another name"
+            raise ValueError(message)
         if {"low", "high"} & value.keys():
             return _interval(name, value)
         return _labelled(name, value)

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from simulator.errors import ScenarioError, UnknownNameError
-from simulator.scenario.loader import Resolved, resolve
+from simulator.scenario.loader import Resolved, vary
+from simulator.scenario.located import Located
+from simulator.scenario.overrides import split
 from simulator.scenario.sweeps import Axis, Choice, Choices, SweepSpec
-from simulator.sweeps.jobs import Base
+from simulator.sweeps.design import paths_of
+from simulator.sweeps.jobs import Base, document_of
 
-MOST_CHECKED: Final = 500
+MOST_NAMES: Final = 500
 """Values of an axis that are tried; of more, as many spread evenly, the first and the last among them."""
+
+MOST_NUMBERS: Final = 50
+"""The same where all values are numbers: what is wrong with them begins at one end."""
+
+NO_AXES: Final = {
+    ("seed",): "points share their seeds, so that they differ by what is varied alone; use --seeds",
+    ("report", "seeds"): "it changes no point; use --seeds, or sweep.seeds",
+    ("sweep",): "it says what is varied",
+    ("plan",): "it says what is looked for",
+    ("schema",): "it is the version of the file format",
+}
+"""Paths that are no axes, and why."""
 
 
 def refuse_wrong_values(base: Base, spec: SweepSpec, resolved: Resolved) -> None:
@@ -31,15 +45,35 @@ def refuse_wrong_values(base: Base, spec: SweepSpec, resolved: Resolved) -> None
     ScenarioError
         With every wrong value: where it stands, what is allowed and what is near.
     """
-    document = json.loads(base.text)
+    document = document_of(base.text)
+    faults = [fault for axis in spec.parsed for fault in _no_axis(axis, resolved)]
+    if faults:
+        raise ScenarioError(faults)
     faults = [fault for axis in spec.parsed for fault in _faults(axis, document, resolved)]
     if faults:
         raise ScenarioError(faults)
 
 
-def _faults(axis: Axis, document: Mapping[str, object], resolved: Resolved) -> Iterator[str]:
+def _where(axis: Axis, resolved: Resolved) -> str:
     node = resolved.document.at(("sweep", "axes", axis.name))
-    where = f"--axis {axis.name}" if node is None else f"{node.origin}: sweep.axes.{axis.name}"
+    return f"--axis {axis.name}" if node is None else f"{node.origin}: sweep.axes.{axis.name}"
+
+
+def _no_axis(axis: Axis, resolved: Resolved) -> Iterator[str]:
+    """Yield why paths that an axis changes cannot be varied."""
+    for path in paths_of(axis):
+        keys = split(path)
+        inner = keys[2:] if keys[0] == "variants" else keys
+        if keys == ("variants",) or (keys[0] == "variants" and not inner):
+            yield f"{_where(axis, resolved)}: {path}: variants are run at every point; vary what is in one"
+        for forbidden, why in NO_AXES.items():
+            if inner[: len(forbidden)] == forbidden or (inner and forbidden[: len(inner)] == inner):
+                yield f"{_where(axis, resolved)}: {path}: is no axis: {why}"
+                break
+
+
+def _faults(axis: Axis, document: Located, resolved: Resolved) -> Iterator[str]:
+    where = _where(axis, resolved)
     seen = set[str]()
     for choice in _tried(axis):
         for message in _messages(choice, document):
@@ -52,15 +86,17 @@ def _tried(axis: Axis) -> Sequence[Choice]:
     if not isinstance(axis, Choices):
         return (axis.at(0.0), axis.at(1.0))
     count = len(axis.choices)
-    if count <= MOST_CHECKED:
+    numbers = all(isinstance(choice.label, int | float) for choice in axis.choices)
+    most = MOST_NUMBERS if numbers else MOST_NAMES
+    if count <= most:
         return axis.choices
-    return [axis.choices[round(place * (count - 1) / (MOST_CHECKED - 1))] for place in range(MOST_CHECKED)]
+    return [axis.choices[round(place * (count - 1) / (most - 1))] for place in range(most)]
 
 
-def _messages(choice: Choice, document: Mapping[str, object]) -> Iterator[str]:
+def _messages(choice: Choice, document: Located) -> Iterator[str]:
     """Yield what is wrong with a value by itself: faults at the paths that it sets, or on the way there."""
     try:
-        resolve(document, overrides=choice.changes, must_fit=False)
+        vary(document, choice.changes, must_fit=False)
     except UnknownNameError as error:
         yield str(error)
     except ScenarioError as error:

@@ -83,7 +83,7 @@ def _mistakes(spec: SweepSpec, axes: Sequence[Axis]) -> Iterator[str]:
 
 def _overlaps(axes: Sequence[Axis]) -> Iterator[str]:
     """Yield axes of which one changes what another one does."""
-    paths = {axis.name: _paths(axis) for axis in axes}
+    paths = {axis.name: paths_of(axis) for axis in axes}
     for one, other in combinations(axes, 2):
         for path in paths[one.name]:
             for against in paths[other.name]:
@@ -95,7 +95,8 @@ def _overlaps(axes: Sequence[Axis]) -> Iterator[str]:
                     yield f"sweep.axes: {one.name} and {other.name} both change {max(path, against, key=len)}"
 
 
-def _paths(axis: Axis) -> list[str]:
+def paths_of(axis: Axis) -> list[str]:
+    """Return the paths that an axis changes."""
     if isinstance(axis, Interval):
         return [axis.name]
     return list(dict.fromkeys(path for choice in axis.choices for path in choice.changes))

@@ -13,7 +13,8 @@ from typing import Any, Final, Literal
 from simulator.api import simulate
 from simulator.errors import InfeasiblePlanError, InvariantViolation, ScenarioError, SimulatorError
 from simulator.output import scenario_sha256
-from simulator.scenario.loader import Resolved, resolve
+from simulator.scenario.loader import Resolved, resolve, vary
+from simulator.scenario.located import Located, locate
 from simulator.scenario.overrides import HERE, Overrides
 from simulator.scenario.schema import Scenario
 
@@ -21,6 +22,11 @@ Status = Literal["ok", "infeasible", "invalid"]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PACKAGES: Final = ("simulator", "workloads")
+NAMED: Final = 16
+"""Letters of the hashes of scenario and program in the key of a run, where they only sort."""
+
+MADE_FOR: Final = ("sweep", "plan")
+"""Sections of a scenario that say what to ask of it, and are no part of a run."""
 
 
 class OtherCodeError(SimulatorError):
@@ -78,9 +84,10 @@ class Job:
 
     @cached_property
     def key(self) -> str:
-        """What the run is kept under: a hash of all that its result depends on."""
+        """What the run is kept under: hashes of the scenario, the program, and of all it depends on."""
         told = [self.base.sha256, self.changes, self.variant, self.repetition, self.code_sha256]
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+        whole = hashlib.sha256(json.dumps(told).encode()).hexdigest()
+        return f"{self.base.sha256[:NAMED]}/{self.code_sha256[:NAMED]}/{whole}"
 
 
 @dataclass(frozen=True)
@@ -119,7 +126,8 @@ def base_of(source: str | Path | Mapping[str, object], overrides: Overrides = ()
     if not isinstance(document, dict):
         message = f"{source}: is no table"
         raise ScenarioError(message)
-    document.pop("sweep", None)
+    for section in MADE_FOR:
+        document.pop(section, None)
     variants = {name: node.plain() for name, node in found.variants.items()}
     if variants:
         document = {**document, "variants": variants}
@@ -138,16 +146,22 @@ def code_sha256() -> str:
     return digest.hexdigest()
 
 
-@lru_cache(maxsize=4)
-def _document(text: str) -> dict[str, object]:
-    found: dict[str, object] = json.loads(text)
-    return found
+@lru_cache(maxsize=8)
+def document_of(text: str, variant: str | None = None) -> Located:
+    """Return the document of a base, with all its variants or one: others have no say in what comes of it."""
+    found: dict[str, Any] = json.loads(text)
+    if variant is not None:
+        found["variants"] = {
+            name: whole for name, whole in found.get("variants", {}).items() if name == variant
+        }
+    return locate(found, HERE)
 
 
 @lru_cache(maxsize=8)
-def _resolved(text: str, changes: str) -> Scenario:
-    """Return a point; kept for the variants and seeds that follow."""
-    return resolve(_document(text), overrides=json.loads(changes), must_fit=False).scenario
+def _resolved(text: str, variant: str, changes: str) -> Scenario:
+    """Return a point; kept for the seeds that follow."""
+    scenario = vary(document_of(text, variant), json.loads(changes), must_fit=False).scenario
+    return scenario.variants[variant] if variant else scenario
 
 
 def run_job(job: Job) -> Outcome:
@@ -164,9 +178,7 @@ def run_job(job: Job) -> Outcome:
         raise OtherCodeError(job.code_sha256, code_sha256())
     seed, digest = None, ""
     try:
-        scenario = _resolved(job.base.text, job.changes)
-        if job.variant:
-            scenario = scenario.variants[job.variant]
+        scenario = _resolved(job.base.text, job.variant, job.changes)
         seed = scenario.seed + job.repetition
         digest = scenario_sha256(scenario, seed=seed)
         summary = simulate(scenario, seed=seed).summary

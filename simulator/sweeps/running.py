@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import ValidationError
 
 from simulator.errors import ScenarioError
-from simulator.scenario.overrides import Overrides
+from simulator.scenario.overrides import Overrides, split
 from simulator.scenario.sweeps import SweepSpec, axis_of
 from simulator.sweeps.checking import refuse_wrong_values
 from simulator.sweeps.design import Point, design
@@ -52,7 +52,8 @@ class Swept:
     rows : what came of each.
     confidence_ratio : level of the intervals.
     others : results in the store that are not of this sweep.
-    computed : runs that were not in the store.
+    computed : runs that were simulated now.
+    kept : runs that were in the store.
     """
 
     spec: SweepSpec
@@ -62,6 +63,7 @@ class Swept:
     confidence_ratio: float
     others: Others
     computed: int
+    kept: int = 0
 
     @property
     def runs_per_point(self) -> int:
@@ -144,15 +146,24 @@ def sweep(
     refuse_wrong_values(base, spec, resolved)
     code = code_sha256()
     jobs = [
-        Job(base, json.dumps(point.changes, sort_keys=True), variant, repetition, code)
+        Job(base, json.dumps(_of_variant(point.changes, variant), sort_keys=True), variant, repetition, code)
         for point in points
         for variant in variants
         for repetition in range(repetitions)
     ]
     confidence = resolved.scenario.report.confidence_ratio
-    with _pool(workers, dask, executor) as pool:
-        rows, others, computed = _rows(jobs, pool, store, progress)
-    return Swept(spec, points, jobs, rows, confidence, others, computed)
+
+    def opened(runs: int) -> AbstractContextManager[Pool]:
+        return open_pool(min(workers, runs), dask, executor)
+
+    rows, others, made, kept = _rows(jobs, opened, store, progress)
+    return Swept(spec, points, jobs, rows, confidence, others, made, kept)
+
+
+def _of_variant(changes: Mapping[str, object], variant: str) -> dict[str, object]:
+    """Return the changes that concern a variant: not those of its neighbours."""
+    foreign = [path for path in changes if (keys := split(path))[0] == "variants" and keys[1:2] != (variant,)]
+    return {path: value for path, value in changes.items() if path not in foreign}
 
 
 def spec_of(own: SweepSpec | None, axes: Mapping[str, object], given: Mapping[str, object]) -> SweepSpec:
@@ -195,7 +206,7 @@ def spec_of(own: SweepSpec | None, axes: Mapping[str, object], given: Mapping[st
 
 
 @dataclass(frozen=True)
-class _Pool:
+class Pool:
     """How to open executors: a pool whose worker died is opened again, a caller's own one is not.
 
     Parameters
@@ -211,44 +222,51 @@ class _Pool:
 
 
 @contextmanager
-def _pool(workers: int, dask: str | None, executor: Executor | None) -> Iterator[_Pool]:
+def open_pool(workers: int = 1, dask: str | None = None, executor: Executor | None = None) -> Iterator[Pool]:
+    """Yield a pool of processes, of a Dask cluster, or of an executor of somebody else, as for `sweep`."""
     if executor is not None:
         given = executor
-        yield _Pool(lambda: nullcontext(given), MOST_AT_ONCE, own=False)
+        yield Pool(lambda: nullcontext(given), MOST_AT_ONCE, own=False)
     elif dask is not None:
         with open_executor(workers, dask) as cluster:
-            yield _Pool(lambda: nullcontext(cluster), MOST_AT_ONCE, own=False)
+            yield Pool(lambda: nullcontext(cluster), MOST_AT_ONCE, own=False)
     else:
-        yield _Pool(lambda: open_executor(workers), workers, own=True)
+        yield Pool(lambda: open_executor(workers), workers, own=True)
 
 
 def _rows(
-    jobs: Sequence[Job], pool: _Pool, store: str | Path | None, progress: Progress | None
-) -> tuple[list[Row], Others, int]:
-    """Return what came of each job, results of the store first."""
+    jobs: Sequence[Job],
+    opened: Callable[[int], AbstractContextManager[Pool]],
+    store: str | Path | None,
+    progress: Progress | None,
+) -> tuple[list[Row], Others, int, int]:
+    """Return what came of each job, results in the store that are not asked for, runs made and kept."""
     kept = None if store is None else Store(Path(store))
+    unique = {job.key: job for job in jobs}
     known = dict[str, Row]()
-    if kept is not None:
-        for job in jobs:
-            found = kept.get(job.key)
-            if found is not None:
-                known[job.key] = row_of(found)
-    others = Others() if kept is None else kept.others(jobs[0].base.sha256, {job.key for job in jobs})
-    missing = [job for job in jobs if job.key not in known]
-    done = len(jobs) - len(missing)
+    missing = list[Job]()
+    for key, job in unique.items():
+        found = None if kept is None else kept.get(key)
+        if found is None:
+            missing.append(job)
+        else:
+            known[key] = row_of(found)
+    others = Others() if kept is None else kept.others(jobs[0])
     if progress is not None:
-        progress(done, len(jobs))
-    for job, outcome in _computed(missing, pool):
-        if kept is not None:
-            kept.put(job, outcome)
-        known[job.key] = row_of(outcome)
-        done += 1
-        if progress is not None:
-            progress(done, len(jobs))
-    return [known[job.key] for job in jobs], others, len(missing)
+        progress(len(known), len(unique))
+    if not missing:
+        return [known[job.key] for job in jobs], others, 0, len(unique)
+    with opened(len(missing)) as pool:
+        for job, outcome in computed(missing, pool):
+            if kept is not None:
+                kept.put(job, outcome)
+            known[job.key] = row_of(outcome)
+            if progress is not None:
+                progress(len(known), len(unique))
+    return [known[job.key] for job in jobs], others, len(missing), len(unique) - len(missing)
 
 
-def _computed(jobs: Sequence[Job], pool: _Pool) -> Iterator[tuple[Job, Outcome]]:
+def computed(jobs: Sequence[Job], pool: Pool) -> Iterator[tuple[Job, Outcome]]:
     """Yield jobs as they are done, handing out few at a time; what a dead worker had is handed out again."""
     waiting, breakdowns = deque(jobs), 0
     while waiting:
