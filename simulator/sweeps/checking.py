@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
+
+import numpy as np
 
 from simulator.errors import ScenarioError, UnknownNameError
 from simulator.scenario.loader import Resolved, vary
 from simulator.scenario.located import Located
 from simulator.scenario.overrides import split
-from simulator.scenario.sweeps import Axis, Choice, Choices, SweepSpec
-from simulator.sweeps.design import paths_of
+from simulator.scenario.sweeps import Axis, Choice, Choices
+from simulator.sweeps.design import Point, paths_of
 from simulator.sweeps.jobs import Base, document_of
 
 MOST_NAMES: Final = 500
@@ -19,6 +21,9 @@ MOST_NAMES: Final = 500
 
 MOST_NUMBERS: Final = 50
 """The same where all values are numbers: what is wrong with them begins at one end."""
+
+MOST_OTHERS: Final = 20
+"""Points beside whose values one that is wrong by itself is tried."""
 
 NO_AXES: Final = {
     ("seed",): "points share their seeds, so that they differ by what is varied alone; use --seeds",
@@ -30,7 +35,9 @@ NO_AXES: Final = {
 """Paths that are no axes, and why."""
 
 
-def refuse_wrong_values(base: Base, spec: SweepSpec, resolved: Resolved) -> None:
+def refuse_wrong_values(
+    base: Base, axes: Sequence[Axis], points: Sequence[Point], resolved: Resolved
+) -> None:
     """Try every value of every axis by itself and refuse those that are wrong whatever the others are.
 
     Values that merely do not go together with others, or do not fit the hardware, are left to the points.
@@ -38,7 +45,8 @@ def refuse_wrong_values(base: Base, spec: SweepSpec, resolved: Resolved) -> None
     Parameters
     ----------
     base, resolved : the scenario, and where its values were written.
-    spec : the axes.
+    axes : what is varied.
+    points : what they make: a value that is wrong by itself is tried with the others of some of them.
 
     Raises
     ------
@@ -46,10 +54,12 @@ def refuse_wrong_values(base: Base, spec: SweepSpec, resolved: Resolved) -> None
         With every wrong value: where it stands, what is allowed and what is near.
     """
     document = document_of(base.text)
-    faults = [fault for axis in spec.parsed for fault in _no_axis(axis, resolved)]
+    faults = [fault for axis in axes for fault in _no_axis(axis, resolved)]
     if faults:
         raise ScenarioError(faults)
-    faults = [fault for axis in spec.parsed for fault in _faults(axis, document, resolved)]
+    places = np.random.default_rng(0).permutation(len(points))[:MOST_OTHERS]
+    others = [points[place].changes for place in places]
+    faults = [fault for axis in axes for fault in _faults(axis, document, others, resolved)]
     if faults:
         raise ScenarioError(faults)
 
@@ -72,14 +82,16 @@ def _no_axis(axis: Axis, resolved: Resolved) -> Iterator[str]:
                 break
 
 
-def _faults(axis: Axis, document: Located, resolved: Resolved) -> Iterator[str]:
+def _faults(
+    axis: Axis, document: Located, others: Sequence[Mapping[str, object]], resolved: Resolved
+) -> Iterator[str]:
     where = _where(axis, resolved)
-    seen = set[str]()
+    told = set[str]()
     for choice in _tried(axis):
-        for message in _messages(choice, document):
-            if message not in seen:
-                seen.add(message)
-                yield f"{where}: {message}"
+        found = [message for message in _messages(choice, {}, document) if message not in told]
+        if found and all(any(_messages(choice, changes, document)) for changes in others):
+            told.update(found)
+            yield from (f"{where}: {message}" for message in found)
 
 
 def _tried(axis: Axis) -> Sequence[Choice]:
@@ -93,10 +105,10 @@ def _tried(axis: Axis) -> Sequence[Choice]:
     return [axis.choices[round(place * (count - 1) / (most - 1))] for place in range(most)]
 
 
-def _messages(choice: Choice, document: Located) -> Iterator[str]:
-    """Yield what is wrong with a value by itself: faults at the paths that it sets, or on the way there."""
+def _messages(choice: Choice, others: Mapping[str, object], document: Located) -> Iterator[str]:
+    """Yield what is wrong with a value beside others: faults at the paths that it sets, or below them."""
     try:
-        vary(document, choice.changes, must_fit=False)
+        vary(document, {**others, **choice.changes}, must_fit=False)
     except UnknownNameError as error:
         yield str(error)
     except ScenarioError as error:

@@ -31,20 +31,21 @@ class Point:
     changes: Mapping[str, object]
 
 
-def design(spec: SweepSpec, *, runs_per_point: int = 1) -> list[Point]:
+def design(spec: SweepSpec, *, runs_per_point: int = 1, axes: Sequence[Axis] | None = None) -> list[Point]:
     """Return the points of a sweep, equal ones once.
 
     Parameters
     ----------
     spec : axes and how they are combined.
     runs_per_point : seeds times variants, for the limit on the size of a sweep.
+    axes : the axes of `spec` with other changes behind their labels; None takes them as they are.
 
     Raises
     ------
     ScenarioError
         If axes do not go together, or there are too many points: with their number and a way out.
     """
-    axes = spec.parsed
+    axes = spec.parsed if axes is None else axes
     faults = [*_mistakes(spec, axes), *_overlaps(axes)]
     if faults:
         raise ScenarioError(faults)

@@ -21,7 +21,8 @@ from simulator.sweeps.checking import refuse_wrong_values
 from simulator.sweeps.design import Point, design
 from simulator.sweeps.executors import ExecutorError, open_executor
 from simulator.sweeps.figures import Row, row_of
-from simulator.sweeps.jobs import Job, Outcome, base_of, code_sha256, run_job
+from simulator.sweeps.files import Fingerprints, anchored
+from simulator.sweeps.jobs import Base, Job, Outcome, base_of, code_sha256, document_of, run_job
 from simulator.sweeps.store import Others, Store
 
 if TYPE_CHECKING:
@@ -142,15 +143,10 @@ def sweep(
     spec = spec_of(resolved.scenario.sweep, axes or {}, given)
     repetitions = spec.seeds or resolved.scenario.report.seeds
     variants = base.variants or ("",)
-    points = design(spec, runs_per_point=repetitions * len(variants))
-    refuse_wrong_values(base, spec, resolved)
-    code = code_sha256()
-    jobs = [
-        Job(base, json.dumps(_of_variant(point.changes, variant), sort_keys=True), variant, repetition, code)
-        for point in points
-        for variant in variants
-        for repetition in range(repetitions)
-    ]
+    axes_found = anchored(spec.parsed, resolved)
+    points = design(spec, runs_per_point=repetitions * len(variants), axes=axes_found)
+    refuse_wrong_values(base, axes_found, points, resolved)
+    jobs = _jobs(base, points, variants, repetitions)
     confidence = resolved.scenario.report.confidence_ratio
 
     def opened(runs: int) -> AbstractContextManager[Pool]:
@@ -158,6 +154,18 @@ def sweep(
 
     rows, others, made, kept = _rows(jobs, opened, store, progress)
     return Swept(spec, points, jobs, rows, confidence, others, made, kept)
+
+
+def _jobs(base: Base, points: Sequence[Point], variants: Sequence[str], repetitions: int) -> list[Job]:
+    """Return the runs of all points, in the order of points, variants and seeds."""
+    code, files = code_sha256(), Fingerprints(document_of(base.text))
+    jobs = []
+    for point in points:
+        for variant in variants:
+            changes = _of_variant(point.changes, variant)
+            text, named = json.dumps(changes, sort_keys=True), files.of(changes)
+            jobs += [Job(base, text, variant, repetition, code, named) for repetition in range(repetitions)]
+    return jobs
 
 
 def _of_variant(changes: Mapping[str, object], variant: str) -> dict[str, object]:

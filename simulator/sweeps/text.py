@@ -89,6 +89,9 @@ def shortened(paths: Sequence[str]) -> list[str]:
     keys = [path.split(".") for path in paths]
     found = []
     for own in keys:
+        if own[0] == "variants":  # of one variant: the name of it is what matters
+            found.append(".".join(own))
+            continue
         size = next(
             (n for n in range(2, len(own)) if sum(other[-n:] == own[-n:] for other in keys) == 1), len(own)
         )
