@@ -19,7 +19,7 @@ from simulator.scenario.overrides import Overrides, split
 from simulator.scenario.sweeps import SweepSpec, axis_of
 from simulator.sweeps.checking import refuse_wrong_values
 from simulator.sweeps.design import Point, design
-from simulator.sweeps.executors import ExecutorError, open_executor
+from simulator.sweeps.executors import ExecutorError, is_loss, open_executor
 from simulator.sweeps.figures import Row, row_of
 from simulator.sweeps.files import Fingerprints, anchored
 from simulator.sweeps.jobs import Base, Job, Outcome, base_of, code_sha256, document_of, run_job
@@ -274,6 +274,16 @@ def _rows(
     return [known[job.key] for job in jobs], others, len(missing), len(unique) - len(missing)
 
 
+def _outcome(future: Future[Outcome], job: Job) -> Outcome:
+    try:
+        return future.result()
+    except Exception as error:
+        if is_loss(error):
+            message = f"the workers were lost while {job.changes} was run: {error}; what was done is kept"
+            raise ExecutorError(message) from error
+        raise
+
+
 def computed(jobs: Sequence[Job], pool: Pool) -> Iterator[tuple[Job, Outcome]]:
     """Yield jobs as they are done, handing out few at a time; what a dead worker had is handed out again."""
     waiting, breakdowns = deque(jobs), 0
@@ -286,7 +296,7 @@ def computed(jobs: Sequence[Job], pool: Pool) -> Iterator[tuple[Job, Outcome]]:
                         job = waiting.popleft()
                         running[executor.submit(run_job, job)] = job
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
-                        outcome = future.result()
+                        outcome = _outcome(future, running[future])
                         yield running.pop(future), outcome
         except BrokenExecutor as error:
             breakdowns += 1

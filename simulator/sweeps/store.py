@@ -6,15 +6,16 @@ and only if it would be the same.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final, get_args
+from typing import Any, Final
 
 from simulator.errors import SimulatorError
-from simulator.sweeps.jobs import Job, Outcome, Status
+from simulator.sweeps.jobs import Job, Outcome
 
 MARK: Final = "kinesim-sweep.json"
 """File that says that a folder is a store."""
@@ -121,6 +122,7 @@ class Store:
             "changes": json.loads(job.changes),
             "variant": job.variant,
             "repetition": job.repetition,
+            "outcome_sha256": _sha256(asdict(outcome)),
             **asdict(outcome),
         }
         path = self._path(job.key)
@@ -141,14 +143,15 @@ class Store:
         path = self._path(key)
         try:
             table = json.loads(path.read_text(encoding="utf-8"))
-            outcome = Outcome(**{name: table[name] for name in Outcome.__dataclass_fields__})
+            fields = {name: table[name] for name in Outcome.__dataclass_fields__}
+            whole = table["outcome_sha256"] == _sha256(fields)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise _failed(path, "cannot be read", error) from error
         except (ValueError, KeyError, TypeError):
             return None
-        return outcome if outcome.status in get_args(Status) else None
+        return Outcome(**fields) if whole else None
 
     def others(self, job: Job) -> Others:
         """Return how many results in the folder are of other scenarios, or of other code, than `job`."""
@@ -163,6 +166,10 @@ class Store:
             other_code=sum(parts[0] == scenario and parts[1] != code for parts in found),
             other_scenario=sum(parts[0] != scenario for parts in found),
         )
+
+
+def _sha256(fields: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
 
 
 def write_whole(path: Path, text: str) -> None:
