@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -127,12 +129,17 @@ def _answer(
     if as_json:
         typer.echo(swept.runs.to_json(orient="records", indent=2, double_precision=15))
     elif not quiet:
-        typer.echo(render(swept, measures))
+        typer.echo(render(swept, measures, **_width()))
     if all(row.status != "ok" for row in swept.rows):
         from simulator.errors import InfeasiblePlanError  # noqa: PLC0415 - as above
 
         message = f"no point of the sweep can run: {swept.rows[0].reason}"
         raise InfeasiblePlanError(message)
+
+
+def _width() -> dict[str, int]:
+    """Return the width of the terminal, if there is one."""
+    return {"width": shutil.get_terminal_size().columns} if sys.stdout.isatty() else {}
 
 
 def parsed_axes(texts: Sequence[str], *, option: str = "--axis") -> dict[str, object]:

@@ -15,8 +15,8 @@ from simulator.planning.evaluating import Candidate, Evaluated, Evaluator
 from simulator.planning.goals import LABELS, Bound, Goal, Wanted
 from simulator.planning.searching import Space, beats, ranked
 from simulator.scenario.plans import PlanSpec
-from simulator.scenario.sweeps import short_names
 from simulator.sweeps.design import Point
+from simulator.sweeps.text import short
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,7 +139,7 @@ class Answer:
             f"{'least' if bound.sign > 0 else 'most'} {bound.value:g} ({part:.1%} off)"
             for bound, part in known.missed(self.wanted.bounds).items()
         ]
-        names = short_names(list(known.candidate.labels))
+        names = short(list(known.candidate.labels))
         labels = ", ".join(f"{names[name]} {label}" for name, label in known.candidate.labels.items())
         return f"no candidate meets all limits; the nearest, {labels}: {'; '.join(told)}"
 

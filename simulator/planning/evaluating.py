@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from simulator.metrics.intervals import student_t_quantile
 from simulator.planning.goals import Bound, Goal, Wanted, values_of
 from simulator.sweeps.design import Point
-from simulator.sweeps.jobs import Base, Job, Outcome, code_sha256
-from simulator.sweeps.running import Pool, computed
+from simulator.sweeps.jobs import Base, Job, Outcome
+from simulator.sweeps.running import Jobs, Pool, computed
 from simulator.sweeps.store import Store
 
 NOT_RUN: Final = 1e9
@@ -124,6 +124,7 @@ class Evaluator:
         self.ledger: dict[tuple[str, str], Evaluated] = {}
         self.runs = 0
         self.kept = 0
+        self._jobs = Jobs(base)
         self._store = store
         self._progress = progress
 
@@ -134,7 +135,7 @@ class Evaluator:
         for candidate in wanted:
             known = self._known(candidate)
             for repetition in range(known.seeds, seeds if not known.reason else 0):
-                job = Job(self.base, candidate.changes, candidate.variant, repetition, code_sha256())
+                job = self._jobs.of(candidate.point.changes, candidate.variant, repetition)
                 jobs.setdefault(job.key, (job, known))
         outcomes = self._outcomes([job for job, _ in jobs.values()])
         for key, (_, known) in jobs.items():  # in the order of seeds, whatever came first

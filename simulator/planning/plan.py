@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
@@ -18,9 +19,10 @@ from simulator.planning.searching import Space, confirm, search
 from simulator.scenario.loader import Resolved
 from simulator.scenario.overrides import Overrides
 from simulator.scenario.plans import PlanSpec
-from simulator.scenario.sweeps import SweepSpec
+from simulator.scenario.sweeps import Axis, SweepSpec
 from simulator.sweeps.checking import refuse_wrong_values
 from simulator.sweeps.design import overlaps
+from simulator.sweeps.files import anchored
 from simulator.sweeps.jobs import Base, base_of
 from simulator.sweeps.running import open_pool
 from simulator.sweeps.store import Store
@@ -109,6 +111,10 @@ def plan(
     )
 
 
+MOST_TRIED: Final = 20
+"""Candidates beside whose values a wrong one is tried."""
+
+
 def _after(progress: Callable[[int], None] | None, runs: int) -> Callable[[int], None] | None:
     if progress is None:
         return None
@@ -168,7 +174,7 @@ def spec_of(own: PlanSpec | None, asked: Mapping[str, object]) -> PlanSpec:
         raise ScenarioError(faults) from error
 
 
-def _checked_axes(spec: PlanSpec, base: Base, resolved: Resolved) -> tuple[Any, ...]:
+def _checked_axes(spec: PlanSpec, base: Base, resolved: Resolved) -> tuple[Axis, ...]:
     """Return the axes of a plan; refuse paths and values that the scenario cannot have."""
     paths = {} if spec.choices is None else dict(spec.choices)
     for extreme in (spec.highest, spec.lowest):
@@ -178,9 +184,10 @@ def _checked_axes(spec: PlanSpec, base: Base, resolved: Resolved) -> tuple[Any, 
             paths |= {path: [end * factor for end in ends] for path, factor in extreme.with_.items()}
     if not paths:
         return ()
-    axes = SweepSpec(axes=paths)
-    faults = list(overlaps(axes.parsed))
+    axes = anchored(SweepSpec(axes=paths).parsed, resolved)
+    faults = list(overlaps(axes))
     if faults:
         raise ScenarioError([fault.replace("sweep.axes", "plan.choices") for fault in faults])
-    refuse_wrong_values(base, axes, resolved, section=("plan", "choices"), option="--choice")
-    return axes.parsed if spec.choices is not None else ()
+    points = [each.point for each in islice(Space(axes, ("",)).sampled(), MOST_TRIED)]
+    refuse_wrong_values(base, axes, points, resolved, section=("plan", "choices"), option="--choice")
+    return axes if spec.choices is not None else ()

@@ -14,6 +14,8 @@ from itertools import product
 from math import inf, prod
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from simulator.errors import SimulatorError
 from simulator.planning.evaluating import Candidate, Evaluated, Evaluator
 from simulator.planning.goals import Goal
@@ -71,6 +73,13 @@ class Space:
             for variant in self.variants:
                 yield self.candidate(choices, variant)
 
+    def sampled(self) -> Iterator[Candidate]:
+        """Yield candidates drawn from all over the space, the same each time, without end."""
+        generator = np.random.default_rng(0)
+        while True:
+            choices = [_at(axis, float(generator.random())) for axis in self.axes]
+            yield self.candidate(choices, self.variants[0])
+
     def candidate(self, choices: Sequence[Choice], variant: str) -> Candidate:
         """Return the candidate with these values."""
         labels = {axis.name: choice.label for axis, choice in zip(self.axes, choices, strict=True)}
@@ -93,6 +102,12 @@ class Space:
         if isinstance(axis, Interval):
             return Choice(label, {axis.name: label})
         return next(choice for choice in axis.choices if choice.label == label)
+
+
+def _at(axis: Axis, quantile: float) -> Choice:
+    if isinstance(axis, Interval):
+        return axis.at(quantile)
+    return axis.choices[int(quantile * len(axis.choices))]
 
 
 def _size(axis: Axis) -> float:

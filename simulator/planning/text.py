@@ -12,7 +12,7 @@ from simulator.planning.bisecting import Bracket, Try
 from simulator.planning.evaluating import Evaluated
 from simulator.planning.goals import LABELS, LAG, UNITS
 from simulator.report.quantities import MISSING, digits, scale_of, written
-from simulator.scenario.sweeps import short_names
+from simulator.sweeps.text import short
 
 WIDTH: Final = 110
 MOST_PLANS: Final = 10
@@ -56,7 +56,7 @@ def _of_best(answer: Answer) -> Iterator[str]:
 
 
 def _named(known: Evaluated) -> str:
-    names = short_names(list(known.candidate.labels))
+    names = short(list(known.candidate.labels))
     return ", ".join(f"{names[name]} {_label(label)}" for name, label in known.candidate.labels.items())
 
 
@@ -84,8 +84,8 @@ def _table(answer: Answer, plans: Sequence[Evaluated]) -> Iterator[str]:
     paths = [goal.path for goal in answer.wanted.goals]
     paths += [bound.path for bound in answer.wanted.bounds if bound.path not in (*paths, LAG)]
     columns: dict[str, list[str]] = {"": [str(place) for place in range(1, len(shown) + 1)]}
-    for name, short in short_names(list(shown[0].candidate.labels)).items():
-        columns[short] = [_label(each.candidate.labels[name]) for each in shown]
+    for name, brief in short(list(shown[0].candidate.labels)).items():
+        columns[brief] = [_label(each.candidate.labels[name]) for each in shown]
     texts = len(columns)
     for path in paths:
         values = [None if math.isnan(each.mean(path)) else each.mean(path) for each in shown]
@@ -123,8 +123,8 @@ def _tornado(answer: Answer) -> Iterator[str]:
     if strong:
         yield f"{LABELS[goal.path]}, if one thing were different"
         largest = max(abs(each.change) for each in strong)
-        short = short_names(list(dict.fromkeys(each.what for each in strong)))
-        names = [f"{short[each.what]} {each.before} -> {each.after}" for each in strong]
+        brief = short(list(dict.fromkeys(each.what for each in strong)))
+        names = [f"{brief[each.what]} {each.before} -> {each.after}" for each in strong]
         width = max(map(len, names))
         for name, each in zip(names, strong, strict=True):
             bar = ("-" if each.change < 0 else "+") * max(1, round(BAR * abs(each.change) / largest))

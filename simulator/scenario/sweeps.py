@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from functools import cached_property
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
@@ -21,8 +22,13 @@ MOST_VALUES: Final = 100_000
 
 PATH: Final = re.compile(r'(?:"[^"]+"|[A-Za-z_][\w-]*)(?:\.(?:"[^"]+"|[A-Za-z_][\w-]*|[\w-]+))*')
 LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,59}")
-RUN: Final = re.compile(r"\s*([-+.\w]+)\s*:\s*([-+.\w]+?)\s*(?::\s*([*+]?)\s*([.\w]+))?\s*")
+NUMBER: Final = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+WHOLE: Final = re.compile(r"[-+]?[0-9]+")
+RUN: Final = re.compile(rf"\s*({NUMBER})\s*:\s*({NUMBER})\s*(?::\s*([*+]?)\s*({NUMBER}))?\s*")
 INTERVAL: Final = re.compile(r"\s*([-+\w.]*?\w)\s*\.\.\s*([-+]?[\w.]+)\s*(:\s*log)?\s*")
+
+COLUMNS: Final = frozenset({"variant", "seed", "status", "reason", "scenario_sha256", "seeds"})
+"""Columns of the table of a sweep that are no axes."""
 
 Value = str | int | float | bool | None | dict[str, Any] | list[Any]
 
@@ -79,6 +85,7 @@ class Interval(NamedTuple):
         else:
             value = low + quantile * (high - low)
         if not self.whole:
+            value = min(max(value, low), high)  # rounding may have left the interval
             return Choice(value, {self.name: value})
         number = min(max(round(value), int(self.low)), int(self.high))
         return Choice(number, {self.name: number})
@@ -110,6 +117,9 @@ def axis_of(name: str, value: object) -> Axis:
     {'parallelism.tp': 8}
     """
     if isinstance(value, Mapping):
+        if name in COLUMNS:
+            message = f"{name!r} is another column of the table; choose another name"
+            raise ValueError(message)
         if {"low", "high"} & value.keys():
             return _interval(name, value)
         return _labelled(name, value)
@@ -216,44 +226,23 @@ def _run(value: object) -> list[object]:
     found = RUN.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         return [value]
-    try:
-        start, end = number_of(found[1]), number_of(found[2])
-        by = number_of(found[4]) if found[4] else 1
-    except ValueError:
-        return [value]  # some other text with colons
+    start, end, by = Decimal(found[1]), Decimal(found[2]), Decimal(found[4] or 1)
     ratio = found[3] == "*"
     if by <= (1 if ratio else 0) or start > end or (ratio and start <= 0):
         rule = "FROM:TO:*RATIO with 0 < FROM <= TO and RATIO > 1" if ratio else "FROM:TO:STEP with FROM <= TO"
         message = f"{value!r} is no run of numbers; expected {rule}"
         raise ValueError(message)
-    count = (math.log(end / start) / math.log(by) if ratio else (end - start) / by) + 1e-9
+    count = float((end / start).ln() / by.ln()) if ratio else float((end - start) / by)
     if count >= MOST_VALUES:
         message = f"{value!r} stands for {count + 1:,.0f} values; allowed: up to {MOST_VALUES}"
         raise ValueError(message)
-    places = range(int(count) + 1)
-    return [start * by**place if ratio else start + by * place for place in places]
-
-
-def short_names(names: Sequence[str]) -> dict[str, str]:
-    """Return the ends of dotted paths that tell them apart.
-
-    Examples
-    --------
-    >>> short_names(["workload.strategy.trials", "parallelism.dp", "layout"])
-    {'workload.strategy.trials': 'trials', 'parallelism.dp': 'dp', 'layout': 'layout'}
-    >>> list(short_names(["a.tokens", "b.tokens"]).values())
-    ['a.tokens', 'b.tokens']
-    """
-    parts = {name: name.split(".") for name in names}
-    kept = dict.fromkeys(names, 1)
-    while len(set(found := {name: ".".join(parts[name][-kept[name] :]) for name in names}.values())) < len(
-        kept
-    ):
-        counts = Counter(found)
-        for name in names:
-            if counts[".".join(parts[name][-kept[name] :])] > 1:
-                kept[name] += 1
-    return {name: ".".join(parts[name][-kept[name] :]) for name in names}
+    exact = (start * by**place if ratio else start + by * place for place in range(int(count) + 2))
+    whole = all(WHOLE.fullmatch(text) for text in (found[1], found[2], found[4] or "1"))
+    values = [int(number) if whole else float(number) for number in exact if number <= end]
+    if not all(map(math.isfinite, values)):
+        message = f"{value!r} has numbers that are too large"
+        raise ValueError(message)
+    return list(values)
 
 
 def _check_axes(axes: dict[str, Any]) -> dict[str, Any]:
@@ -293,7 +282,7 @@ class SweepSpec(FrozenModel):
     draw_seed: int = Field(default=0, ge=0, le=2**32 - 1, description="[-] seed of the drawn points")
     seeds: Count | None = Field(default=None, description="[-] runs of each point; null: report.seeds")
 
-    @property
+    @cached_property
     def parsed(self) -> tuple[Axis, ...]:
         """The axes, in their order."""
         return tuple(axis_of(name, value) for name, value in self.axes.items())

@@ -31,20 +31,21 @@ class Point:
     changes: Mapping[str, object]
 
 
-def design(spec: SweepSpec, *, runs_per_point: int = 1) -> list[Point]:
+def design(spec: SweepSpec, *, runs_per_point: int = 1, axes: Sequence[Axis] | None = None) -> list[Point]:
     """Return the points of a sweep, equal ones once.
 
     Parameters
     ----------
     spec : axes and how they are combined.
     runs_per_point : seeds times variants, for the limit on the size of a sweep.
+    axes : the axes of `spec` with other changes behind their labels; None takes them as they are.
 
     Raises
     ------
     ScenarioError
         If axes do not go together, or there are too many points: with their number and a way out.
     """
-    axes = spec.parsed
+    axes = spec.parsed if axes is None else axes
     faults = [*_mistakes(spec, axes), *overlaps(axes)]
     if faults:
         raise ScenarioError(faults)
@@ -83,7 +84,7 @@ def _mistakes(spec: SweepSpec, axes: Sequence[Axis]) -> Iterator[str]:
 
 def overlaps(axes: Sequence[Axis]) -> Iterator[str]:
     """Yield, in words, axes of which one changes what another one does."""
-    paths = {axis.name: _paths(axis) for axis in axes}
+    paths = {axis.name: paths_of(axis) for axis in axes}
     for one, other in combinations(axes, 2):
         for path in paths[one.name]:
             for against in paths[other.name]:
@@ -95,7 +96,8 @@ def overlaps(axes: Sequence[Axis]) -> Iterator[str]:
                     yield f"sweep.axes: {one.name} and {other.name} both change {max(path, against, key=len)}"
 
 
-def _paths(axis: Axis) -> list[str]:
+def paths_of(axis: Axis) -> list[str]:
+    """Return the paths that an axis changes."""
     if isinstance(axis, Interval):
         return [axis.name]
     return list(dict.fromkeys(path for choice in axis.choices for path in choice.changes))

@@ -5,11 +5,12 @@ All are `concurrent.futures.Executor`; nothing but this file knows which.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from typing import Any, Final, ParamSpec, TypeVar
@@ -62,10 +63,34 @@ def open_executor(workers: int = 1, dask: str | None = None) -> Iterator[Executo
         yield Serial()
     else:
         pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_attend_to_parent)
+        with _without_interrupts():
+            pool.submit(int)  # starts all of them
         try:
             yield pool
+        except (KeyboardInterrupt, SystemExit):
+            for process in multiprocessing.active_children():
+                process.terminate()  # what they compute is computed again, and may take minutes
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Start processes that never see Ctrl-C, not even before their first line: the parent answers."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def is_loss(error: BaseException) -> bool:
+    """Say whether a run failed because its worker or the cluster was lost, and not by itself."""
+    return isinstance(error, CancelledError) or type(error).__module__.partition(".")[0] == "distributed"
 
 
 def _attend_to_parent() -> None:
@@ -92,9 +117,10 @@ def _cluster(workers: int, address: str) -> Iterator[Executor]:
     cluster: Any = None
     try:
         if address == LOCAL:
-            cluster = LocalCluster(  # type: ignore[no-untyped-call] # its stubs are incomplete
-                n_workers=workers, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
-            )
+            with _without_interrupts():
+                cluster = LocalCluster(  # type: ignore[no-untyped-call] # its stubs are incomplete
+                    n_workers=workers, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+                )
         client = Client(cluster or address, timeout=CONNECT_S)  # type: ignore[no-untyped-call] # as above
     except (OSError, ValueError, TimeoutError) as error:
         if cluster is not None:

@@ -12,8 +12,10 @@ from typing import Any, Final, Literal
 
 from simulator.api import simulate
 from simulator.errors import InfeasiblePlanError, InvariantViolation, ScenarioError, SimulatorError
-from simulator.output import scenario_sha256
-from simulator.scenario.loader import Resolved, resolve
+from simulator.output import package_versions, scenario_sha256
+from simulator.scenario.catalog import folder_of
+from simulator.scenario.loader import Resolved, resolve, vary
+from simulator.scenario.located import Located, locate
 from simulator.scenario.overrides import HERE, Overrides
 from simulator.scenario.schema import Scenario
 
@@ -21,6 +23,14 @@ Status = Literal["ok", "infeasible", "invalid"]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PACKAGES: Final = ("simulator", "workloads")
+SOURCES: Final = (".py", ".toml", ".yaml", ".json")
+"""Ends of the files that results depend on: code, figures of benchmarks, presets and profiles."""
+
+NAMED: Final = 16
+"""Letters of the hashes of scenario and program in the key of a run, where they only sort."""
+
+MADE_FOR: Final = ("sweep", "plan")
+"""Sections of a scenario that say what to ask of it, and are no part of a run."""
 
 
 class OtherCodeError(SimulatorError):
@@ -29,8 +39,8 @@ class OtherCodeError(SimulatorError):
     def __init__(self, asked: str, here: str) -> None:
         self.asked, self.here = asked, here
         super().__init__(
-            f"a worker has another version of kinesim (source {here[:12]}, asked for {asked[:12]}): install "
-            "the same one on all of them"
+            f"a worker has other versions of kinesim, Python or packages (hash {here[:12]}, asked for "
+            f"{asked[:12]}): install the same on all of them"
         )
 
     def __reduce__(self) -> tuple[type[OtherCodeError], tuple[str, str]]:
@@ -68,6 +78,7 @@ class Job:
     variant : one of the base's variants; empty where it has none.
     repetition : seeds from the point's own on, from 0.
     code_sha256 : hash of the program that hands it out.
+    files_sha256 : hash of the files that the changes name; empty where there are none.
     """
 
     base: Base
@@ -75,12 +86,15 @@ class Job:
     variant: str
     repetition: int
     code_sha256: str
+    files_sha256: str = ""
 
     @cached_property
     def key(self) -> str:
-        """What the run is kept under: a hash of all that its result depends on."""
+        """What the run is kept under: hashes of the scenario, the program, and of all it depends on."""
         told = [self.base.sha256, self.changes, self.variant, self.repetition, self.code_sha256]
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+        told += [self.files_sha256] if self.files_sha256 else []
+        whole = hashlib.sha256(json.dumps(told).encode()).hexdigest()
+        return f"{self.base.sha256[:NAMED]}/{self.code_sha256[:NAMED]}/{whole}"
 
 
 @dataclass(frozen=True)
@@ -119,7 +133,7 @@ def base_of(source: str | Path | Mapping[str, object], overrides: Overrides = ()
     if not isinstance(document, dict):
         message = f"{source}: is no table"
         raise ScenarioError(message)
-    for section in ("sweep", "plan"):
+    for section in MADE_FOR:
         document.pop(section, None)
     variants = {name: node.plain() for name, node in found.variants.items()}
     if variants:
@@ -130,25 +144,32 @@ def base_of(source: str | Path | Mapping[str, object], overrides: Overrides = ()
 
 @cache
 def code_sha256() -> str:
-    """Return a hash of the program's source: results of other code are not the same results."""
-    digest = hashlib.sha256()
-    for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("*.py")):
-            digest.update(path.relative_to(ROOT).as_posix().encode())
+    """Return a hash of the program, its catalogs, and the packages that its results can depend on."""
+    digest = hashlib.sha256(json.dumps(package_versions(), sort_keys=True).encode())
+    folders = {package: ROOT / package for package in PACKAGES} | {"hardware": folder_of("node")}
+    for name, folder in folders.items():
+        for path in sorted(path for path in folder.rglob("*") if path.suffix in SOURCES):
+            digest.update(f"{name}/{path.relative_to(folder).as_posix()}\n".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-@lru_cache(maxsize=4)
-def _document(text: str) -> dict[str, object]:
-    found: dict[str, object] = json.loads(text)
-    return found
+@lru_cache(maxsize=8)
+def document_of(text: str, variant: str | None = None) -> Located:
+    """Return the document of a base, with all its variants or one: others have no say in what comes of it."""
+    found: dict[str, Any] = json.loads(text)
+    if variant is not None:
+        found["variants"] = {
+            name: whole for name, whole in found.get("variants", {}).items() if name == variant
+        }
+    return locate(found, HERE)
 
 
 @lru_cache(maxsize=8)
-def _resolved(text: str, changes: str) -> Scenario:
-    """Return a point; kept for the variants and seeds that follow."""
-    return resolve(_document(text), overrides=json.loads(changes), must_fit=False).scenario
+def _resolved(text: str, variant: str, changes: str, _files_sha256: str) -> Scenario:
+    """Return a point; kept for the seeds that follow."""
+    scenario = vary(document_of(text, variant), json.loads(changes), must_fit=False).scenario
+    return scenario.variants[variant] if variant else scenario
 
 
 def run_job(job: Job) -> Outcome:
@@ -165,9 +186,7 @@ def run_job(job: Job) -> Outcome:
         raise OtherCodeError(job.code_sha256, code_sha256())
     seed, digest = None, ""
     try:
-        scenario = _resolved(job.base.text, job.changes)
-        if job.variant:
-            scenario = scenario.variants[job.variant]
+        scenario = _resolved(job.base.text, job.variant, job.changes, job.files_sha256)
         seed = scenario.seed + job.repetition
         digest = scenario_sha256(scenario, seed=seed)
         summary = simulate(scenario, seed=seed).summary

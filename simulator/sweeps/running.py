@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Final
 from pydantic import ValidationError
 
 from simulator.errors import ScenarioError
-from simulator.scenario.overrides import Overrides
+from simulator.scenario.overrides import Overrides, split
 from simulator.scenario.sweeps import SweepSpec, axis_of
 from simulator.sweeps.checking import refuse_wrong_values
 from simulator.sweeps.design import Point, design
-from simulator.sweeps.executors import ExecutorError, open_executor
+from simulator.sweeps.executors import ExecutorError, is_loss, open_executor
 from simulator.sweeps.figures import Row, row_of
-from simulator.sweeps.jobs import Job, Outcome, base_of, code_sha256, run_job
+from simulator.sweeps.files import Fingerprints, anchored
+from simulator.sweeps.jobs import Base, Job, Outcome, base_of, code_sha256, document_of, run_job
 from simulator.sweeps.store import Others, Store
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ class Swept:
     rows : what came of each.
     confidence_ratio : level of the intervals.
     others : results in the store that are not of this sweep.
-    computed : runs that were not in the store.
+    computed : runs that were simulated now.
+    kept : runs that were in the store.
     """
 
     spec: SweepSpec
@@ -62,6 +64,7 @@ class Swept:
     confidence_ratio: float
     others: Others
     computed: int
+    kept: int = 0
 
     @property
     def runs_per_point(self) -> int:
@@ -140,19 +143,54 @@ def sweep(
     spec = spec_of(resolved.scenario.sweep, axes or {}, given)
     repetitions = spec.seeds or resolved.scenario.report.seeds
     variants = base.variants or ("",)
-    points = design(spec, runs_per_point=repetitions * len(variants))
-    refuse_wrong_values(base, spec, resolved)
-    code = code_sha256()
-    jobs = [
-        Job(base, json.dumps(point.changes, sort_keys=True), variant, repetition, code)
+    axes_found = anchored(spec.parsed, resolved)
+    points = design(spec, runs_per_point=repetitions * len(variants), axes=axes_found)
+    refuse_wrong_values(base, axes_found, points, resolved)
+    jobs = _jobs(base, points, variants, repetitions)
+    confidence = resolved.scenario.report.confidence_ratio
+
+    def opened(runs: int) -> AbstractContextManager[Pool]:
+        return open_pool(min(workers, runs), dask, executor)
+
+    rows, others, made, kept = _rows(jobs, opened, store, progress)
+    return Swept(spec, points, jobs, rows, confidence, others, made, kept)
+
+
+def _jobs(base: Base, points: Sequence[Point], variants: Sequence[str], repetitions: int) -> list[Job]:
+    """Return the runs of all points, in the order of points, variants and seeds."""
+    made = Jobs(base)
+    return [
+        made.of(point.changes, variant, repetition)
         for point in points
         for variant in variants
         for repetition in range(repetitions)
     ]
-    confidence = resolved.scenario.report.confidence_ratio
-    with open_pool(workers, dask, executor) as pool:
-        rows, others, computed = _rows(jobs, pool, store, progress)
-    return Swept(spec, points, jobs, rows, confidence, others, computed)
+
+
+class Jobs:
+    """Makes the jobs of one scenario.
+
+    Parameters
+    ----------
+    base : the scenario.
+    """
+
+    def __init__(self, base: Base) -> None:
+        self._base = base
+        self._code = code_sha256()
+        self._files = Fingerprints(document_of(base.text))
+
+    def of(self, changes: Mapping[str, object], variant: str, repetition: int) -> Job:
+        """Return the run of a point, a variant and a seed."""
+        own = _of_variant(changes, variant)
+        text = json.dumps(own, sort_keys=True)
+        return Job(self._base, text, variant, repetition, self._code, self._files.of(own))
+
+
+def _of_variant(changes: Mapping[str, object], variant: str) -> dict[str, object]:
+    """Return the changes that concern a variant: not those of its neighbours."""
+    foreign = [path for path in changes if (keys := split(path))[0] == "variants" and keys[1:2] != (variant,)]
+    return {path: value for path, value in changes.items() if path not in foreign}
 
 
 def spec_of(own: SweepSpec | None, axes: Mapping[str, object], given: Mapping[str, object]) -> SweepSpec:
@@ -224,29 +262,45 @@ def open_pool(workers: int = 1, dask: str | None = None, executor: Executor | No
 
 
 def _rows(
-    jobs: Sequence[Job], pool: Pool, store: str | Path | None, progress: Progress | None
-) -> tuple[list[Row], Others, int]:
-    """Return what came of each job, results of the store first."""
+    jobs: Sequence[Job],
+    opened: Callable[[int], AbstractContextManager[Pool]],
+    store: str | Path | None,
+    progress: Progress | None,
+) -> tuple[list[Row], Others, int, int]:
+    """Return what came of each job, results in the store that are not asked for, runs made and kept."""
     kept = None if store is None else Store(Path(store))
+    unique = {job.key: job for job in jobs}
     known = dict[str, Row]()
-    if kept is not None:
-        for job in jobs:
-            found = kept.get(job.key)
-            if found is not None:
-                known[job.key] = row_of(found)
-    others = Others() if kept is None else kept.others(jobs[0].base.sha256, {job.key for job in jobs})
-    missing = [job for job in jobs if job.key not in known]
-    done = len(jobs) - len(missing)
+    missing = list[Job]()
+    for key, job in unique.items():
+        found = None if kept is None else kept.get(key)
+        if found is None:
+            missing.append(job)
+        else:
+            known[key] = row_of(found)
+    others = Others() if kept is None else kept.others(jobs[0])
     if progress is not None:
-        progress(done, len(jobs))
-    for job, outcome in computed(missing, pool):
-        if kept is not None:
-            kept.put(job, outcome)
-        known[job.key] = row_of(outcome)
-        done += 1
-        if progress is not None:
-            progress(done, len(jobs))
-    return [known[job.key] for job in jobs], others, len(missing)
+        progress(len(known), len(unique))
+    if not missing:
+        return [known[job.key] for job in jobs], others, 0, len(unique)
+    with opened(len(missing)) as pool:
+        for job, outcome in computed(missing, pool):
+            if kept is not None:
+                kept.put(job, outcome)
+            known[job.key] = row_of(outcome)
+            if progress is not None:
+                progress(len(known), len(unique))
+    return [known[job.key] for job in jobs], others, len(missing), len(unique) - len(missing)
+
+
+def _outcome(future: Future[Outcome], job: Job) -> Outcome:
+    try:
+        return future.result()
+    except Exception as error:
+        if is_loss(error):
+            message = f"the workers were lost while {job.changes} was run: {error}; what was done is kept"
+            raise ExecutorError(message) from error
+        raise
 
 
 def computed(jobs: Sequence[Job], pool: Pool) -> Iterator[tuple[Job, Outcome]]:
@@ -261,7 +315,7 @@ def computed(jobs: Sequence[Job], pool: Pool) -> Iterator[tuple[Job, Outcome]]:
                         job = waiting.popleft()
                         running[executor.submit(run_job, job)] = job
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
-                        outcome = future.result()
+                        outcome = _outcome(future, running[future])
                         yield running.pop(future), outcome
         except BrokenExecutor as error:
             breakdowns += 1

@@ -6,16 +6,16 @@ and only if it would be the same.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from simulator.errors import SimulatorError
-from simulator.sweeps.jobs import Job, Outcome, code_sha256
+from simulator.sweeps.jobs import Job, Outcome
 
 MARK: Final = "kinesim-sweep.json"
 """File that says that a folder is a store."""
@@ -23,6 +23,8 @@ MARK: Final = "kinesim-sweep.json"
 VERSION: Final = 1
 """Version of the layout."""
 
+PART: Final = ".part"
+"""End of the name of a file that is being written."""
 
 ABANDONED_S: Final = 600.0
 """Age from which a file half written was left by a process that was killed, s: writing takes milliseconds."""
@@ -49,6 +51,9 @@ class Others:
 class Store:
     """Results of sweeps in a folder.
 
+    Results lie under ``results/<hash of the scenario>/<hash of the program>/``, so what belongs to others is
+    told from the names alone.
+
     Parameters
     ----------
     folder : made if it is not there.
@@ -66,7 +71,6 @@ class Store:
             self._claim()
         except OSError as error:
             raise _failed(folder, "cannot be used as a store", error) from error
-        self._known = {path.stem for path in self._results.glob("??/*.json")}
 
     def _claim(self) -> None:
         mark = self.folder / MARK
@@ -74,16 +78,19 @@ class Store:
             if not self.folder.is_dir():
                 message = f"{self.folder} is no folder; a store is one"
                 raise StoreError(message)
-            if any(self.folder.iterdir()):
+            if any(path.suffix != PART for path in self.folder.iterdir()):
                 message = f"{self.folder} is not empty and no store of a sweep ({MARK} is missing)"
                 raise StoreError(message)
         self._results.mkdir(parents=True, exist_ok=True)
         if not mark.is_file():
             write_whole(mark, json.dumps({"store": VERSION}) + "\n")
         self._check_version(mark)
-        for left in self._results.glob("??/.*.part"):
-            if time.time() - left.stat().st_mtime > ABANDONED_S:
-                left.unlink(missing_ok=True)
+        for left in self._results.glob(f"*/*/??/.*{PART}"):
+            try:
+                if time.time() - left.stat().st_mtime > ABANDONED_S:
+                    left.unlink(missing_ok=True)
+            except FileNotFoundError:
+                continue  # whoever wrote it has finished
 
     @staticmethod
     def _check_version(mark: Path) -> None:
@@ -96,11 +103,9 @@ class Store:
             message = f"{mark}: version {version!r} of a store cannot be read; allowed: {VERSION}"
             raise StoreError(message)
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._known
-
     def _path(self, key: str) -> Path:
-        return self._results / key[:2] / f"{key}.json"
+        folder, _, name = key.rpartition("/")
+        return self._results / folder / name[:2] / f"{name}.json"
 
     def put(self, job: Job, outcome: Outcome) -> None:
         """Keep what came of a job; after this returns a killed process does not lose it.
@@ -113,59 +118,58 @@ class Store:
         table = {
             "store": VERSION,
             "base_sha256": job.base.sha256,
-            "code_sha256": code_sha256(),
+            "code_sha256": job.code_sha256,
             "changes": json.loads(job.changes),
             "variant": job.variant,
             "repetition": job.repetition,
+            "outcome_sha256": _sha256(asdict(outcome)),
             **asdict(outcome),
         }
         path = self._path(job.key)
         try:
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, json.dumps(table, allow_nan=False) + "\n")
         except OSError as error:
             raise _failed(path, "cannot be written", error) from error
-        self._known.add(job.key)
 
     def get(self, key: str) -> Outcome | None:
-        """Return what came of a job; None if it is not known or its file is damaged."""
-        if key not in self._known:
-            return None
-        try:
-            table = json.loads(self._path(key).read_text(encoding="utf-8"))
-            return Outcome(**{name: table[name] for name in Outcome.__dataclass_fields__})
-        except OSError as error:
-            raise _failed(self._path(key), "cannot be read", error) from error
-        except (ValueError, KeyError, TypeError):
-            self._known.discard(key)
-            return None
+        """Return what came of a job; None if it is not known or its file is damaged.
 
-    def others(self, base_sha256: str, keys: set[str]) -> Others:
-        """Return how many results in the folder are of other code or of other scenarios.
-
-        Parameters
-        ----------
-        base_sha256 : hash of the scenario that is swept now.
-        keys : of all runs of the sweep.
+        Raises
+        ------
+        StoreError
+            If it is there and cannot be read.
         """
-        code = scenario = 0
-        for key in sorted(self._known - keys):
-            table = self._head(key)
-            if table.get("base_sha256") != base_sha256:
-                scenario += 1
-            elif table.get("code_sha256") != code_sha256():
-                code += 1
-        return Others(code, scenario)
-
-    def _head(self, key: str) -> dict[str, Any]:
+        path = self._path(key)
         try:
-            found = json.loads(self._path(key).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
+            table = json.loads(path.read_text(encoding="utf-8"))
+            fields = {name: table[name] for name in Outcome.__dataclass_fields__}
+            whole = table["outcome_sha256"] == _sha256(fields)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _failed(path, "cannot be read", error) from error
+        except (ValueError, KeyError, TypeError):
+            return None
+        return Outcome(**fields) if whole else None
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._known))
+    def others(self, job: Job) -> Others:
+        """Return how many results in the folder are of other scenarios, or of other code, than `job`."""
+        scenario, code, _ = job.key.split("/")
+        try:
+            found = [
+                path.relative_to(self._results).parts[:2] for path in self._results.glob("*/*/??/*.json")
+            ]
+        except OSError as error:
+            raise _failed(self._results, "cannot be read", error) from error
+        return Others(
+            other_code=sum(parts[0] == scenario and parts[1] != code for parts in found),
+            other_scenario=sum(parts[0] != scenario for parts in found),
+        )
+
+
+def _sha256(fields: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -173,7 +177,7 @@ def write_whole(path: Path, text: str) -> None:
 
     The disk is not waited for: a file that a power failure left damaged is computed again.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}{PART}")
     try:
         part.write_text(text, encoding="utf-8")
         part.replace(path)

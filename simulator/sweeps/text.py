@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from simulator.sweeps.running import Swept
 
 WIDTH: Final = 110
+HEAD: Final = 12
+"""Characters of a line in the head of a narrow column."""
+
+LONGEST: Final = 40
+"""Characters of a value of an axis that are shown."""
+
 MOST_ROWS: Final = 60
 """Rows that are printed; all of them are in the table's file."""
 
@@ -48,25 +54,74 @@ def chosen_measures(paths: Sequence[str]) -> tuple[Measure, ...]:
     return tuple(known[path] for path in paths or SHOWN)
 
 
-def render(swept: Swept, measures: Sequence[Measure]) -> str:
-    """Return the points with some of their figures, then what to know of them."""
+def render(swept: Swept, measures: Sequence[Measure], *, width: int = WIDTH) -> str:
+    """Return the points with some of their figures, then what to know of them.
+
+    Parameters
+    ----------
+    swept : what was run.
+    measures : figures to show.
+    width : characters of a line; where all columns take more, the rows are told in several parts.
+    """
     table = swept.table
-    names = [*swept.points[0].labels, *(["variant"] if "variant" in table else [])]
+    axes = list(swept.points[0].labels)
+    names = short(axes)
+    names |= {"variant": "variant"} if "variant" in table else {}
     shown = table.head(MOST_ROWS)
-    columns: dict[str, list[str]] = {name: [_label(value) for value in shown[name]] for name in names}
+    texts = {title: [_label(value) for value in shown[name]] for name, title in names.items()}
     if (shown["status"] != "ok").any():
-        columns["status"] = shown["status"].tolist()
-    for measure in measures:
-        title, cells = _column(shown, measure)
-        columns[title] = cells
-    lines = _aligned(columns, texts=len(names) + ("status" in columns))
+        texts["status"] = shown["status"].tolist()
+    figures = dict(_column(shown, measure) for measure in measures)
+    lines = _parts(texts, figures, width)
     if len(table) > MOST_ROWS:
         lines += [f"... and {len(table) - MOST_ROWS:,} more rows; --means FILE.csv holds all of them"]
     return "\n".join([*lines, "", *_notes(swept)])
 
 
+def shortened(paths: Sequence[str]) -> list[str]:
+    """Return the ends of dotted paths, two keys or as many as tell them apart.
+
+    Examples
+    --------
+    >>> shortened(["workload.strategy.trials", "hardware.gpu.name", "model.gpu.name"])
+    ['strategy.trials', 'hardware.gpu.name', 'model.gpu.name']
+    """
+    keys = [path.split(".") for path in paths]
+    found = []
+    for own in keys:
+        if own[0] == "variants":  # of one variant: the name of it is what matters
+            found.append(".".join(own))
+            continue
+        size = next(
+            (n for n in range(2, len(own)) if sum(other[-n:] == own[-n:] for other in keys) == 1), len(own)
+        )
+        found.append(".".join(own[-size:]))
+    return found
+
+
+def short(paths: Sequence[str]) -> dict[str, str]:
+    """Return the short form of each path."""
+    return dict(zip(paths, shortened(paths), strict=True))
+
+
 def _label(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    if value is True or value is False:
+        text = text.lower()
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2 - 1]}...{text[2 - LONGEST // 2 :]}"
+
+
+def _parts(texts: dict[str, list[str]], figures: dict[str, list[str]], width: int) -> list[str]:
+    """Return the lines of as many tables one below the other as it takes to keep to the width."""
+    lines: list[str] = []
+    left = list(figures)
+    while left:
+        count = len(left)
+        while count > 1 and len(_aligned(texts, {name: figures[name] for name in left[:count]})[0]) > width:
+            count -= 1
+        lines += [*([""] if lines else []), *_aligned(texts, {name: figures[name] for name in left[:count]})]
+        left = left[count:]
+    return lines
 
 
 def _column(table: pd.DataFrame, measure: Measure) -> tuple[str, list[str]]:
@@ -84,25 +139,30 @@ def _column(table: pd.DataFrame, measure: Measure) -> tuple[str, list[str]]:
     return f"{measure.label}, {scale.unit}" if scale.unit else measure.label, cells
 
 
-def _aligned(columns: dict[str, list[str]], *, texts: int) -> list[str]:
-    """Return lines with the first `texts` columns at the left of their place, the others at the right."""
-    widths = [max(map(len, (title, *cells))) for title, cells in columns.items()]
-    rows = [tuple(columns), *zip(*columns.values(), strict=True)]
+def _aligned(texts: dict[str, list[str]], figures: dict[str, list[str]]) -> list[str]:
+    """Return lines of equal length with texts at the left of their place and figures at the right."""
+    columns = {**texts, **figures}
+    heads = [
+        wrap(title, max(HEAD, *map(len, cells)), break_long_words=False) for title, cells in columns.items()
+    ]
+    deepest = max(map(len, heads))
+    heads = [[""] * (deepest - len(head)) + head for head in heads]
+    filled = [[*head, *cells] for head, cells in zip(heads, columns.values(), strict=True)]
+    widths = [max(map(len, column)) for column in filled]
     return [
         "  ".join(
-            cell.ljust(width) if place < texts else cell.rjust(width)
+            cell.ljust(width) if place < len(texts) else cell.rjust(width)
             for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
+        )
+        for row in zip(*filled, strict=True)
     ]
 
 
 def _notes(swept: Swept) -> list[str]:
     runs = len(swept.jobs)
-    kept = runs - swept.computed
     told = [
         f"{len(swept.points):,} points, {runs:,} runs"
-        + (f", {kept:,} of them kept from before" if kept else "")
+        + (f", {swept.kept:,} of them kept from before" if swept.kept else "")
     ]
     told += [
         f"{count:,} runs not made: {reason}"

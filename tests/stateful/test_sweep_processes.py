@@ -1,0 +1,233 @@
+"""Sweeps in processes of their own: killed at any moment, on several workers, on a Dask cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+POINTS = 24
+SCENARIO = {
+    "schema": 1,
+    "name": "small",
+    "hardware": "b200-sxm-8",
+    "model": {"preset": "qwen3-8b", "attention": {"kind": "dense"}},
+    "parallelism": {"tp": 1, "dp": 1},
+    "workload": {
+        "tasks": {"kind": "synthetic", "count": 200, "prompt_tokens": 64},
+        "arrivals": "all_at_once",
+        "lengths": {"kind": "lognormal", "median_tokens": 200, "log_sigma": 0.5},
+        "outcomes": {"kind": "fixed", "solve_probability": 0.5},
+        "strategy": {"kind": "best_of_n", "trials": 4},
+        "max_tokens": 1000,
+    },
+    "sweep": {"axes": {"engine.max_sequences": f"9:{8 + POINTS}"}},
+}
+linux_only = pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> Path:
+    path = tmp_path / "s.json"
+    path.write_text(json.dumps(SCENARIO), encoding="utf-8")
+    return path
+
+
+def command(scenario: Path, *options: str) -> list[str]:
+    words = ["sweep", str(scenario), "--store", "store", "--out", "out.csv", "--overwrite", "--quiet"]
+    return [sys.executable, "-m", "simulator", *words, *options]
+
+
+def started(scenario: Path, *options: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(  # noqa: S603 - our own interpreter
+        command(scenario, *options),
+        cwd=scenario.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+
+
+def finished(scenario: Path, *options: str, timeout_s: float = 240.0) -> tuple[int, str]:
+    child = started(scenario, *options)
+    _, told = child.communicate(timeout=timeout_s)
+    return child.returncode, told
+
+
+def results(folder: Path) -> dict[str, int]:
+    """Return when each result was written, by its name."""
+    return {path.name: path.stat().st_mtime_ns for path in folder.glob("store/results/*/*/??/*.json")}
+
+
+def wait_for(condition: Callable[[], bool], most_s: float = 60.0) -> None:
+    until = time.monotonic() + most_s
+    while not condition():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def children_of(session: int) -> list[int]:
+    """Return the processes of a session, but not its leader."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        except OSError:
+            continue  # has ended
+        if int(fields[3]) == session and int(folder.name) != session and fields[0] != "Z":
+            found.append(int(folder.name))
+    return found
+
+
+def workers_of(session: int) -> list[int]:
+    return [
+        process
+        for process in children_of(session)
+        if b"spawn_main" in (Path("/proc") / str(process) / "cmdline").read_bytes()
+    ]
+
+
+@pytest.fixture
+def whole(scenario: Path) -> bytes:
+    """Return the table of a sweep that nobody disturbs, on one worker."""
+    code, told = finished(scenario, "--workers", "1", "--store", "undisturbed")
+    assert code == 0, told
+    return (scenario.parent / "out.csv").read_bytes()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_killed_at_any_moment_nothing_is_lost_or_computed_twice(
+    scenario: Path, whole: bytes, workers: str
+) -> None:
+    folder, dice = scenario.parent, random.Random(int(workers))  # noqa: S311 - no secret
+    kept: dict[str, int] = {}
+    for _ in range(4):
+        child = started(scenario, "--workers", workers)
+        wanted = min(len(kept) + dice.randint(1, 5), POINTS - 1)
+        wait_for(lambda wanted=wanted: len(results(folder)) >= wanted)  # type: ignore[misc]
+        time.sleep(dice.random() * 0.2)
+        os.kill(child.pid, signal.SIGKILL)
+        child.communicate()
+        now = results(folder)
+        assert kept.items() <= now.items()  # not one was written again
+        kept = now
+    code, told = finished(scenario, "--workers", workers)
+    assert code == 0, told
+    assert kept.items() <= results(folder).items()
+    assert len(results(folder)) == POINTS
+    assert (folder / "out.csv").read_bytes() == whole
+
+
+@linux_only
+def test_no_process_is_left_when_the_parent_is_killed(scenario: Path) -> None:
+    child = started(scenario, "--workers", "2")
+    wait_for(lambda: len(results(scenario.parent)) >= 1)
+    assert len(workers_of(child.pid)) == 2
+    os.kill(child.pid, signal.SIGKILL)
+    child.communicate()
+    wait_for(lambda: not children_of(child.pid), 20.0)
+
+
+@linux_only
+def test_a_worker_that_is_killed_costs_its_points_time_alone(scenario: Path, whole: bytes) -> None:
+    child = started(scenario, "--workers", "2")
+    wait_for(lambda: len(results(scenario.parent)) >= 2)
+    os.kill(workers_of(child.pid)[0], signal.SIGKILL)
+    _, told = child.communicate(timeout=240)
+    assert child.returncode == 0, told
+    assert (scenario.parent / "out.csv").read_bytes() == whole
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_ctrl_c_keeps_what_is_done_and_prints_no_traceback(scenario: Path, workers: str) -> None:
+    child = started(scenario, "--workers", workers)
+    wait_for(lambda: len(results(scenario.parent)) >= 2)
+    os.killpg(child.pid, signal.SIGINT)  # a terminal tells all of them
+    _, told = child.communicate(timeout=30)
+    assert (child.returncode, told) == (130, "interrupted\n")
+    assert finished(scenario, "--workers", workers)[0] == 0
+    assert len(results(scenario.parent)) == POINTS
+
+
+def test_two_at_once_on_one_store_give_the_same_table(scenario: Path, whole: bytes) -> None:
+    first = started(scenario, "--workers", "1", "--out", "first.csv")
+    second = started(scenario, "--workers", "1", "--out", "second.csv")
+    for child in (first, second):
+        _, told = child.communicate(timeout=240)
+        assert child.returncode == 0, told
+    assert (scenario.parent / "first.csv").read_bytes() == whole
+    assert (scenario.parent / "second.csv").read_bytes() == whole
+
+
+@contextmanager
+def cluster(folder: Path, workers: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+    """Yield the address of a real scheduler and the processes of its workers."""
+    pytest.importorskip("distributed", reason="needs the extra `dask`")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    file = folder / "scheduler.json"
+
+    def run(*words: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 - our own interpreter
+            [sys.executable, "-m", "distributed.cli." + words[0], *words[1:]],
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    own = ["--host", "127.0.0.1", "--no-dashboard"]
+    running = [run("dask_scheduler", *own, "--port", "0", "--scheduler-file", str(file))]
+    try:
+        wait_for(file.is_file)
+        address = str(json.loads(file.read_text(encoding="utf-8"))["address"])
+        some = ["--nworkers", "1", "--nthreads", "1", "--no-nanny"]
+        running += [run("dask_worker", address, *own, *some) for _ in range(workers)]
+        yield address, running[1:]
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+def test_a_dask_cluster_gives_the_same_table_though_a_worker_is_killed(scenario: Path, whole: bytes) -> None:
+    with cluster(scenario.parent, 2) as (address, workers):
+        child = started(scenario, "--dask", address)
+        wait_for(lambda: len(results(scenario.parent)) >= 2)
+        workers[0].kill()
+        _, told = child.communicate(timeout=240)
+    assert child.returncode == 0, told
+    assert "Traceback" not in told
+    assert (scenario.parent / "out.csv").read_bytes() == whole
+
+
+@linux_only
+def test_a_local_dask_cluster_gives_the_same_table_and_leaves_nothing(scenario: Path, whole: bytes) -> None:
+    pytest.importorskip("distributed", reason="needs the extra `dask`")
+    child = started(scenario, "--dask", "local", "--workers", "2")
+    _, told = child.communicate(timeout=240)
+    assert child.returncode == 0, told
+    assert (scenario.parent / "out.csv").read_bytes() == whole
+    wait_for(lambda: not children_of(child.pid), 20.0)
+
+
+def test_a_scheduler_that_does_not_answer_is_said_in_ten_seconds(scenario: Path) -> None:
+    pytest.importorskip("distributed", reason="needs the extra `dask`")
+    begun = time.monotonic()
+    code, told = finished(scenario, "--dask", "tcp://127.0.0.1:9")
+    assert time.monotonic() - begun < 30  # ten to wait, the rest to start
+    assert code == 2
+    assert "--dask tcp://127.0.0.1:9: no Dask scheduler answers within 10 s" in told
+    assert "Traceback" not in told
