@@ -160,6 +160,7 @@ def simulate(
     seed: int | None = None,
     engine: EngineName = "fast",
     check: bool = False,
+    token_times: bool = False,
     progress: Progress | None = None,
 ) -> Result:
     """Simulate a scenario once.
@@ -170,6 +171,7 @@ def simulate(
     seed : root of the random numbers; None takes the scenario's.
     engine : ``fast``, or ``reference`` for the slow oracle with the same records.
     check : check the numbered invariants on the records.
+    token_times : keep what the time of every token follows from (`simulator.metrics.token_times`).
     progress : called with (tasks ended, tasks in all).
 
     Returns
@@ -203,7 +205,13 @@ def simulate(
         if progress is not None:
             progress(ended, total)
 
-    run = run_scenario(scenario, seed=chosen, engine=engine, on_task_end=None if progress is None else report)
+    run = run_scenario(
+        scenario,
+        seed=chosen,
+        engine=engine,
+        on_task_end=None if progress is None else report,
+        token_times=token_times,
+    )
     checks = check_run(scenario, chosen, run) if check else ()
     return Result(scenario, chosen, engine, run.records, run.capacity, run.latency, tuple(checks))
 
@@ -213,6 +221,7 @@ def compare(
     *,
     engine: EngineName = "fast",
     check: bool = False,
+    token_times: bool = False,
     progress: Progress | None = None,
 ) -> Comparison:
     """Simulate every variant of a scenario with every seed of ``report.seeds``.
@@ -220,7 +229,7 @@ def compare(
     Parameters
     ----------
     scenario : what to simulate; without variants it is its own only variant.
-    engine, check : as in `simulate`.
+    engine, check, token_times : as in `simulate`.
     progress : called with (tasks ended, tasks in all) over all runs.
 
     Returns
@@ -261,6 +270,7 @@ def compare(
                     seed=seed,
                     engine=engine,
                     check=check,
+                    token_times=token_times,
                     progress=None if progress is None else report,
                 )
             )
