@@ -124,8 +124,20 @@ class Comparison:
         """What is needed to run this again to the same bytes."""
         return manifest(self.scenario, seed=self.scenario.seed)
 
-    def to_dir(self, path: str | Path, *, overwrite: bool = False) -> Path:
+    def to_dir(
+        self,
+        path: str | Path,
+        *,
+        overwrite: bool = False,
+        more: Callable[[Path, Result], None] | None = None,
+    ) -> Path:
         """Write the comparison and, in a folder per variant and seed, every run; return the folder.
+
+        Parameters
+        ----------
+        path : the folder.
+        overwrite : replace it if it is there.
+        more : called with each run's folder and the run, to write what else belongs there.
 
         Raises
         ------
@@ -135,7 +147,12 @@ class Comparison:
         runs = {
             f"{name}/seed-{result.seed}": result for name, results in self.runs.items() for result in results
         }
-        return write_folder(path, runs, self.summary, self.manifest, overwrite=overwrite)
+
+        def fill(folder: Path, name: str) -> None:
+            if more is not None:
+                more(folder, runs[name])
+
+        return write_folder(path, runs, self.summary, self.manifest, overwrite=overwrite, more=fill)
 
 
 def _checked_seed(seed: int) -> int:
