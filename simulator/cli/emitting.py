@@ -37,6 +37,11 @@ class Wish:
     path: Path | None
 
     @property
+    def holds_requests(self) -> bool:
+        """Whether it is a list of requests."""
+        return self.format != PERFETTO
+
+    @property
     def option(self) -> str:
         """The option as it was typed."""
         if self.format == PERFETTO:
@@ -144,7 +149,7 @@ def say_notes(asked: Sequence[Wish], comparison: Comparison) -> None:
     """Say what the lists of requests do not hold, run by run."""
     from simulator.emit import served_by  # noqa: PLC0415 - help and completion load no simulator
 
-    if all(wish.format == PERFETTO for wish in asked):
+    if not any(wish.holds_requests for wish in asked):
         return
     several = sum(len(results) for results in comparison.runs.values()) > 1
     for name, results in comparison.runs.items():
@@ -156,8 +161,10 @@ def say_notes(asked: Sequence[Wish], comparison: Comparison) -> None:
 
 def text_of(wish: Wish, result: Result) -> Iterator[str]:
     """Return the text of a file in pieces."""
-    from simulator.emit import FORMATS, served_by  # noqa: PLC0415 - help and completion load no simulator
+    from simulator.emit import FORMATS, perfetto, served_by  # noqa: PLC0415 - help loads no simulator
 
+    if wish.format == PERFETTO:
+        return perfetto.text(result)
     return FORMATS[wish.format].text(result, served_by(result))
 
 

@@ -1,0 +1,174 @@
+"""The steps of replicas as slices of a trace, and what they held as counters.
+
+A slice is a row of the records: consecutive steps with the same members, or one step with prompts.  Of a
+long run the rows of its beginning are shown one by one and those after it are merged, several to a slice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.api import Result
+from simulator.attention.work import IntVector
+from simulator.emit.trace_events import NS_PER_US, Event, Track, complete, counter
+from simulator.metrics.tables import Columns, RunTables
+
+MOST_SLICES: Final = 20_000
+"""Slices of steps in a file, all replicas together; with their counters some 15 MB."""
+
+LEAST_PART_US: Final = 1e-3
+"""Parts of a step's time below a nanosecond are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Rows of the records that share a slice.
+
+    Parameters
+    ----------
+    first, rows : first row of each group and how many it has, shape (groups,).
+    singly_until_ns : rows that start before are groups of their own.
+    merged : rows that a group has after that at most.
+    """
+
+    first: IntVector
+    rows: IntVector
+    singly_until_ns: int | None
+    merged: int
+
+
+def groups_of(steps: Columns) -> Groups:
+    """Return which rows share a slice: at most `MOST_SLICES` groups.
+
+    Parameters
+    ----------
+    steps : columns of the records, in the order of replica and time.
+    """
+    rows = len(steps["steps"])
+    if rows <= MOST_SLICES:
+        return Groups(np.arange(rows), np.ones(rows, dtype=np.int64), None, 1)
+    half = MOST_SLICES // 2
+    until_ns = int(np.partition(steps["start_ns"], half)[half])
+    replicas, late = steps["replica"], steps["start_ns"] >= until_ns
+    merged = -(-int(late.sum()) // (half - int(replicas.max()) - 1))
+    first_of_replica = np.searchsorted(replicas, np.arange(int(replicas.max()) + 1))
+    late_before: IntVector = np.cumsum(late) - late
+    place: IntVector = late_before - late_before[first_of_replica][replicas]
+    starts = np.flatnonzero(~late | (place % merged == 0))
+    return Groups(starts, np.diff(np.append(starts, rows)), until_ns, merged)
+
+
+@dataclass(frozen=True, slots=True)
+class StepSlices:
+    """The slices of all replicas.
+
+    Parameters
+    ----------
+    groups : rows that each holds.
+    replica, start_ns, end_ns : where each is, shape (groups,).
+    """
+
+    groups: Groups
+    replica: IntVector
+    start_ns: IntVector
+    end_ns: IntVector
+
+    @classmethod
+    def of(cls, steps: Columns) -> StepSlices:
+        """Return the slices of the records' rows."""
+        groups = groups_of(steps)
+        last = groups.first + groups.rows - 1
+        first = groups.first
+        return cls(groups, steps["replica"][first], steps["start_ns"][first], steps["end_ns"][last])
+
+    def covers(self, replica: int, at_ns: int) -> bool:
+        """Say whether a slice of `replica` is open at a moment."""
+        low, high = (int(self.replica.searchsorted(replica, side)) for side in ("left", "right"))
+        place = low + int(self.start_ns[low:high].searchsorted(at_ns, "right")) - 1
+        return place >= low and at_ns < int(self.end_ns[place])
+
+
+def track_of(replica: int) -> Track:
+    """Return where the steps of a replica are drawn."""
+    return Track(replica + 1, replica + 1)
+
+
+def step_events(result: Result, tables: RunTables, slices: StepSlices) -> Iterator[Event]:
+    """Yield the slices of the steps and the counters beside them.
+
+    Parameters
+    ----------
+    result : the run.
+    tables : its records.
+    slices : as `StepSlices.of` returns.
+    """
+    steps, groups = tables.steps, slices.groups
+    if not len(groups.first):
+        return
+
+    def summed(values: NDArray[np.generic]) -> list[float]:
+        sums: list[float] = np.add.reduceat(values, groups.first).tolist()
+        return sums
+
+    k = summed(steps["steps"])
+    decoding = summed(steps["decode_sequences"] * steps["steps"])
+    prompts, held = summed(steps["prefill_tokens"]), summed(steps["kv_block_steps"])
+    parts = {
+        name: summed(part.seconds) for name, part in result.latency.parts(result.records.step_rows()).items()
+    }
+    waiting, running = _queues(tables.trials, slices)
+    places = zip(
+        slices.replica.tolist(),
+        slices.start_ns.tolist(),
+        slices.end_ns.tolist(),
+        groups.rows.tolist(),
+        strict=True,
+    )
+    before: tuple[int, int] | None = None
+    for at, (replica, start, end, rows) in enumerate(places):
+        batch = decoding[at] / k[at]
+        args: dict[str, object] = {
+            "steps": k[at],
+            "decode_sequences": batch if rows > 1 else int(batch),
+            "prefill_tokens": prompts[at],
+            "kv_blocks": held[at] / k[at],
+        }
+        args |= {f"{name}_us": us for name, sums in parts.items() if (us := sums[at] * 1e6) >= LEAST_PART_US}
+        args |= {"mean_step_us": (end - start) / NS_PER_US / k[at]} if rows == 1 else {"rows": rows}
+        yield complete(track_of(replica), _name(rows, batch, prompts[at]), start, end, args)
+        if before is not None and before[0] == replica and before[1] < start:
+            yield counter(replica + 1, "batch", before[1], {"sequences": 0})
+        yield counter(replica + 1, "batch", start, {"sequences": batch})
+        yield counter(replica + 1, "KV blocks used", start, {"blocks": held[at] / k[at]})
+        yield counter(replica + 1, "requests", start, {"running": running[at], "waiting": waiting[at]})
+        before = replica, end
+
+
+def _name(rows: int, batch: float, prompts: float) -> str:
+    if rows > 1:
+        return "merged"
+    if not prompts:
+        return "decode"
+    return "decode and prefill" if batch else "prefill"
+
+
+def _queues(trials: Columns, slices: StepSlices) -> tuple[list[int], list[int]]:
+    """Return how many requests wait and run when each slice starts; a preempted one counts as running."""
+    waiting, running = np.zeros((2, len(slices.replica)), dtype=np.int64)
+    never = np.iinfo(np.int64).max
+    ended = np.where(trials["ended_ns"] < 0, never, trials["ended_ns"])
+    started = np.where(trials["started_ns"] < 0, ended, trials["started_ns"])
+    for replica in np.unique(slices.replica):
+        own, here = trials["replica"] == replica, slices.replica == replica
+        at = slices.start_ns[here]
+        sent, begun, gone = (
+            np.searchsorted(np.sort(times[own]), at, side="right")
+            for times in (trials["submitted_ns"], started, ended)
+        )
+        waiting[here], running[here] = sent - begun, begun - gone
+    return waiting.tolist(), running.tolist()
