@@ -68,10 +68,9 @@ def run(
     scenario = load_scenario(source, overrides=[*(sets or []), *seeds])
     if asked:
         check_wishes(asked, scenario, (out, html, path_of(source)), overwrite=overwrite)
-    token_times = any(wish.holds_requests for wish in asked)
     with ProgressBar(quiet=quiet) as progress:
         comparison = compare(
-            scenario, engine=engine.value, check=check, token_times=token_times, progress=progress
+            scenario, engine=engine.value, check=check, token_times=bool(asked), progress=progress
         )
     if check and not quiet:
         say(_checked(comparison))

@@ -12,10 +12,22 @@ from collections.abc import Iterator
 
 from simulator.api import Result
 from simulator.emit.lanes import Lanes
-from simulator.emit.step_slices import MOST_SLICES, Groups, StepSlices, step_events, track_of
+from simulator.emit.step_slices import (
+    MOST_MOMENTS,
+    MOST_SLICES,
+    MOST_STEPS,
+    Groups,
+    StepSlices,
+    kv_events,
+    single_steps,
+    single_steps_until_ns,
+    step_events,
+    track_of,
+)
 from simulator.emit.trace_events import Track, file_of, named
 from simulator.emit.tree_slices import MOST_NODES, Chosen, chosen_of, tree_events
 from simulator.metrics.tables import RunTables
+from simulator.metrics.token_times import kept
 from simulator.units import NS_PER_S
 
 
@@ -24,13 +36,22 @@ def text(result: Result) -> Iterator[str]:
 
     Parameters
     ----------
-    result : the run.
+    result : the run, with the times of its tokens.
+
+    Raises
+    ------
+    SimulatorError
+        If the run did not keep them.
     """
+    tokens = kept(result.records)
+    until_ns = single_steps_until_ns(tokens)
     tables = RunTables.of(result.records)
     slices, chosen, lanes = StepSlices.of(tables.steps), chosen_of(tables), Lanes()
     replicas = result.scenario.parallelism.dp
     pid = replicas + 1
     events = list(step_events(result, tables, slices))
+    events += single_steps(tables, tokens, until_ns)
+    events += kv_events(tables)
     events += tree_events(tables, chosen, slices, pid=pid, lanes=lanes)
     names = []
     for replica in range(replicas):
@@ -40,7 +61,7 @@ def text(result: Result) -> Iterator[str]:
     names += [
         named("thread", Track(pid, pid + lane), f"lane {lane + 1}", lane) for lane in range(lanes.count)
     ]
-    yield from file_of(names, events, _about(result, tables, slices.groups, chosen))
+    yield from file_of(names, events, _about(result, tables, slices.groups, chosen, until_ns))
 
 
 def _tasks_name(chosen: Chosen, tables: RunTables) -> str:
@@ -49,7 +70,9 @@ def _tasks_name(chosen: Chosen, tables: RunTables) -> str:
     return f"tasks: one in {chosen.every} of {len(tables.tasks['task'])}"
 
 
-def _about(result: Result, tables: RunTables, groups: Groups, chosen: Chosen) -> dict[str, str]:
+def _about(
+    result: Result, tables: RunTables, groups: Groups, chosen: Chosen, until_ns: int | None
+) -> dict[str, str]:
     """Return what is said of the file: what was run, and what of it is shown."""
     steps, rows = int(tables.steps["steps"].sum()), len(tables.steps["steps"])
     shown = f"all {steps} steps of the run, in {len(groups.first)} slices"
@@ -61,6 +84,11 @@ def _about(result: Result, tables: RunTables, groups: Groups, chosen: Chosen) ->
             f"unchanged batch or one step with prompts; rows that start before "
             f"{groups.singly_until_ns / NS_PER_S:.6f} s have a slice each, after it {groups.merged} "
             "consecutive rows of a replica share one, called merged"
+        )
+    if until_ns is not None:
+        shown += (
+            f"; the first {MOST_STEPS} single steps, until {until_ns / NS_PER_S:.6f} s, lie in their slices, "
+            "later ones are not shown one by one"
         )
     nodes, trees = len(tables.trials["node"]), len(tables.tasks["task"])
     trees_shown = f"all {trees} tasks with {nodes} requests"
@@ -76,5 +104,6 @@ def _about(result: Result, tables: RunTables, groups: Groups, chosen: Chosen) ->
         "clock": "ts is the simulated time in us, from 0 on",
         "steps": shown,
         "tasks": trees_shown,
-        "counters": "as each slice of steps begins: requests; means over the slice: batch, KV blocks used",
+        "counters": "requests: as a slice of steps begins; batch: mean over the slice; KV blocks: at up to "
+        f"{MOST_MOMENTS} moments, evenly spread over the parts of rows in which they change by 1 in 128",
     }

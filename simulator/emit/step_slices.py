@@ -2,6 +2,7 @@
 
 A slice is a row of the records: consecutive steps with the same members, or one step with prompts.  Of a
 long run the rows of its beginning are shown one by one and those after it are merged, several to a slice.
+The single steps of a row are slices inside it, as far as `MOST_STEPS` of them go from the beginning.
 """
 
 from __future__ import annotations
@@ -16,10 +17,18 @@ from numpy.typing import NDArray
 from simulator.api import Result
 from simulator.attention.work import IntVector
 from simulator.emit.trace_events import NS_PER_US, Event, Track, complete, counter
+from simulator.engine.token_times import TokenTimes
+from simulator.metrics.step_parts import StepParts
 from simulator.metrics.tables import Columns, RunTables
 
 MOST_SLICES: Final = 20_000
 """Slices of steps in a file, all replicas together; with their counters some 15 MB."""
+
+MOST_STEPS: Final = 20_000
+"""Single steps in a file, all replicas together; some 2 MB."""
+
+MOST_MOMENTS: Final = 20_000
+"""Moments at which the use of KV blocks is told, all replicas together; some 2 MB."""
 
 LEAST_PART_US: Final = 1e-3
 """Parts of a step's time below a nanosecond are left out."""
@@ -121,7 +130,7 @@ def step_events(result: Result, tables: RunTables, slices: StepSlices) -> Iterat
     parts = {
         name: summed(part.seconds) for name, part in result.latency.parts(result.records.step_rows()).items()
     }
-    waiting, running = _queues(tables.trials, slices)
+    waiting, running = _queues(tables.trials, slices.replica, slices.start_ns)
     places = zip(
         slices.replica.tolist(),
         slices.start_ns.tolist(),
@@ -129,7 +138,6 @@ def step_events(result: Result, tables: RunTables, slices: StepSlices) -> Iterat
         groups.rows.tolist(),
         strict=True,
     )
-    before: tuple[int, int] | None = None
     for at, (replica, start, end, rows) in enumerate(places):
         batch = decoding[at] / k[at]
         args: dict[str, object] = {
@@ -141,12 +149,20 @@ def step_events(result: Result, tables: RunTables, slices: StepSlices) -> Iterat
         args |= {f"{name}_us": us for name, sums in parts.items() if (us := sums[at] * 1e6) >= LEAST_PART_US}
         args |= {"mean_step_us": (end - start) / NS_PER_US / k[at]} if rows == 1 else {"rows": rows}
         yield complete(track_of(replica), _name(rows, batch, prompts[at]), start, end, args)
-        if before is not None and before[0] == replica and before[1] < start:
-            yield counter(replica + 1, "batch", before[1], {"sequences": 0})
         yield counter(replica + 1, "batch", start, {"sequences": batch})
-        yield counter(replica + 1, "KV blocks used", start, {"blocks": held[at] / k[at]})
         yield counter(replica + 1, "requests", start, {"running": running[at], "waiting": waiting[at]})
-        before = replica, end
+    yield from _idle(tables.trials, slices)
+
+
+def _idle(trials: Columns, slices: StepSlices) -> Iterator[Event]:
+    """Yield what the counters stand at where a replica takes no step."""
+    follows = (slices.replica[1:] == slices.replica[:-1]) & (slices.start_ns[1:] <= slices.end_ns[:-1])
+    stops = ~np.append(follows, False)
+    replicas, ends = slices.replica[stops], slices.end_ns[stops]
+    queues = _queues(trials, replicas, ends)
+    for replica, end, waiting, running in zip(replicas.tolist(), ends.tolist(), *queues, strict=True):
+        yield counter(replica + 1, "batch", end, {"sequences": 0})
+        yield counter(replica + 1, "requests", end, {"running": running, "waiting": waiting})
 
 
 def _name(rows: int, batch: float, prompts: float) -> str:
@@ -157,18 +173,57 @@ def _name(rows: int, batch: float, prompts: float) -> str:
     return "decode and prefill" if batch else "prefill"
 
 
-def _queues(trials: Columns, slices: StepSlices) -> tuple[list[int], list[int]]:
-    """Return how many requests wait and run when each slice starts; a preempted one counts as running."""
-    waiting, running = np.zeros((2, len(slices.replica)), dtype=np.int64)
+def _queues(trials: Columns, replicas: IntVector, at_ns: IntVector) -> tuple[list[int], list[int]]:
+    """Return how many requests wait and run on replicas at moments; a preempted one counts as running."""
+    waiting, running = np.zeros((2, len(replicas)), dtype=np.int64)
     never = np.iinfo(np.int64).max
     ended = np.where(trials["ended_ns"] < 0, never, trials["ended_ns"])
     started = np.where(trials["started_ns"] < 0, ended, trials["started_ns"])
-    for replica in np.unique(slices.replica):
-        own, here = trials["replica"] == replica, slices.replica == replica
-        at = slices.start_ns[here]
+    for replica in np.unique(replicas):
+        own, here = trials["replica"] == replica, replicas == replica
         sent, begun, gone = (
-            np.searchsorted(np.sort(times[own]), at, side="right")
+            np.searchsorted(np.sort(times[own]), at_ns[here], side="right")
             for times in (trials["submitted_ns"], started, ended)
         )
         waiting[here], running[here] = sent - begun, begun - gone
     return waiting.tolist(), running.tolist()
+
+
+def single_steps_until_ns(tokens: TokenTimes) -> int | None:
+    """Return the moment until which `MOST_STEPS` steps of all replicas end; None: all of them do."""
+    ends = np.concatenate(tokens.step_ends_ns)
+    return int(np.partition(ends, MOST_STEPS)[MOST_STEPS]) if len(ends) > MOST_STEPS else None
+
+
+def single_steps(tables: RunTables, tokens: TokenTimes, until_ns: int | None) -> Iterator[Event]:
+    """Yield the single steps of rows that hold several, those that end before a moment.
+
+    Parameters
+    ----------
+    tables : records of the run.
+    tokens : when every step ended.
+    until_ns : the moment; None: all of them.
+    """
+    steps = tables.steps
+    for replica, ends in enumerate(tokens.step_ends_ns):
+        rows = np.flatnonzero((steps["replica"] == replica) & (steps["steps"] > 1))
+        shown = ends if until_ns is None else ends[ends < until_ns]
+        for start, end in zip(steps["start_ns"][rows].tolist(), steps["end_ns"][rows].tolist(), strict=True):
+            own = shown[shown.searchsorted(start, "right") : shown.searchsorted(end, "right")].tolist()
+            for begin, until in zip([start, *own], own, strict=False):
+                yield complete(track_of(replica), "step", begin, until, {})
+
+
+def kv_events(tables: RunTables) -> Iterator[Event]:
+    """Yield how many KV blocks are held over time: at most `MOST_MOMENTS` moments, evenly spread.
+
+    Parameters
+    ----------
+    tables : records of the run.
+    """
+    parts, steps = StepParts.of(tables.steps), tables.steps
+    rows = np.searchsorted(np.cumsum(steps["steps"]), np.cumsum(parts.steps))
+    every = max(1, -(-len(rows) // MOST_MOMENTS))
+    told = (steps["replica"][rows], parts.start_ns, parts.kv_blocks)
+    for replica, at_ns, blocks in zip(*(column[::every].tolist() for column in told), strict=True):
+        yield counter(replica + 1, "KV", at_ns, {"blocks": blocks})
