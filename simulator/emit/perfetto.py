@@ -83,7 +83,7 @@ def _about(
             f" of at most {MOST_SLICES}: {rows} rows of the records, each of consecutive decode steps of an "
             f"unchanged batch or one step with prompts; rows that start before "
             f"{groups.singly_until_ns / NS_PER_S:.6f} s have a slice each, after it {groups.merged} "
-            "consecutive rows of a replica share one, called merged"
+            "consecutive rows of a replica share one, called merged, to which no arrows lead"
         )
     if until_ns is not None:
         shown += (

@@ -95,11 +95,14 @@ class StepSlices:
         first = groups.first
         return cls(groups, steps["replica"][first], steps["start_ns"][first], steps["end_ns"][last])
 
-    def covers(self, replica: int, at_ns: int) -> bool:
-        """Say whether a slice of `replica` is open at a moment."""
+    def shows_step(self, replica: int, at_ns: int) -> bool:
+        """Say whether a slice of `replica` that is not merged is open at a moment.
+
+        A merged one has begun before the step that is meant, and viewers turn an arrow to it round.
+        """
         low, high = (int(self.replica.searchsorted(replica, side)) for side in ("left", "right"))
         place = low + int(self.start_ns[low:high].searchsorted(at_ns, "right")) - 1
-        return place >= low and at_ns < int(self.end_ns[place])
+        return place >= low and at_ns < int(self.end_ns[place]) and int(self.groups.rows[place]) == 1
 
 
 def track_of(replica: int) -> Track:

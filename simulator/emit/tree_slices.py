@@ -163,7 +163,7 @@ def _drawn(
             from_ns = max(parent.start_ns, parent.end_ns - 1)
             yield from flow(next(numbers), "child", (tracks[parent.lane], from_ns), (track, node.start_ns))
         started, replica = int(trials["started_ns"][node.row]), int(trials["replica"][node.row])
-        if node.start_ns <= started < node.end_ns and slices.covers(replica, started):
+        if node.start_ns <= started < node.end_ns and slices.shows_step(replica, started):
             yield from flow(next(numbers), "admitted", (track, started), (track_of(replica), started))
 
 

@@ -231,7 +231,11 @@ def test_a_long_run_is_cut_as_the_file_says(result: Result, monkeypatch: pytest.
     assert 15 < len(nodes) <= 30
     about = cut["otherData"]
     assert "of at most 60" in about["steps"]
-    assert "consecutive rows of a replica share one, called merged" in about["steps"]
+    assert "consecutive rows of a replica share one, called merged, to which no arrows lead" in about["steps"]
+    merged = {event["ts"] for event in slices_of(cut, "merged")}
+    ends = [e["ts"] for e in cut["traceEvents"] if e["ph"] == "f" and e["name"] == "admitted"]
+    assert ends
+    assert min(merged) > max(ends)
     assert "the first 100 single steps, until" in about["steps"]
     assert about["tasks"].startswith(
         f"{len(nodes)} of {len(result.trials)} requests, at most 30: those of one"
