@@ -26,6 +26,20 @@ class Engine(StrEnum):
     REFERENCE = "reference"
 
 
+Emit = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FORMAT[=FILE]",
+        help="Write the requests as a benchmark tool would: vllm-bench, aiperf or csv; into --out, "
+        "or into this folder. Repeatable.",
+    ),
+]
+Perfetto = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write a trace of replicas and tasks for Perfetto or Chrome."),
+]
+
+
 @answering
 def run(
     source: Source,
@@ -36,18 +50,8 @@ def run(
         Path | None, typer.Option(help="Write records, summary and manifest to this folder.")
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write a report page to this file.")] = None,
-    emit: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FORMAT[=FILE]",
-            help="Write the requests as a benchmark tool would: vllm-bench, aiperf or csv; into --out, "
-            "or into this folder. Repeatable.",
-        ),
-    ] = None,
-    perfetto: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write a trace of replicas and tasks for Perfetto or Chrome."),
-    ] = None,
+    emit: Emit = None,
+    perfetto: Perfetto = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Annotated[

@@ -20,15 +20,29 @@ if TYPE_CHECKING:
     from workloads.traces.statistics import Lengths, Statistics
 
 
+File = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        help="A trace of a workload, a folder of ServeGen's clients, or a trace of the PyTorch profiler.",
+    ),
+]
+Convert = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="OUT",
+        help="Write our own form to OUT.parquet or OUT.csv; of a profiler's trace the steps, as CSV.",
+    ),
+]
+Context = Annotated[
+    int | None,
+    typer.Option(min=1, help="Tokens in each cache, where a profiler's trace does not say."),
+]
+
+
 @answering
 def trace(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE",
-            help="A trace of a workload, a folder of ServeGen's clients, or a trace of the PyTorch profiler.",
-        ),
-    ],
+    file: File,
     *,
     format_name: Annotated[
         str, typer.Option("--format", help="Name of the format; auto sees it by what the file holds.")
@@ -38,17 +52,8 @@ def trace(
         typer.Option(metavar="FROM TO", help="Requests of this part alone, seconds of the trace."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of requests that are drawn: ServeGen.")] = 0,
-    convert: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="OUT",
-            help="Write our own form to OUT.parquet or OUT.csv; of a profiler's trace the steps, as CSV.",
-        ),
-    ] = None,
-    context: Annotated[
-        int | None,
-        typer.Option(min=1, help="Tokens in each cache, where a profiler's trace does not say."),
-    ] = None,
+    convert: Convert = None,
+    context: Context = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:

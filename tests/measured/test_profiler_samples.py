@@ -32,7 +32,11 @@ FOLDER = "formats/torch_profiler"
     ],
 )
 def test_steps_of_published_traces(
-    shared_data: Path, name: str, gpu: str | None, kernels_us: tuple[int, int], step: tuple[int, int, int, str]
+    shared_data: Path,
+    name: str,
+    gpu: str | None,
+    kernels_us: tuple[int, int],
+    step: tuple[int, int, int, str],
 ) -> None:
     path = shared_data / FOLDER / name
     if not path.is_file():
