@@ -31,7 +31,9 @@ Levels = Annotated[
 Steps = Annotated[
     Path | None,
     typer.Option(
-        "--from", help="Fit your engine: a CSV of decode steps (sequences, context_tokens, step_s)."
+        "--from",
+        help="Fit your engine: a CSV of decode steps (sequences, context_tokens, step_s), or a trace of the "
+        "PyTorch profiler.",
     ),
 ]
 Bench = Annotated[
@@ -52,6 +54,10 @@ Experts = Annotated[
 ]
 ExpertParallel = Annotated[
     bool, typer.Option("--expert-parallel", help="With the same: GPUs held whole experts.")
+]
+Context = Annotated[
+    int | None,
+    typer.Option(min=1, help="With --from: tokens in each cache, where a profiler's trace does not say."),
 ]
 Like = Annotated[
     str | None,
@@ -80,12 +86,13 @@ def calibrate(
     kv: Kv = None,
     experts: Experts = None,
     expert_parallel: ExpertParallel = False,
+    context: Context = None,
     like: Like = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Fit an engine's step latency on a GPU to public measurements, or to your own steps or benchmarks."""
     path = out or Path(f"{gpu}.{engine}.json")
-    ran = Ran(engine, model or "", tp, weights, kv, experts, expert_parallel)
+    ran = Ran(engine, model or "", tp, weights, kv, experts, expert_parallel, context)
     sources = {"--from": steps, "--from-bench": bench, "--like": like}
     _check_sources([option for option, given in sources.items() if given], ran, levels)
     for read in [*(bench or []), steps]:
@@ -192,6 +199,8 @@ def _check_sources(own: list[str], ran: Ran, levels: str | None) -> None:
         faults += [
             f"{option}: goes with --from or --from-bench, and neither is given" for option in ran.given()
         ]
+    if ran.context is not None and measured and "--from" not in measured:
+        faults.append(f"--context {ran.context}: goes with --from, which is not given")
     if own and levels is not None:
         faults.append(f"--levels {levels}: goes with the public tables, not with {own[0]}")
     elif levels is not None and _plain(levels) not in LEVELS:

@@ -291,7 +291,9 @@ def _row(source: JsonObject, faults: list[str]) -> _Row:
     prompt = _whole_number(_value(metrics, "prompt_tokens"))
     failed = bool(source.values.get("error") or metadata.run.values.get("was_cancelled"))
     if failed:
-        return _Row(start, prompt, 0, math.nan, math.nan, math.nan, (), failed=True)
+        # What the server worked for it before is replayed.
+        got = _whole_number(_value(metrics, "output_tokens"))
+        return _Row(start, prompt, got, math.nan, math.nan, math.nan, (), failed=True)
     values = {name: _value(metrics, name, needed=True) for name in ("output_tokens", "ttft", "e2e")}
     output, ttft, e2e = (math.nan if value is None else value for value in values.values())
     if ttft > e2e * SLACK:

@@ -82,10 +82,10 @@ class Layout:
             prompt_tokens=totals[0] / max(1, completed),
             output_tokens=totals[1] / max(1, completed),
             duration_s=duration,
-            tpot_s=fields.milliseconds("mean_tpot_ms"),
+            tpot_s=_after_first(fields, "mean_tpot_ms"),
             ttft_s=fields.milliseconds("mean_ttft_ms"),
             ttft_median_s=fields.milliseconds("median_ttft_ms"),
-            itl_s=fields.milliseconds("mean_itl_ms"),
+            itl_s=_after_first(fields, "mean_itl_ms"),
             e2e_s=fields.milliseconds(f"mean_{self.e2e}_ms"),
             tokens_per_step=fields.number_or_none(self.tokens_per_step, zero=True) or None,
             requests=requests,
@@ -110,10 +110,13 @@ class Layout:
             value = fields.number_or_none(key, zero=True) if field in names else None
             if value is not None and percent < WHOLE:
                 percents[field][percent] = value * MS
+        means = {field: _after_first(fields, f"mean_{field}_ms") for field in names}
         return {
-            name: Statistics(fields.milliseconds(f"mean_{field}_ms"), std_of(fields, field), percents[field])
+            name: Statistics(means[field], std_of(fields, field), percents[field])
             for field, name in names.items()
-            if percents[field] or fields.run.values.get(f"mean_{field}_ms") is not None
+            # A mean of 0 stands where there are no values, and so do its percentiles.
+            if fields.run.values.get(f"mean_{field}_ms") != 0
+            and (percents[field] or means[field] is not None)
         }
 
 
@@ -134,6 +137,14 @@ def each_read(sources: Sequence[JsonObject], read: Callable[[JsonObject], BenchR
     if faults:
         raise TraceFormatError("\n".join(faults))
     return runs
+
+
+def _after_first(fields: Fields, field: str) -> float | None:
+    """Return a mean time after the first token, s; the tools write 0 where no request had a second one."""
+    value = fields.run.values.get(field)
+    if value == 0 and not isinstance(value, bool):
+        return None
+    return fields.milliseconds(field)
 
 
 def std_of(fields: Fields, field: str) -> float | None:

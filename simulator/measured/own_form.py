@@ -2,8 +2,9 @@
 
 Columns are ``request_id, arrival_s, prompt_tokens, output_tokens, ttft_s, tpot_s, e2e_s``, in any order, and
 ``itl_s`` (gaps between tokens, separated by semicolons) where it was recorded; others are ignored.
-``tpot_s`` is blank for one token.  The series has ``t_s, running, waiting, kv_cache_pct``, the last in %,
-with blank cells where nothing was recorded.
+``tpot_s`` is blank for one token.  Where there is a column ``cancelled``, a 1 in it says that the client gave
+the request up after ``output_tokens``: it is replayed, not compared, and may have no ``ttft_s``.  The series
+has ``t_s, running, waiting, kv_cache_pct``, the last in %, with blank cells where nothing was recorded.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from pathlib import Path
 from typing import Final
 
 from simulator.measured.bench import BenchRun, Requests, Series
+from simulator.measured.fields import told
 from simulator.measured.json_objects import read_text
 from simulator.measured.rows import Faults, Table, as_number, sections_in
 from simulator.measured.summaries import Place, run_of, with_requests
 
 TOOL: Final = "kinesim requests.csv"
 NEEDED: Final = ("arrival_s", "prompt_tokens", "output_tokens", "ttft_s", "e2e_s")
+CANCELLED: Final = "cancelled"
 SERIES: Final = "timeseries.csv"
 SERIES_COLUMNS: Final = ("running", "waiting", "kv_cache_pct")
 LEAST_KNOWN: Final = 3
@@ -72,12 +75,18 @@ def read(text: str, path: Path) -> list[BenchRun]:
 
 def _requests(table: Table, faults: Faults) -> Requests:
     """Return the requests in the order of their arrival."""
-    arrivals, ttfts, ends = (table.numbers(name) for name in ("arrival_s", "ttft_s", "e2e_s"))
+    arrivals, ends = (table.numbers(name) for name in ("arrival_s", "e2e_s"))
+    cancelled = _cancelled(table, faults)
+    ttfts = table.numbers("ttft_s", blank=any(cancelled))
     prompts, outputs = table.counts("prompt_tokens"), table.counts("output_tokens", least=0)
     tokens = table.numbers("tpot_s", blank=True) if "tpot_s" in table.names else [math.nan] * len(prompts)
     gaps = _gaps(table, faults) if "itl_s" in table.names else [()] * len(prompts)
     lines = [line for line, _ in table.rows]
-    for line, output, ttft, end, token in zip(lines, outputs, ttfts, ends, tokens, strict=True):
+    for line, output, ttft, end, token, given_up in zip(
+        lines, outputs, ttfts, ends, tokens, cancelled, strict=True
+    ):
+        if math.isnan(ttft) and not given_up and any(cancelled):
+            faults.add(line, "ttft_s", "is blank, and the request was not cancelled")
         _check_row(line, output, (ttft, end, token), faults)
     order = sorted(range(len(arrivals)), key=lambda place: arrivals[place])
     first = min(arrivals, default=0.0)
@@ -86,11 +95,23 @@ def _requests(table: Table, faults: Faults) -> Requests:
         output_tokens=tuple(outputs[place] for place in order),
         ttft_s=tuple(ttfts[place] for place in order),
         itl_s=tuple(gaps[place] for place in order),
-        failed=tuple(outputs[place] == 0 for place in order),
+        failed=tuple(cancelled[place] or outputs[place] == 0 for place in order),
         start_s=tuple(arrivals[place] - first for place in order),
         e2e_s=tuple(ends[place] for place in order),
         tpot_s=tuple(_token(outputs[place], ttfts[place], ends[place], tokens[place]) for place in order),
     )
+
+
+def _cancelled(table: Table, faults: Faults) -> list[bool]:
+    """Return which requests were given up by their client."""
+    if CANCELLED not in table.names:
+        return [False] * len(table.rows)
+    found = []
+    for line, cell in table.cells(CANCELLED):
+        if cell not in ("0", "1"):
+            faults.add(line, CANCELLED, f"{told(cell)} is neither 0 nor 1")
+        found.append(cell == "1")
+    return found
 
 
 def _token(output: int, ttft_s: float, end_s: float, token_s: float) -> float:
@@ -112,8 +133,8 @@ def _check_row(line: int, output: int, times: tuple[float, float, float], faults
     if abs(token - expected) > max(SAME_RATIO * expected, STAMP_S / (output - 1)):
         factor = max(token, expected) / max(1e-12, min(token, expected))
         unit = ": is its unit right?" if factor > 1.0 / SAME_RATIO else ""
-        told = f"{token:.6g}, but (e2e_s - ttft_s) / (output_tokens - 1) is {expected:.6g}{unit}"
-        faults.add(line, "tpot_s", told)
+        off = f"{token:.6g}, but (e2e_s - ttft_s) / (output_tokens - 1) is {expected:.6g}{unit}"
+        faults.add(line, "tpot_s", off)
 
 
 def _gaps(table: Table, faults: Faults) -> list[tuple[float, ...]]:

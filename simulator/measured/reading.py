@@ -132,7 +132,7 @@ def _reader(source: JsonObject) -> Reader:
     if share(best) >= LEAST_MARKS_RATIO:
         return best
     tool = object_of(source.values.keys())
-    looks = f"looks like {tool}, which is not read yet" if tool else "is of no benchmark that is known"
+    looks = f"looks like {tool}" if tool else "is of no benchmark that is known"
     message = f"{source.path}:{source.line}: object {source.number} {looks}; {_read()}"
     raise TraceFormatError(message)
 
