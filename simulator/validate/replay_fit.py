@@ -1,0 +1,372 @@
+"""Serving numbers from whole runs: each run is simulated again and again until the simulation meets it.
+
+A mean time per token says what a step takes only where the requests in flight are known.  In a run with
+arrivals of its own they follow from the steps: a little time per step more and a queue grows.  So the whole
+run is replayed, and four numbers are chosen by least squares on every request's time per token, time to the
+first token and end to end, and on how many were running and waiting over time.
+
+One run cannot tell these numbers apart: more time per step and slower kernels make much the same run.  So a
+number leaves what was expected of it only as far as the runs say so (`EXPECTED`, `MISS`), and `Told.left`
+says how much of the doubt about it is left.
+
+Not fitted: time per layer, which a model alone cannot tell from time per step; all-reduces.  Decode attention
+moves with the other kernels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.api import simulate
+from simulator.attention.work import FloatVector
+from simulator.calibrate.fitting import fitted, rounded
+from simulator.calibrate.points import BenchError
+from simulator.calibrate.unknowns import BOUNDS, NOTHING, bounds_of, folded
+from simulator.hardware import Calibration
+from simulator.hardware.calibration import ServingFit
+from simulator.latency.calibrated import KERNELS_ALONE, CalibratedLatency
+from simulator.measured import BenchRun
+from simulator.scenario.schema import Scenario
+from simulator.validate.replay import Replay, replay
+from simulator.validate.sides import Side, measured_side, simulated_side
+from simulator.validate.told_load import ToldLoad
+
+FREE: Final = ("kernel_ratio", "prompt_ratio", "step_s", "sequence_s")
+"""The numbers that are fitted."""
+
+EXPECTED: Final = {
+    "kernel_ratio": (1.0, 0.1),
+    "prompt_ratio": (1.085, 0.12),
+    "step_s": (1.3e-3, 0.9e-3),
+    "sequence_s": (2.8e-5, 1.7e-5),
+}
+"""What is expected of a number where no running engine was measured, and how far off that may well be.
+
+Mean and standard deviation of the four shipped calibrations of vLLM that have serving numbers (B200, B300,
+H100, H200).  Their kernels take 0.96 of what they take alone, alike within 0.02; kernels that were carried over or
+timed on another edition of a card are off by more, so here the times alone and a tenth are taken."""
+
+MISS: Final = 0.05
+"""Relative error of a replay that is as good as can be expected: engine steps at equal batch and context
+differ by up to 5 % (docs/measured-servers.md)."""
+
+STEP: Final = 0.25
+"""Differences are taken over this part of a number's spread: single events move by whole steps."""
+
+ROUNDS: Final = 8
+HALVINGS: Final = 3
+SETTLED: Final = 0.02
+"""The search ends where no number moves by more than this part of its spread."""
+
+TOLD: Final = 0.5
+"""A number of whose spread less than this is left was told by the runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A measured run and the server that it was measured on.
+
+    Parameters
+    ----------
+    run : with each request.
+    scenario : hardware, model and engine; its workload is replaced.
+    said : what the file does not say of the load.
+    """
+
+    run: BenchRun
+    scenario: Scenario
+    said: ToldLoad = ToldLoad()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A number and what the runs said of it.
+
+    Parameters
+    ----------
+    name : of a `ServingFit`.
+    expected, found : before and after.
+    left : standard deviation of what is still not known of it, over that of what was expected.
+    """
+
+    name: str
+    expected: float
+    found: float
+    left: float
+
+
+@dataclass(frozen=True, slots=True)
+class Misses:
+    """By how much the means of a replay are off; None where they were not measured."""
+
+    ttft: float | None
+    tpot: float | None
+    e2e: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A run as it is met by numbers that have not seen it.
+
+    Parameters
+    ----------
+    served : the run.
+    before : by the numbers to start from.
+    others : by the numbers fitted to the other runs; None where there are none.
+    after : by the numbers fitted to all runs, this one too.
+    """
+
+    served: Served
+    before: Misses
+    others: Misses | None
+    after: Misses
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayFit:
+    """A calibration from whole runs and how it came about.
+
+    Parameters
+    ----------
+    calibration : with the fitted serving numbers.
+    told : of each number.
+    scores : of each run.
+    simulations : how many it took.
+    """
+
+    calibration: Calibration
+    told: tuple[Told, ...]
+    scores: tuple[Score, ...]
+    simulations: int
+
+
+class Rerun:
+    """A run that is simulated with one calibration after the other."""
+
+    def __init__(self, served: Served, engine: str) -> None:
+        self.served, self.engine, self.count = served, engine, 0
+        scenario = served.scenario
+        latency = CalibratedLatency(engine=engine)
+        asked = scenario.model_copy(update={"engine": scenario.engine.model_copy(update={"latency": latency})})
+        self.replay: Replay = replay(asked, served.run, served.said)
+        self.measured, self.kept = measured_side(served.run, self.replay.rows)
+        if self.measured.requests is None:
+            message = (
+                f"{served.run.where}: holds no single requests, so a replay has little to be held against: "
+                "leave out --server and say what ran with --model"
+            )
+            raise BenchError(message)
+
+    @cached_property
+    def moments_s(self) -> FloatVector | None:
+        """When the server was looked at, s."""
+        series = self.measured.series
+        return None if series is None else np.array(series.t_s)
+
+    def side(self, calibration: Calibration) -> Side:
+        """Return the run as `calibration` has it."""
+        self.count += 1
+        hardware = self.replay.scenario.hardware
+        gpu = hardware.gpu
+        own = gpu.model_copy(update={"calibrations": gpu.calibrations | {self.engine: calibration}})
+        changes = {"hardware": hardware.model_copy(update={"gpu": own})}
+        return simulated_side(
+            simulate(self.replay.scenario.model_copy(update=changes)), self.kept, self.moments_s
+        )
+
+    def differences(self, calibration: Calibration) -> FloatVector:
+        """Return how far the run is off in each request and moment; each kind counts as one mean.
+
+        Times per token and end to end are compared in logarithms, times to the first token and counts of
+        requests over their measured mean: they come down to nothing.
+        """
+        found, side = list[FloatVector](), self.side(calibration)
+        if self.measured.requests is not None and side.requests is not None:
+            for name in ("tpot", "e2e"):
+                ratio = side.requests.of(name) / self.measured.requests.of(name)
+                found.append(np.log(np.maximum(ratio, NOTHING)))
+            first = self.measured.requests.ttft_s
+            found.append((side.requests.ttft_s - first) / max(float(np.nanmean(first)), NOTHING))
+        if self.measured.series is not None and side.series is not None:
+            present = np.array(self.measured.series.running) + np.array(self.measured.series.waiting)
+            for name in ("running", "waiting"):
+                off = np.array(getattr(side.series, name)) - np.array(getattr(self.measured.series, name))
+                found.append(off / max(float(np.nanmean(present)), 1.0))
+        kinds = [kind[~np.isnan(kind)] for kind in found]
+        return np.concatenate([kind / np.sqrt(len(kind)) for kind in kinds if len(kind)])
+
+    def misses(self, calibration: Calibration) -> Misses:
+        """Return by how much the means are off."""
+        side = self.side(calibration)
+        off = {}
+        for name in ("ttft", "tpot", "e2e"):
+            means = [each.stats[name].mean if name in each.stats else None for each in (side, self.measured)]
+            off[name] = means[0] / means[1] - 1.0 if means[0] is not None and means[1] else None
+        return Misses(**off)
+
+
+def fit_replays(calibration: Calibration, served: Sequence[Served], source: str) -> ReplayFit:
+    """Return `calibration` with serving numbers fitted to whole runs.
+
+    Parameters
+    ----------
+    calibration : kernel numbers of the GPU and engine, and the serving numbers that are expected, if any.
+    served : the runs, on that GPU.
+    source : names of the files.
+
+    Raises
+    ------
+    SimulatorError
+        If a run cannot be replayed, or holds no single requests.
+    """
+    base = _folded(calibration, served)
+    reruns = [Rerun(each, calibration.engine) for each in served]
+    numbers, told = _solved(base, reruns)
+    result = _with(base, numbers)
+    alone = [
+        None if len(reruns) == 1 else _with(base, _solved(base, [one for one in reruns if one is not out])[0])
+        for out in reruns
+    ]
+    scores = tuple(
+        Score(
+            rerun.served,
+            rerun.misses(calibration),
+            None if others is None else rerun.misses(others),
+            rerun.misses(result),
+        )
+        for rerun, others in zip(reruns, alone, strict=True)
+    )
+    return ReplayFit(
+        calibration=_named(result, source, len(reruns)),
+        told=told,
+        scores=scores,
+        simulations=sum(rerun.count for rerun in reruns),
+    )
+
+
+def fit_to(calibration: Calibration, served: Sequence[Served], source: str) -> Calibration:
+    """Return `calibration` with serving numbers fitted to whole runs, without judging them.
+
+    Parameters and errors are those of `fit_replays`.
+    """
+    base = _folded(calibration, served)
+    numbers, _ = _solved(base, [Rerun(each, calibration.engine) for each in served])
+    return _named(_with(base, numbers), source, len(served))
+
+
+def misses_of(calibration: Calibration, served: Served) -> Misses:
+    """Return by how much the means of a run are off."""
+    return Rerun(served, calibration.engine).misses(calibration)
+
+
+def _folded(calibration: Calibration, served: Sequence[Served]) -> Calibration:
+    """Return a calibration whose one set of serving numbers holds for all runs.
+
+    Raises
+    ------
+    BenchError
+        If runs of a mixture, or of linear attention, have serving numbers of their own and others not.
+    """
+    found = [folded(calibration, each.scenario.deployment()) for each in served]
+    if any(each != found[0] for each in found):
+        message = (
+            f"{calibration.gpu} under {calibration.engine} has serving numbers of their own for some of these "
+            "models: fit runs of one model at a time"
+        )
+        raise BenchError(message)
+    return found[0]
+
+
+def _expected(base: Calibration) -> tuple[FloatVector, FloatVector]:
+    """Return what is expected of the numbers and their spreads: the shipped numbers where there are some."""
+    centres, spreads = (np.array([EXPECTED[name][place] for name in FREE]) for place in (0, 1))
+    if base.serving is not None:
+        centres = np.array([getattr(base.serving, name) for name in FREE], dtype=np.float64)
+    return centres, spreads
+
+
+def _with(base: Calibration, numbers: FloatVector) -> Calibration:
+    """Return `base` with these numbers; decode attention moves with the other kernels, to its bound."""
+    before = base.serving or KERNELS_ALONE
+    named = dict(zip(FREE, (rounded(float(number)) for number in numbers), strict=True))
+    least, most = bounds_of(base)["attention_ratio"]
+    attention = before.attention_ratio * named["kernel_ratio"] / before.kernel_ratio
+    named["attention_ratio"] = rounded(min(max(attention, least), most))
+    return base.model_copy(update={"serving": before.model_copy(update=named)})
+
+
+def _named(calibration: Calibration, source: str, runs: int) -> Calibration:
+    serving: ServingFit = calibration.serving or KERNELS_ALONE
+    by = fitted(f"{source}; whole runs, replayed", runs, None, {})
+    return calibration.model_copy(update={"serving": serving.model_copy(update={"fitted": by})})
+
+
+def _solved(base: Calibration, reruns: Sequence[Rerun]) -> tuple[FloatVector, tuple[Told, ...]]:
+    """Return the numbers that meet the runs best, and what these said of them.
+
+    Gauss-Newton with differences over `STEP`; a step that does not help is halved.
+    """
+    centres, spreads = _expected(base)
+    lower, upper = (np.array([BOUNDS[name][end] for name in FREE]) for end in (0, 1))
+    low, high = (lower - centres) / spreads, (upper - centres) / spreads
+
+    def off(place: FloatVector) -> FloatVector:
+        calibration = _with(base, centres + spreads * place)
+        each = [rerun.differences(calibration) / MISS for rerun in reruns]
+        return np.concatenate([*each, place])
+
+    at = np.clip(np.zeros(len(FREE)), low, high)
+    now, slopes = off(at), np.zeros((0, len(FREE)))
+    for _ in range(ROUNDS):
+        slopes = _slopes(off, at, now, high)
+        whole = _newton(slopes, now, (at <= low, at >= high))
+        moved, best = at, now
+        for halving in range(HALVINGS):
+            tried = np.clip(at + whole / 2.0**halving, low, high)
+            there = off(tried)
+            if there @ there < best @ best:
+                moved, best = tried, there
+                break
+        change, at, now = float(np.abs(moved - at).max()), moved, best
+        if change < SETTLED:
+            break
+    doubt = np.sqrt(np.diag(np.linalg.inv(slopes.T @ slopes)))
+    numbers: FloatVector = centres + spreads * at
+    told = zip(FREE, centres.tolist(), numbers.tolist(), doubt.tolist(), strict=True)
+    return numbers, tuple(Told(*each) for each in told)
+
+
+def _slopes(
+    off: Callable[[FloatVector], FloatVector], at: FloatVector, now: FloatVector, high: FloatVector
+) -> FloatVector:
+    """Return what a spread of each number does to the differences, shape (differences, numbers)."""
+    columns = []
+    for place in range(len(at)):
+        step = STEP if at[place] + STEP <= high[place] else -STEP
+        there = at.copy()
+        there[place] += step
+        columns.append((off(there) - now) / step)
+    return np.stack(columns, axis=1)
+
+
+def _newton(
+    slopes: FloatVector, now: FloatVector, ends: tuple[NDArray[np.bool_], NDArray[np.bool_]]
+) -> FloatVector:
+    """Return the step to the least squares of a line, without numbers that it would take beyond an end."""
+    least, most = ends
+    free = np.ones(slopes.shape[1], dtype=np.bool_)
+    whole = np.zeros(slopes.shape[1])
+    while free.any():
+        whole = np.zeros(slopes.shape[1])
+        whole[free] = np.linalg.lstsq(slopes[:, free], -now, rcond=None)[0]
+        beyond = (least & (whole < 0.0)) | (most & (whole > 0.0))
+        if not beyond.any():
+            break
+        free &= ~beyond
+    return whole
