@@ -229,7 +229,7 @@ def _notes(runs: Sequence[BenchRun], base: Calibration, deployment: Deployment) 
 
 def _unmeasured(base: Calibration, deployment: Deployment) -> list[str]:
     """Return a note where the kernel numbers are not of the formats that ran."""
-    from simulator.latency.calibrated import covers  # noqa: PLC0415 - help loads no simulator
+    from simulator.latency.coverage import covers  # noqa: PLC0415 - help loads no simulator
 
     if covers(base, deployment):
         return []

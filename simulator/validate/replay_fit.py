@@ -49,8 +49,8 @@ EXPECTED: Final = {
 """What is expected of a number where no running engine was measured, and how far off that may well be.
 
 Mean and standard deviation of the four shipped calibrations of vLLM that have serving numbers (B200, B300,
-H100, H200).  Their kernels take 0.96 of what they take alone, alike within 0.02; kernels that were carried over or
-timed on another edition of a card are off by more, so here the times alone and a tenth are taken."""
+H100, H200).  Their kernels take 0.96 of what they take alone, alike within 0.02; kernels that were carried
+over, or timed on another edition of a card, are off by more: the times alone and a tenth are taken."""
 
 MISS: Final = 0.05
 """Relative error of a replay that is as good as can be expected: engine steps at equal batch and context
@@ -81,7 +81,7 @@ class Served:
 
     run: BenchRun
     scenario: Scenario
-    said: ToldLoad = ToldLoad()
+    said: ToldLoad
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +152,8 @@ class Rerun:
     def __init__(self, served: Served, engine: str) -> None:
         self.served, self.engine, self.count = served, engine, 0
         scenario = served.scenario
-        latency = CalibratedLatency(engine=engine)
-        asked = scenario.model_copy(update={"engine": scenario.engine.model_copy(update={"latency": latency})})
+        timed = scenario.engine.model_copy(update={"latency": CalibratedLatency(engine=engine)})
+        asked = scenario.model_copy(update={"engine": timed, "variants": {}})
         self.replay: Replay = replay(asked, served.run, served.said)
         self.measured, self.kept = measured_side(served.run, self.replay.rows)
         if self.measured.requests is None:
@@ -276,8 +276,8 @@ def _folded(calibration: Calibration, served: Sequence[Served]) -> Calibration:
     found = [folded(calibration, each.scenario.deployment()) for each in served]
     if any(each != found[0] for each in found):
         message = (
-            f"{calibration.gpu} under {calibration.engine} has serving numbers of their own for some of these "
-            "models: fit runs of one model at a time"
+            f"{calibration.gpu} under {calibration.engine} has serving numbers of its own for some of these "
+            "models, and others for the rest: fit runs of one model at a time"
         )
         raise BenchError(message)
     return found[0]
@@ -322,9 +322,9 @@ def _solved(base: Calibration, reruns: Sequence[Rerun]) -> tuple[FloatVector, tu
         return np.concatenate([*each, place])
 
     at = np.clip(np.zeros(len(FREE)), low, high)
-    now, slopes = off(at), np.zeros((0, len(FREE)))
+    now = off(at)
+    slopes = _slopes(off, at, now, high)
     for _ in range(ROUNDS):
-        slopes = _slopes(off, at, now, high)
         whole = _newton(slopes, now, (at <= low, at >= high))
         moved, best = at, now
         for halving in range(HALVINGS):
@@ -336,6 +336,7 @@ def _solved(base: Calibration, reruns: Sequence[Rerun]) -> tuple[FloatVector, tu
         change, at, now = float(np.abs(moved - at).max()), moved, best
         if change < SETTLED:
             break
+        slopes = _slopes(off, at, now, high)
     doubt = np.sqrt(np.diag(np.linalg.inv(slopes.T @ slopes)))
     numbers: FloatVector = centres + spreads * at
     told = zip(FREE, centres.tolist(), numbers.tolist(), doubt.tolist(), strict=True)
