@@ -224,6 +224,11 @@ def _notes(runs: Sequence[BenchRun], base: Calibration, deployment: Deployment) 
         for run in runs
         if run.failed
     ]
+    if any(run.requests is not None and run.requests.start_s is not None for run in runs):
+        notes.append(
+            "arrivals are recorded, but requests in flight are taken from means: with --server SCENARIO the "
+            "runs are replayed, queues included"
+        )
     return [*notes, *_unmeasured(base, deployment)]
 
 
