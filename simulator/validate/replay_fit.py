@@ -179,7 +179,7 @@ class Rerun:
     def phase_s(self) -> float:
         """How far chance moves a first token, s: a request comes at any time of a step, evenly."""
         mean = self.measured.stats["tpot"].mean if "tpot" in self.measured.stats else None
-        return (mean or 0.0) / 12.0**0.5
+        return (mean or 0.0) / math.sqrt(12.0)
 
     def side(self, calibration: Calibration) -> Side:
         """Return the run as `calibration` has it."""
@@ -281,6 +281,20 @@ def fit_to(calibration: Calibration, served: Sequence[Served], source: str) -> C
     base = _folded(calibration, served)
     numbers, _ = _solved(base, [Rerun(each, calibration.engine) for each in served])
     return _named(_with(base, numbers), source, len(served))
+
+
+def as_expected(calibration: Calibration) -> Calibration:
+    """Return `calibration` with the serving numbers that are expected before any run is seen.
+
+    Examples
+    --------
+    >>> from simulator.scenario.catalog import find
+    >>> from simulator.scenario.loader import load_part
+    >>> shipped = load_part(find("calibration", "l40s.vllm"), Calibration)
+    >>> as_expected(shipped).serving.step_s == EXPECTED["step_s"][0]
+    True
+    """
+    return _named(_with(calibration, _expected(calibration)[0]), "expected of any GPU under this engine", 1)
 
 
 def misses_of(calibration: Calibration, served: Served) -> Misses:
