@@ -16,13 +16,12 @@ moves with the other kernels.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulator.api import simulate
 from simulator.attention.work import FloatVector
@@ -34,6 +33,7 @@ from simulator.hardware.calibration import ServingFit
 from simulator.latency.calibrated import KERNELS_ALONE, CalibratedLatency
 from simulator.measured import BenchRun
 from simulator.scenario.schema import Scenario
+from simulator.validate.least_squares import newton, slopes_of
 from simulator.validate.replay import Replay, replay
 from simulator.validate.sides import Side, measured_side, simulated_side
 from simulator.validate.told_load import ToldLoad
@@ -360,9 +360,9 @@ def _solved(base: Calibration, reruns: Sequence[Rerun]) -> tuple[FloatVector, tu
 
     at = np.clip(np.zeros(len(FREE)), low, high)
     now = off(at)
-    slopes = _slopes(off, at, now, high)
+    slopes = slopes_of(off, at, now, (STEP, high))
     for _ in range(ROUNDS):
-        whole = _newton(slopes, now, (at <= low, at >= high))
+        whole = newton(slopes, now, (at <= low, at >= high))
         moved, best = at, now
         for halving in range(HALVINGS):
             tried = np.clip(at + whole / 2.0**halving, low, high)
@@ -373,38 +373,8 @@ def _solved(base: Calibration, reruns: Sequence[Rerun]) -> tuple[FloatVector, tu
         change, at, now = float(np.abs(moved - at).max()), moved, best
         if change < SETTLED:
             break
-        slopes = _slopes(off, at, now, high)
+        slopes = slopes_of(off, at, now, (STEP, high))
     doubt = np.sqrt(np.diag(np.linalg.inv(slopes.T @ slopes)))
     numbers: FloatVector = centres + spreads * at
     told = zip(FREE, centres.tolist(), numbers.tolist(), doubt.tolist(), strict=True)
     return numbers, tuple(Told(*each) for each in told)
-
-
-def _slopes(
-    off: Callable[[FloatVector], FloatVector], at: FloatVector, now: FloatVector, high: FloatVector
-) -> FloatVector:
-    """Return what a spread of each number does to the differences, shape (differences, numbers)."""
-    columns = []
-    for place in range(len(at)):
-        step = STEP if at[place] + STEP <= high[place] else -STEP
-        there = at.copy()
-        there[place] += step
-        columns.append((off(there) - now) / step)
-    return np.stack(columns, axis=1)
-
-
-def _newton(
-    slopes: FloatVector, now: FloatVector, ends: tuple[NDArray[np.bool_], NDArray[np.bool_]]
-) -> FloatVector:
-    """Return the step to the least squares of a line, without numbers that it would take beyond an end."""
-    least, most = ends
-    free = np.ones(slopes.shape[1], dtype=np.bool_)
-    whole = np.zeros(slopes.shape[1])
-    while free.any():
-        whole = np.zeros(slopes.shape[1])
-        whole[free] = np.linalg.lstsq(slopes[:, free], -now, rcond=None)[0]
-        beyond = (least & (whole < 0.0)) | (most & (whole > 0.0))
-        if not beyond.any():
-            break
-        free &= ~beyond
-    return whole

@@ -23,7 +23,7 @@ from simulator.measured import BenchRun, read_runs
 from simulator.measured.bench import Requests
 from simulator.measured.summaries import Place, run_of
 from simulator.scenario.loader import load_scenario
-from simulator.validate.replay_fit import Misses, Served, fit_to, misses_of
+from simulator.validate.replay_fit import Misses, Served, as_expected, fit_to, misses_of
 from simulator.validate.told_load import ToldLoad
 
 REACH: Final = {"ttft": 0.10, "tpot": 0.05, "e2e": 0.05}
@@ -32,6 +32,7 @@ REACH: Final = {"ttft": 0.10, "tpot": 0.05, "e2e": 0.05}
 STEPS: Final = "steps/requests.csv"
 CLIENTS: Final = 32
 ENGINE: Final = "vllm"
+BORROWED: Final = "the same, the host as on B200, H100 and H200"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class WholeRun:
     scenario : the server.
     where : file in the folder of measurements; of `STEPS` the name of the run.
     elsewhere : what the calibration was made from, without any of these runs; None: there is none.
+    borrowed : whether the host's times of other GPUs are taken too, where no running engine was measured.
     told_by : runs that the serving numbers are fitted to instead, by name.
     steps : file of numbers from the engine steps of other runs instead.
     peer : errors of LLMServingSim fitted to this card: first token, per token, end to end.
@@ -53,6 +55,7 @@ class WholeRun:
     scenario: str
     where: str
     elsewhere: str | None = None
+    borrowed: bool = False
     told_by: tuple[str, ...] = ()
     steps: str | None = None
     peer: Misses | None = None
@@ -85,6 +88,7 @@ RUNS: Final = (
         "validation/rtx-4090-llama-3.1-8b",
         _SERVING_SIM.format("RTX4090__Llama-3.1-8B"),
         elsewhere="kernels of L40S",
+        borrowed=True,
         peer=Misses(0.006, 0.002, 0.005),
     ),
     WholeRun(
@@ -92,6 +96,7 @@ RUNS: Final = (
         "validation/rtx-pro-6000-llama-3.1-8b",
         _SERVING_SIM.format("RTXPRO6000__Llama-3.1-8B"),
         elsewhere="kernels alone",
+        borrowed=True,
         told_by=(MIXTURE,),
         peer=Misses(-0.040, -0.010, -0.018),
     ),
@@ -100,6 +105,7 @@ RUNS: Final = (
         "validation/rtx-pro-6000-qwen3-30b-a3b",
         _SERVING_SIM.format("RTXPRO6000__Qwen3-30B-A3B-Instruct-2507"),
         elsewhere="kernels alone",
+        borrowed=True,
         told_by=(PRO,),
         peer=Misses(-0.136, -0.017, -0.022),
     ),
@@ -188,6 +194,8 @@ def _rows(run: WholeRun, served: Mapping[str, Served]) -> list[Row]:
     shipped = own.scenario.hardware.gpu.calibrations[ENGINE]
     if run.elsewhere is not None:
         found.append(Row(run, run.elsewhere, misses_of(shipped, own)))
+    if run.borrowed:
+        found.append(Row(run, BORROWED, misses_of(as_expected(shipped), own)))
     others = [served[name] for name in run.told_by if name in served]
     if others:
         fitted = fit_to(shipped, others, ", ".join(run.told_by))
