@@ -61,6 +61,7 @@ validate.command(
     comparing.DEFAULT, short_help="The same as SCENARIO --measured FILE: your server's benchmark, replayed."
 )(comparing.measured)
 validate.command("silicon")(validating.silicon)
+validate.command("runs")(validating.runs)
 app.add_typer(validate, name="validate")
 
 

@@ -12,6 +12,7 @@ from simulator.cli.arguments import Overwrite
 from simulator.cli.layout import aligned
 from simulator.cli.outputs import check_file, write_whole
 from simulator.cli.own_engine import ExpertFormat, Format, Ran, from_bench, from_steps
+from simulator.cli.replayed_runs import from_replays
 
 if TYPE_CHECKING:
     from simulator.hardware import Calibration, Gpu
@@ -42,6 +43,14 @@ Bench = Annotated[
         "--from-bench",
         help="Fit your engine: results of vllm bench serve, sglang.bench_serving, AIPerf, GenAI-Perf, "
         "guidellm or InferenceX, or requests.csv. May be repeated.",
+    ),
+]
+Server = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="With --from-bench, instead of what follows: a scenario with the hardware, model and engine "
+        "that the runs were measured on, one for all files or one for each. Runs are then replayed whole.",
+        metavar="SCENARIO",
     ),
 ]
 Model = Annotated[str | None, typer.Option(help="With --from and --from-bench: the preset that ran.")]
@@ -80,6 +89,7 @@ def calibrate(
     levels: Levels = None,
     steps: Steps = None,
     bench: Bench = None,
+    server: Server = None,
     model: Model = None,
     tp: Tp = None,
     weights: Weights = None,
@@ -94,14 +104,16 @@ def calibrate(
     path = out or Path(f"{gpu}.{engine}.json")
     ran = Ran(engine, model or "", tp, weights, kv, experts, expert_parallel, context)
     sources = {"--from": steps, "--from-bench": bench, "--like": like}
-    _check_sources([option for option, given in sources.items() if given], ran, levels)
+    _check_sources([option for option, given in sources.items() if given], ran, levels, server)
     for read in [*(bench or []), steps]:
         check_file(path, overwrite=overwrite, reads=read)
     from simulator.calibrate.bounds import own_warnings, table_bounds  # noqa: PLC0415 - help loads no simulator
     from simulator.calibrate.files import COLUMNS, fits, table, to_json  # noqa: PLC0415 - as above
 
     profile = _profile(gpu)
-    if bench:
+    if bench and server:
+        calibration = from_replays(profile, bench, server, engine)
+    elif bench:
         calibration = from_bench(profile, bench, ran)
     elif steps is not None:
         calibration = from_steps(profile, steps, ran)
@@ -171,7 +183,7 @@ def _plain(levels: str | None) -> str:
     return ",".join(level.strip() for level in (levels or "").split(","))
 
 
-def _check_sources(own: list[str], ran: Ran, levels: str | None) -> None:
+def _check_sources(own: list[str], ran: Ran, levels: str | None, server: list[str] | None) -> None:
     """Refuse options that do not go together, all of them at once.
 
     Parameters
@@ -179,6 +191,7 @@ def _check_sources(own: list[str], ran: Ran, levels: str | None) -> None:
     own : which of ``--from``, ``--from-bench`` and ``--like`` are given.
     ran : what is said of the server, which goes with them.
     levels : as given, which goes without them.
+    server : scenarios, which go with ``--from-bench`` and say all of the server.
 
     Raises
     ------
@@ -192,10 +205,13 @@ def _check_sources(own: list[str], ran: Ran, levels: str | None) -> None:
     if len(own) > 1:
         faults.append(f"{' and '.join(own)}: choose one; steps say more than benchmarks")
     measured = [option for option in own if option != "--like"]
-    if measured and not ran.model:
+    if server:
+        faults += [f"{option}: --server says it; leave it out" for option in ran.given()]
+        faults += ["--server: goes with --from-bench alone"] if own != ["--from-bench"] else []
+    elif measured and not ran.model:
         allowed = ", ".join(names_in("model"))
         faults.append(f"{measured[0]} needs --model: the preset that ran; allowed: {allowed}")
-    if not measured:
+    if not measured and not server:
         faults += [
             f"{option}: goes with --from or --from-bench, and neither is given" for option in ran.given()
         ]

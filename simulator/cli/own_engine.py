@@ -227,12 +227,17 @@ def _notes(runs: Sequence[BenchRun], base: Calibration, deployment: Deployment) 
         for run in runs
         if run.failed
     ]
+    if any(run.requests is not None and run.requests.start_s is not None for run in runs):
+        notes.append(
+            "arrivals are recorded, but requests in flight are taken from means: with --server SCENARIO the "
+            "runs are replayed, queues included"
+        )
     return [*notes, *_unmeasured(base, deployment)]
 
 
 def _unmeasured(base: Calibration, deployment: Deployment) -> list[str]:
     """Return a note where the kernel numbers are not of the formats that ran."""
-    from simulator.latency.calibrated import covers  # noqa: PLC0415 - help loads no simulator
+    from simulator.latency.coverage import covers  # noqa: PLC0415 - help loads no simulator
 
     if covers(base, deployment):
         return []

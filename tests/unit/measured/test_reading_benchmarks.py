@@ -206,6 +206,14 @@ def test_more_in_flight_than_the_limit_is_refused(tmp_path: Path) -> None:
     assert "max_concurrency: 1, but" in refused(tmp_path, {**vllm(run), "max_concurrency": 1})
 
 
+def test_a_third_more_in_flight_than_the_limit_is_refused_and_a_seventh_is_not(tmp_path: Path) -> None:
+    # The file's means give 8 in flight; more than the limit can only come from its means standing in.
+    run = summary(concurrency=8)
+    assert "max_concurrency: 6, but" in refused(tmp_path, {**vllm(run), "max_concurrency": 6})
+    (kept,) = read_runs(write(tmp_path / "kept.json", {**vllm(run), "max_concurrency": 7}))
+    assert kept.max_concurrency == 7
+
+
 def test_an_end_to_end_latency_that_its_parts_cannot_make_is_refused(tmp_path: Path) -> None:
     assert "mean_e2el_ms: 2e+04, but" in refused(tmp_path, {**vllm(summary()), "mean_e2el_ms": 2e4})
 
