@@ -7,7 +7,7 @@ latencies and the throughputs.  Agentic runs state mean lengths; an older layout
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -35,7 +35,7 @@ class InferenceX:
     tool: str = "InferenceX"
     marks: frozenset[str] = frozenset({"hw", "framework", "precision", "infmax_model_prefix"})
 
-    def read(self, sources: Sequence[JsonObject]) -> list[BenchRun]:
+    def read(self, sources: Iterable[JsonObject]) -> list[BenchRun]:
         """Return the runs of objects, one each.
 
         Raises
@@ -43,7 +43,7 @@ class InferenceX:
         TraceFormatError
             With all that is missing or wrong.
         """
-        return each_read(sources, _run)
+        return each_read(sources, lambda source: [_run(source)])
 
 
 INFERENCEX: Final = InferenceX()

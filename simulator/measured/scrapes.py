@@ -16,9 +16,10 @@ from typing import Final
 from simulator.errors import TraceFormatError
 from simulator.measured.bench import BenchRun
 from simulator.measured.fields import told
-from simulator.measured.json_objects import read_text
+from simulator.measured.opening import opened_result, result_lines
 from simulator.measured.statistics import PERCENTS, Statistics
 from simulator.measured.summaries import Place, run_of
+from simulator.text_files import Source
 
 TOOL: Final = "vLLM /metrics"
 LINE: Final = re.compile(r"(?P<name>[A-Za-z_:][\w:]*)(?:\{(?P<labels>.*)\})? +(?P<value>\S+)(?: +-?\d+)?")
@@ -68,7 +69,7 @@ def knows(text: str) -> bool:
     return text.lstrip().startswith("#") and "\nvllm:" in text
 
 
-def read(text: str, path: Path) -> list[BenchRun]:
+def read(source: Source) -> list[BenchRun]:
     """Refuse a single scrape.
 
     Raises
@@ -76,27 +77,28 @@ def read(text: str, path: Path) -> list[BenchRun]:
     TraceFormatError
         Always: what one scrape counts began with the server.
     """
-    scrape_in(text, path)
+    scrape_in(source)
     message = (
-        f"{path}:1: is one scrape of a server's /metrics, whose counters began with the server: give the one "
-        "before the run and the one after it, --measured BEFORE --measured AFTER"
+        f"{source.path}:1: is one scrape of a server's /metrics, whose counters began with the server: give "
+        "the one before the run and the one after it, --measured BEFORE --measured AFTER"
     )
     raise TraceFormatError(message)
 
 
-def scrape_in(text: str, path: Path) -> Scrape:
+def scrape_in(source: Source) -> Scrape:
     """Return a scrape.
 
     Raises
     ------
     TraceFormatError
-        With the lines that are not of the format.
+        With the first line that is not of the format.
     """
+    path = source.path
     values: dict[tuple[str, str], float] = {}
     lines: dict[str, int] = {}
     info: dict[str, str] = {}
     models: dict[str, None] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(result_lines(source), start=1):
         stripped = line.strip()
         if not stripped or stripped.startswith("#"):
             continue
@@ -126,6 +128,12 @@ def _value(text: str) -> float | None:
         return None
 
 
+def scrape_of(path: Path) -> Scrape:
+    """Return the scrape in a file; raises as `scrape_in`."""
+    with opened_result(path) as source:
+        return scrape_in(source)
+
+
 def difference(before: Path, after: Path) -> BenchRun:
     """Return what a server did between two scrapes.
 
@@ -134,7 +142,7 @@ def difference(before: Path, after: Path) -> BenchRun:
     TraceFormatError
         If they are of different servers or in the wrong order, or nothing was finished between them.
     """
-    first, last = (scrape_in(read_text(path), path) for path in (before, after))
+    first, last = map(scrape_of, (before, after))
     faults = _mismatches(first, last)
     if faults:
         raise TraceFormatError("\n".join(faults))

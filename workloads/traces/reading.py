@@ -17,7 +17,7 @@ from workloads.traces.llmservingsim import LLMSERVINGSIM
 from workloads.traces.own import OWN
 from workloads.traces.seam import Head, Reader, Reading
 from workloads.traces.servegen import SERVEGEN
-from workloads.traces.sources import PARQUET, Source, opened, packed_by, refusing
+from workloads.traces.sources import PARQUET, Source, check_regular, opened, packed_by, refusing
 from workloads.traces.table import Trace
 
 READERS: Final[tuple[Reader, ...]] = (
@@ -122,6 +122,7 @@ def head_of(path: Path) -> Head:
     with refusing(path):
         if path.is_dir():
             return Head(path, "folder", tuple(sorted(file.name for file in path.iterdir())))
+        check_regular(path)
         with path.open("rb") as raw:
             packing = packed_by(path, raw)
     if packing == PARQUET:

@@ -88,7 +88,7 @@ def test_parquet_without_its_package_says_what_to_install(
         ),
         (b"PK\x03\x04rest", "a.csv", "is a ZIP archive or a spreadsheet"),
         ("arrival_s\n1\n".encode("utf-16"), "a.csv", "is UTF-16 text; save it as UTF-8"),
-        (b"arrival_s\n\xff1\n", "a.csv", "is not UTF-8 text: b'\\xff'"),
+        (b"arrival_s\n\xff1\n", "a.csv", "a.csv:2: is no UTF-8 text (byte 10 is 0xff"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a.csv", "is a pointer of Git LFS"),
         (b"[{}]", "a.json", "is a JSON array; a trace has one object a line"),
         (b'{\n"a": 1}\n', "a.json", "no line of it is a JSON object"),
