@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from simulator.measured.bench import BenchRun, Requests
 from simulator.measured.columns import floats
 from simulator.measured.fields import Fields
+from simulator.measured.plausible import check_plausible, doubt
 
 SAME: Final = 1.02
 """Numbers of which the tool computes one from the other."""
@@ -52,6 +53,7 @@ def check_agreement(run: BenchRun, fields: Fields, e2e: str) -> None:
     fields : of the file.
     e2e : the file's name of the end-to-end latency.
     """
+    check_plausible(run, _names(e2e), fields.fault)
     for pair in (*_totals(run, fields), *_lists(run, fields, e2e), *_means(run, e2e)):
         if not (pair.value > 0.0 and pair.expected > 0.0):
             continue
@@ -63,6 +65,16 @@ def check_agreement(run: BenchRun, fields: Fields, e2e: str) -> None:
         if UNIT / UNIT_WITHIN <= size <= UNIT * UNIT_WITHIN:
             told += f", {size:.3g} times off: one of them is not in its unit (lists are in s, *_ms in ms)"
         fields.fault(pair.field, told)
+
+
+def _names(e2e: str) -> dict[str, str]:
+    lengths = {"prompt_tokens": "total_input_tokens", "output_tokens": "total_output_tokens"}
+    return lengths | {
+        "ttft": "mean_ttft_ms",
+        "tpot": "mean_tpot_ms",
+        "itl": "mean_itl_ms",
+        "e2e": f"mean_{e2e}_ms",
+    }
 
 
 def _totals(run: BenchRun, fields: Fields) -> Iterator[Pair]:
@@ -88,6 +100,10 @@ def _lists(run: BenchRun, fields: Fields, e2e: str) -> Iterator[Pair]:
     counted = _counted(requests, fields)
     ttfts = floats(np.array(requests.ttft_s)[counted])
     gaps, ends = requests.gaps_s(counted), requests.end_to_end_s()
+    for quantity, field, values in (("ttft", "ttfts", ttfts), ("itl", "itls", gaps)):
+        asked = doubt(quantity, _mean(values) if len(values) else None)
+        if asked:
+            fields.fault(field, f"the mean of {asked}")
     for field, mean, name, values, within in (
         ("mean_ttft_ms", run.ttft_s, "ttfts", ttfts, SAME),
         ("mean_itl_ms", run.itl_s, "itls", gaps, SAME),

@@ -11,6 +11,7 @@ import math
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -24,6 +25,7 @@ from simulator.measured.fields import MOST, MOST_TOKENS, TOO_LONG, Fields, told
 from simulator.measured.json_objects import JsonObject, objects_in
 from simulator.measured.layouts import each_read
 from simulator.measured.opening import opened_result
+from simulator.measured.plausible import check_plausible, doubt
 from simulator.measured.statistics import Statistics
 from simulator.measured.summaries import (
     SECONDS,
@@ -250,7 +252,10 @@ def _records(sources: Iterable[JsonObject]) -> BenchRun:
         message = f"{place.path}:{place.line}: no request of the profiling phase was answered"
         raise TraceFormatError(message)
     notes = (f"{found.warm} warm-up requests are left out",) if found.warm else ()
-    return replace(with_requests(run_of(place, "AIPerf", {}), found.requests()), notes=notes)
+    run = replace(with_requests(run_of(place, "AIPerf", {}), found.requests()), notes=notes)
+    check_plausible(run, NAMES, partial(faults.add, place.line))
+    faults.check()
+    return run
 
 
 class _Rows:
@@ -312,6 +317,9 @@ def _row(fields: Fields, metadata: Fields, metrics: Fields) -> tuple[int, tuple[
         return start, (prompt, 0, math.nan, math.nan, math.nan), ()
     values = {name: _value(metrics, name, needed=True) for name in ("output_tokens", "ttft", "e2e")}
     output, ttft, end = (math.nan if value is None else value for value in values.values())
+    for name, value in (("ttft", ttft), ("e2e", end)):
+        if asked := doubt(name, value, only_most=True):
+            metrics.fault(NAMES[name], asked)
     if ttft > end * SLACK:
         metrics.fault(
             NAMES["ttft"], f"{ttft:.4g} s is after the whole request, {end:.4g} s: is its unit right?"

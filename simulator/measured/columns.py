@@ -209,11 +209,22 @@ class Entries:
         self.odd: dict[int, object] = {}
         self._flat = array("d")
         self._offsets = array("q", [0])
-        for value in values:
-            self.append(value)
+        if not self._are_numbers(values):
+            for value in values:
+                self.append(value)
 
     def __len__(self) -> int:
         return len(self.numbers)
+
+    def _are_numbers(self, values: Iterable[object]) -> bool:
+        """Take a list of plain numbers at once; say whether it was one."""
+        found = _row(values) if isinstance(values, list) else None
+        if not isinstance(found, array) or np.isnan(np.frombuffer(found)).any():
+            return False
+        self.numbers, size = found, len(found)
+        self.truth, self.is_row = bytearray(map(bool, found)), bytearray(size)
+        self._offsets = array("q", bytes(8 * (size + 1)))
+        return True
 
     def append(self, value: object) -> None:
         """Add an entry."""

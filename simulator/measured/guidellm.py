@@ -48,7 +48,13 @@ LISTED: Final = {
 }
 """Lists of objects in a report, and what is kept of each: of a request all but its texts and its chunks."""
 
-NAMES: Final = {"ttft": "time_to_first_token_ms", "tpot": "inter_token_latency_ms", "e2e": "request_latency"}
+NAMES: Final = {
+    "ttft": "time_to_first_token_ms",
+    "tpot": "inter_token_latency_ms",
+    "e2e": "request_latency",
+    "prompt_tokens": "prompt_token_count",
+    "output_tokens": "output_token_count",
+}
 
 
 @dataclass(frozen=True, slots=True)

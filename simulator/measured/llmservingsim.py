@@ -8,6 +8,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from simulator.measured.bench import BenchRun, Requests
@@ -15,9 +16,15 @@ from simulator.measured.columns import Ragged, floats, in_order, whole
 from simulator.measured.faults import Faults
 from simulator.measured.fields import Fields
 from simulator.measured.json_objects import JsonObject
+from simulator.measured.plausible import check_plausible, doubt
 from simulator.measured.summaries import Place, run_of, with_requests
 
 STAMPS: Final = ("queued_ts", "first_token_ts", "last_token_ts")
+NAMES: Final = {
+    "ttft": "mean of first_token_ts - queued_ts",
+    "tpot": "mean of (last_token_ts - first_token_ts) / (output_toks - 1)",
+    "e2e": "mean of last_token_ts - queued_ts",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,10 @@ class LlmServingSim:
             start_s=floats(queued - queued[0]),
             e2e_s=floats(last - queued),
         )
-        return [with_requests(run_of(place, self.tool, {}), requests)]
+        run = with_requests(run_of(place, self.tool, {}), requests)
+        check_plausible(run, NAMES, partial(faults.add, place.line))
+        faults.check()
+        return [run]
 
 
 def _row(fields: Fields) -> tuple[float, ...]:
@@ -62,6 +72,12 @@ def _row(fields: Fields) -> tuple[float, ...]:
     lengths = fields.tokens("input_toks"), fields.tokens("output_toks")
     if first < queued or last < first:
         fields.fault("first_token_ts", "stamps of a request decrease: are they of one clock?")
+    for stamp, quantity, value in (
+        ("first_token_ts", "ttft", first - queued),
+        ("last_token_ts", "e2e", last - queued),
+    ):
+        if asked := doubt(quantity, value, only_most=True):
+            fields.fault(stamp, f"after queued_ts: {asked}")
     return queued, first, last, *lengths
 
 

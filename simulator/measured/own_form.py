@@ -22,6 +22,7 @@ from simulator.measured.bench import BenchRun, Requests, Series
 from simulator.measured.columns import Column, Ragged, floats, whole
 from simulator.measured.faults import Faults
 from simulator.measured.opening import opened_result
+from simulator.measured.plausible import check_plausible, doubt
 from simulator.measured.rows import MOST_FAULTS, Head, Row, as_number, sections_in
 from simulator.measured.summaries import Place, run_of, with_requests
 from simulator.text_files import Source
@@ -76,6 +77,9 @@ def read(source: Source) -> list[BenchRun]:
     faults.check()
     origin_s = found.first_s()
     run = with_requests(run_of(Place(path), TOOL, {}), found.requests())
+    names = {name: f"{name}_s" for name in ("ttft", "tpot", "e2e", "itl")}
+    check_plausible(run, names, lambda name, told: faults.add(head.line, name, f"the mean of {told}"))
+    faults.check()
     beside = path.with_name(SERIES)
     return [replace(run, series=_series(beside, origin_s)) if beside.is_file() else run]
 
@@ -141,8 +145,11 @@ def _token(output: int, ttft_s: float, end_s: float, token_s: float) -> float:
 
 
 def _check_row(line: int, output: int, times: tuple[float, float, float], faults: Faults) -> None:
-    """Note times of a request that cannot be together."""
+    """Note times of a request that cannot be together, or that no server has."""
     ttft, end, token = times
+    for quantity, value in (("ttft", ttft), ("e2e", end), ("tpot", token)):
+        if asked := doubt(quantity, value, only_most=True):
+            faults.add(line, f"{quantity}_s", asked)
     if ttft > end * SLACK:
         faults.add(
             line, "ttft_s", f"{ttft:.6g} is after the whole request, e2e_s {end:.6g}: is its unit right?"

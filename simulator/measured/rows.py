@@ -65,9 +65,8 @@ def as_number(cell: str) -> float | None:
     >>> as_number("1,146.31"), as_number("12"), as_number("-1"), as_number("nan")
     (1146.31, 12.0, None, None)
     """
-    plain = cell.replace(",", "") if THOUSANDS.fullmatch(cell) else cell
     try:
-        value = float(plain)
+        value = float(cell.replace(",", "") if "," in cell and THOUSANDS.fullmatch(cell) else cell)
     except ValueError:
         return None
     return value if 0.0 <= value <= MOST else None
@@ -106,7 +105,8 @@ class Head:
             other = next((each for each in self.names if each in (f"{stem}_ms", f"{stem}_us")), None)
             if other is not None:
                 hint = f"; {other} is in another unit: write seconds to {name}"
-            self.faults.add(self.line, name, f"no such column{hint}")
+            told_ = f"no such column{hint or '; name it so in the header, or add it'}"
+            self.faults.add(self.line, name, told_)
         return all(name in self.names for name in names)
 
     def cell(self, row: Row, name: str) -> str:

@@ -15,8 +15,10 @@ from typing import Final
 
 from simulator.errors import TraceFormatError
 from simulator.measured.bench import BenchRun
+from simulator.measured.faults import Faults
 from simulator.measured.fields import told
 from simulator.measured.opening import opened_result, result_lines
+from simulator.measured.plausible import check_plausible
 from simulator.measured.statistics import PERCENTS, Statistics
 from simulator.measured.summaries import Place, run_of
 from simulator.text_files import Source
@@ -158,6 +160,7 @@ def difference(before: Path, after: Path) -> BenchRun:
         message = f"{after}: no request was finished since {before}: nothing is left to compare"
         raise TraceFormatError(message)
     run = run_of(Place(after), TOOL, stats)
+    _check_units(run, last)
     tokens = {"prompt_tokens": "vllm:prompt_tokens_total", "output_tokens": "vllm:generation_tokens_total"}
     totals = {ours: _gained(first, last, name) for ours, name in tokens.items()}
     blocks = last.info.get("num_gpu_blocks")
@@ -171,6 +174,20 @@ def difference(before: Path, after: Path) -> BenchRun:
         stated=stated,
         notes=(*_gauges(first, last), *notes),
     )
+
+
+def _check_units(run: BenchRun, last: Scrape) -> None:
+    """Refuse times that no server has.
+
+    Raises
+    ------
+    TraceFormatError
+        With what to ask.
+    """
+    faults = Faults(run.path)
+    names = {ours: f"vllm:{theirs[0]}_sum" for ours, theirs in HISTOGRAMS.items()}
+    check_plausible(run, names, lambda name, told_: faults.add(last.lines.get(name, 1), name, told_))
+    faults.check()
 
 
 def _mismatches(first: Scrape, last: Scrape) -> list[str]:
@@ -193,8 +210,12 @@ def _decreased(first: Scrape, last: Scrape, name: str) -> str:
     before, after = first.value(name), last.value(name)
     if before is None or (after is not None and after >= before):
         return ""
+    if after is None and name in last.lines:
+        return (
+            f"{last.path}:{last.lines[name]}: {name}: is no number, but {first.path} has one: scrape it again"
+        )
     if after is None:
-        return f"{last.path}: {name}: is missing, but {first.path} has it"
+        return f"{last.path}: {name}: is missing, but {first.path} has it: give two scrapes of one server"
     where = f"{last.path}:{last.lines.get(name, 1)}: {name}: {after:g}"
     return f"{where} is less than the {before:g} of {first.path}: are they in the right order?"
 

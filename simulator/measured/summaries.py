@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from simulator.measured.agreement import ALIKE, SAME, UNIT, UNIT_WITHIN, Pair
 from simulator.measured.bench import BenchRun, Requests
 from simulator.measured.columns import floats
+from simulator.measured.plausible import Fault, check_plausible
 from simulator.measured.statistics import Statistics, statistics_of
 
 SECONDS: Final = {"ms": 1e-3, "s": 1.0, "sec": 1.0, "seconds": 1.0, "us": 1e-6, "ns": 1e-9}
@@ -20,9 +21,6 @@ SECONDS: Final = {"ms": 1e-3, "s": 1.0, "sec": 1.0, "seconds": 1.0, "us": 1e-6, 
 
 TIMES: Final = ("ttft", "tpot", "itl", "e2e")
 """Quantities that are times, in the order in which they are told."""
-
-Fault = Callable[[str, str], None]
-"""Called with the name of a field and what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +119,7 @@ def check_means(run: BenchRun, names: Mapping[str, str], fault: Fault) -> None:
     names : of the fields, by the names in `TIMES` and ``output_tokens_per_s``, ``requests_per_s``.
     fault : notes one.
     """
+    check_plausible(run, names, fault)
     for pair in _pairs(run, names):
         if not (pair.value > 0.0 and pair.expected > 0.0):
             continue

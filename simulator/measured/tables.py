@@ -17,6 +17,7 @@ from simulator.errors import TraceFormatError
 from simulator.measured.bench import BenchRun
 from simulator.measured.faults import Faults
 from simulator.measured.fields import told
+from simulator.measured.plausible import doubt
 from simulator.measured.rows import MOST_FAULTS, Head, Row, as_number, sections_in
 from simulator.measured.statistics import Statistics
 from simulator.measured.summaries import (
@@ -178,10 +179,12 @@ def _configurations(table: _Table, faults: Faults, path: Path) -> list[BenchRun]
             if head is not None and value is not None:
                 figures.setdefault(head.quantity, {})[head.figure] = value * head.scale
         given = {
-            name: as_number(row[table.head.names.index(name)])
+            name: _cell(row[table.head.names.index(name)], line, name, faults)
             for name in ("Concurrency", "ISL")
             if name in table.head.names
         }
+        if asked := doubt("prompt_tokens", given.get("ISL")):
+            faults.add(line, "ISL", asked)
         place = Place(path, line, number)
         run = _run(figures, "GenAI-Perf", place, partial(faults.add, line))
         concurrency = given.get("Concurrency")

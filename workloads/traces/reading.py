@@ -12,6 +12,7 @@ from typing import Final, Literal, get_args
 from simulator.errors import TraceFormatError, UnknownNameError, suggest
 from workloads.traces.chat_jsonl import BAILIAN, MOONCAKE
 from workloads.traces.cutting import window
+from workloads.traces.doubts import doubt
 from workloads.traces.flat_csv import AZURE, BURSTGPT, SPLITWISE, VIDUR
 from workloads.traces.llmservingsim import LLMSERVINGSIM
 from workloads.traces.own import OWN
@@ -61,7 +62,8 @@ def read(path: Path, format_name: str = "auto", how: Reading | None = None) -> T
     Raises
     ------
     TraceFormatError
-        If it cannot be read, is of no format or of several, holds no request, or is wrong: all faults.
+        If it cannot be read, is of no format or of several, holds no request, or is wrong: all faults; also
+        if its rate is that of another unit of time, unless its format was named.
     UnknownNameError
         If there is no such format.
     """
@@ -71,6 +73,10 @@ def read(path: Path, format_name: str = "auto", how: Reading | None = None) -> T
     if not trace.rows:
         dropped = "; ".join(f"{count} rows left out: {reason}" for reason, count in trace.dropped.items())
         message = f"{path}: holds no request" + (f" ({dropped})" if dropped else " below its header")
+        raise TraceFormatError(message)
+    asked = doubt(trace) if format_name == "auto" else None
+    if asked:
+        message = f"{path}: {asked}: {reader.about}; where that is so, say it by the format: {reader.name}"
         raise TraceFormatError(message)
     return replace(trace, format=reader.name)
 
@@ -104,7 +110,7 @@ def recognise(path: Path) -> Reader:
         return found[0]
     if found:
         names = " and ".join(reader.name for reader in found)
-        message = f"{path}: could be {names} ({_seen(head)}); say which with format"
+        message = f"{path}: could be {names} ({_seen(head)}); say which with format, or part them"
         raise TraceFormatError(message)
     known = ", ".join(sorted(reader.name for reader in READERS))
     message = f"{path}: is no trace that is known: {_seen(head)}{_nearest(head)}; known are {known}"
@@ -138,7 +144,10 @@ def _text_head(source: Source) -> Head:
     if start not in ("{", "["):
         header = start if start in "\r\n" else start + source.text.readline(LONGEST_HEADER)
         if not header.strip():
-            message = f"{source.path}:1: is blank; a trace begins with a header or a JSON object"
+            message = (
+                f"{source.path}:1: is blank; a trace begins with a header or a JSON object: did what wrote "
+                "it come to its end?"
+            )
             raise TraceFormatError(message)
         return Head(
             source.path, "csv", tuple(name.strip() for name in next(csv.reader([header], strict=True)))
