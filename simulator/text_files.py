@@ -44,6 +44,9 @@ FEED_BYTES: Final = 512
 CHUNK_BYTES: Final = 1 << 16
 """Bytes read from a file at a time."""
 
+CONTROL: Final = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029), "?")
+"""Text from a file is printed on a terminal, which it must not steer, and in messages of a line each."""
+
 EXTRA: Final = 'install it with: pip install "kinesim[traces]"'
 
 

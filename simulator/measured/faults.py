@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Final
 
 from simulator.errors import TraceFormatError
+from simulator.text_files import CONTROL
 
 MOST_FAULTS: Final = 20
 """Faults of a file that are told one by one; a wrong unit is wrong in each of millions of lines."""
-
-CONTROL: Final = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "?")
-"""Text from a file is printed on a terminal, which it must not steer."""
 
 
 class Faults:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.measured.columns import Column, Entries, Ragged, whole
-from simulator.measured.faults import CONTROL, Faults
+from simulator.measured.faults import Faults
 from simulator.measured.json_objects import JsonObject
+from simulator.text_files import CONTROL
 
 MS: Final = 1e-3
 MOST: Final = 1e15

@@ -11,10 +11,10 @@ from itertools import groupby
 from typing import Final
 
 from simulator.errors import TraceFormatError
-from simulator.measured.faults import CONTROL, Faults
+from simulator.measured.faults import Faults
 from simulator.measured.fields import MOST, MOST_TOKENS, TOO_LONG, told
 from simulator.measured.opening import result_lines
-from simulator.text_files import Source
+from simulator.text_files import CONTROL, Source
 
 MOST_FAULTS: Final = 5
 """Faults of a table that are told one by one."""

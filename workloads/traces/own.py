@@ -200,7 +200,7 @@ class OwnForm:
         with opened(path, how.progress) as source:
             table = CsvTable(source, faults)
             if NEEDED not in table.header:
-                message = f"{path}:1: no column {NEEDED!r}; found {', '.join(table.header) or 'nothing'}"
+                message = f"{path}:1: no column {NEEDED!r}; found {', '.join(map(shown, table.header)) or 'nothing'}"
                 raise TraceFormatError(message)
             rows = OwnRows(faults, table.header)
             texts = [BLOCKS] if BLOCKS in table.header else []

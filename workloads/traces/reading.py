@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 from simulator.errors import TraceFormatError, UnknownNameError, suggest
+from simulator.text_files import CONTROL
 from workloads.traces.chat_jsonl import BAILIAN, MOONCAKE
 from workloads.traces.cutting import window
 from workloads.traces.doubts import doubt
@@ -78,7 +79,8 @@ def read(path: Path, format_name: str = "auto", how: Reading | None = None) -> T
     if asked:
         message = f"{path}: {asked}: {reader.about}; where that is so, say it by the format: {reader.name}"
         raise TraceFormatError(message)
-    return replace(trace, format=reader.name)
+    ignored = tuple(name.translate(CONTROL) for name in trace.ignored)
+    return replace(trace, format=reader.name, ignored=ignored)
 
 
 def read_window(path: Path, format_name: str = "auto", how: Reading | None = None) -> Trace:
@@ -212,5 +214,5 @@ def _seen(head: Head) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-    told = ", ".join(name[:40] for name in names[:TOLD_FIELDS]) or "nothing"
+    told = ", ".join(name[:40].translate(CONTROL) for name in names[:TOLD_FIELDS]) or "nothing"
     return told + (f" and {len(names) - TOLD_FIELDS} more" if len(names) > TOLD_FIELDS else "")
