@@ -32,7 +32,7 @@ class Faults:
 
     def add(self, line: int, name: str, told: str) -> None:
         """Note what is wrong with a field; once, though it be read twice."""
-        message = f"{self.path}:{line}: {name.translate(CONTROL)}: {told}"
+        message = f"{self.path}:{line}: " + f"{name}: {told}".translate(CONTROL)
         if message in self.found:
             return
         if len(self.found) < self._most:

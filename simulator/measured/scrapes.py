@@ -21,7 +21,7 @@ from simulator.measured.opening import opened_result, result_lines
 from simulator.measured.plausible import check_plausible
 from simulator.measured.statistics import PERCENTS, Statistics
 from simulator.measured.summaries import Place, run_of
-from simulator.text_files import Source
+from simulator.text_files import CONTROL, Source
 
 TOOL: Final = "vLLM /metrics"
 LINE: Final = re.compile(r"(?P<name>[A-Za-z_:][\w:]*)(?:\{(?P<labels>.*)\})? +(?P<value>\S+)(?: +-?\d+)?")
@@ -114,7 +114,7 @@ def scrape_in(source: Source) -> Scrape:
         if name == "vllm:cache_config_info":
             info = labels
         if name.startswith("vllm:") and "model_name" in labels:
-            models.setdefault(labels["model_name"])
+            models.setdefault(labels["model_name"].translate(CONTROL))
         lines.setdefault(name, number)
         if not math.isfinite(value):  # not known, as of a gauge that was never set
             continue

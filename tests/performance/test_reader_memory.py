@@ -1,4 +1,4 @@
-"""Every reader takes at most twice the size of its file, and a constant for what it imports and its windows."""
+"""Every reader takes at most twice the size of its file, and a constant for imports and windows."""
 
 from __future__ import annotations
 
@@ -68,7 +68,8 @@ def _rows(head: str, row: Callable[[int], str]) -> Rows:
 
 def _stamp(row: int) -> str:
     day, left = divmod(row // 4, 86_400)
-    return f"2024-05-{10 + day:02d} {left // 3600:02d}:{left // 60 % 60:02d}:{left % 60:02d}.{row % 4}00000+00:00"
+    clock = f"{left // 3600:02d}:{left // 60 % 60:02d}:{left % 60:02d}.{row % 4}00000"
+    return f"2024-05-{10 + day:02d} {clock}+00:00"
 
 
 def _chat(row: int, **more: object) -> str:
@@ -276,7 +277,7 @@ def test_our_own_parquet_takes_at_most_twice_its_columns(tmp_path: Path) -> None
 def test_the_lengths_of_servegen_take_at_most_twice_their_size(tmp_path: Path) -> None:
     # What is drawn is not in the file: 24 bytes a request, as rates and windows say.
     (tmp_path / "chunk-1-trace.csv").write_text("0,0.01,1.0,Gamma,2.0,0.5\n", encoding="utf-8")
-    chances = {length: 1 / 2000 for length in range(1, 2001)}
+    chances = dict.fromkeys(range(1, 2001), 1 / 2000)
     one = {name: str(chances) for name in ("input_tokens", "output_tokens", "reason_ratio")}
     size = len(json.dumps(one))
     table = {str(21_600 * window): one for window in range(FILE_BYTES // size)}

@@ -1,9 +1,10 @@
-"""Damage to files: bytes, lines, digits, keys and types, drawn by Hypothesis and applied to any content."""
+"""Damage to files: bytes, lines, digits, keys and types, that follow from a number."""
 
 from __future__ import annotations
 
 import gzip
 import json
+import random
 import re
 import signal
 from collections.abc import Callable, Iterator
@@ -12,7 +13,6 @@ from importlib.util import find_spec
 from typing import Final
 
 import pytest
-from hypothesis import strategies as st
 
 LONGEST_S: Final = 20.0
 """Time after which a reader hangs, s: each of these files has some kB."""
@@ -92,9 +92,8 @@ def _repeat_line(content: bytes, at: int, one: int, two: int) -> bytes:
 
 def _drop_line(content: bytes, at: int, one: int, two: int) -> bytes:
     lines = content.splitlines(keepends=True)
-    del lines[content.count(b"\n", 0, at) % len(lines) :][: 1 + (one + two) % 2]
-    place = content.count(b"\n", 0, at) % max(1, len(lines))
-    return b"".join(lines[:place] + lines[place + 1 :])
+    place = content.count(b"\n", 0, at) % len(lines)
+    return b"".join(lines[:place] + lines[place + 1 + (one + two) % 2 :])
 
 
 def _change_digit(content: bytes, at: int, one: int, two: int) -> bytes:
@@ -153,23 +152,23 @@ def _zstd(content: bytes) -> bytes:
 
 PACKINGS: Final = (_plain, _gzip, *([_zstd] if find_spec("zstandard") else []))
 
-wound = st.tuples(
-    st.integers(0, len(KINDS) - 1),
-    st.floats(0, 1, exclude_max=True),
-    st.integers(0, 255),
-    st.integers(0, 255),
-)
+Damage = tuple[list[Wound], int, list[Wound]]
+"""The wounds of a text, how it is packed (of `PACKINGS`), and the wounds of that."""
 
 
-@st.composite
-def damage(draw: st.DrawFn) -> tuple[list[Wound], int, list[Wound]]:
-    """Draw the wounds of a text, how it is packed, and the wounds of that."""
-    packing = draw(st.sampled_from([0] * 12 + list(range(1, len(PACKINGS)))))
-    outer = draw(st.lists(wound, max_size=2)) if packing else []
-    return draw(st.lists(wound, min_size=0 if outer else 1, max_size=4)), packing, outer
+def _wound(drawn: random.Random) -> Wound:
+    return drawn.randrange(len(KINDS)), drawn.random(), drawn.randrange(256), drawn.randrange(256)
 
 
-def hurt(content: bytes, drawn: tuple[list[Wound], int, list[Wound]]) -> bytes:
+def damage(drawn: random.Random) -> Damage:
+    """Draw one to four wounds; one file in seven is packed."""
+    packing = 0 if drawn.random() < 6 / 7 else drawn.randrange(1, len(PACKINGS))
+    outer = [_wound(drawn) for _ in range(drawn.randrange(3))] if packing else []
+    inner = [_wound(drawn) for _ in range(drawn.randrange(0 if outer else 1, 5))]
+    return inner, packing, outer
+
+
+def hurt(content: bytes, drawn: Damage) -> bytes:
     """Return a content with damage."""
     inner, packing, outer = drawn
     return _wounded(PACKINGS[packing](_wounded(content, inner)), outer)

@@ -32,7 +32,7 @@ class Faults:
         """Keep a fault: the line from 1, the column or key, what was given and what is allowed."""
         self.count += 1
         if len(self._shown) < MOST_SHOWN:
-            self._shown.append((line, f"{self.path}:{line}: {field.translate(CONTROL)}: {message}"))
+            self._shown.append((line, f"{self.path}:{line}: " + f"{field}: {message}".translate(CONTROL)))
 
     def check(self) -> None:
         """Raise the faults found, if any.
