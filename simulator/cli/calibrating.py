@@ -111,12 +111,8 @@ def calibrate(
     from simulator.calibrate.files import COLUMNS, fits, table, to_json  # noqa: PLC0415 - as above
 
     profile = _profile(gpu)
-    if bench and server:
-        calibration = from_replays(profile, bench, server, engine)
-    elif bench:
-        calibration = from_bench(profile, bench, ran)
-    elif steps is not None:
-        calibration = from_steps(profile, steps, ran)
+    if bench or steps is not None:
+        calibration = _own(profile, bench or [], steps, server, ran)
     elif like is not None:
         calibration = _carried_over(profile, engine, _profile(like))
     else:
@@ -125,6 +121,17 @@ def calibrate(
     for line in own_warnings(calibration) if bench or steps else table_bounds(fits(calibration)):
         say(f"warning: {line}")
     _write(path, to_json(calibration), engine)
+
+
+def _own(
+    profile: Gpu, bench: list[Path], steps: Path | None, server: list[str] | None, ran: Ran
+) -> Calibration:
+    """Return what a user's own runs or steps say."""
+    if bench and server:
+        return from_replays(profile, bench, server, ran.engine)
+    if bench or steps is None:
+        return from_bench(profile, bench, ran)
+    return from_steps(profile, steps, ran)
 
 
 def _profile(name: str) -> Gpu:

@@ -189,7 +189,9 @@ class Rerun:
         own = gpu.model_copy(update={"calibrations": gpu.calibrations | {self.engine: calibration}})
         changes = {"hardware": hardware.model_copy(update={"gpu": own})}
         return simulated_side(
-            simulate(self.replay.scenario.model_copy(update=changes)), self.kept, self.moments_s
+            simulate(self.replay.scenario.model_copy(update=changes), token_times=True),
+            self.kept,
+            self.moments_s,
         )
 
     def differences(self, calibration: Calibration) -> FloatVector:

@@ -120,9 +120,9 @@ def test_all_faults_of_a_file_are_told_at_once_with_near_names(tmp_path: Path) -
         (b"\xff\xfe{\x00", "is UTF-16 text; save it as UTF-8"),
         (
             b"\xff\xd8",
-            "is no UTF-8 text (byte 0 is 0xff): is it the right file? A benchmark's result is JSON",
+            ":1: is no UTF-8 text (byte 0 is 0xff, invalid start byte); save it as UTF-8",
         ),
-        (b"\x1f\x8b\x08", "is compressed by gzip; unpack it first"),
+        (b"\x1f\x8b\x08", "ends inside its compressed data: was the file cut?"),
         (b'{"a": "\x00"}', "is no text (byte 7 is 0x00)"),
         (
             b'[\n{"a": 1}, {"a": 2}]',
@@ -134,9 +134,9 @@ def test_all_faults_of_a_file_are_told_at_once_with_near_names(tmp_path: Path) -
         (b'[{"a": 1}, {"a"', ":1: is a JSON array; runs stand one after the other"),
         (b"a;b\n1;2\n", ":1: is no JSON; it looks like a table of columns separated by semicolons; read are"),
         (b'{"a": 1', ":1: the text ends inside object 1: was the file cut?"),
-        (b'{"a": 1}\n{"a": "x', ":2: the text ends inside object 2: was the file cut?"),
+        (b'{"benchmarks": []}\n{"a": "x', ":2: the text ends inside object 2: was the file cut?"),
         (b'{"a": 1,\n "b": }', ":2: no JSON at column 7: Expecting value"),
-        (b'{"a": 1}\n[1, 2]', ":2: '[1, 2]' is no JSON object"),
+        (b'{"benchmarks": []}\n[1, 2]', ":2: '[1, 2]' is no JSON object"),
         (b'{"a": ' + b"[" * 100_000, ":1: object 1 cannot be read"),
         (b'{"a": ' + b"9" * 5000 + b"}", ":1: object 1 cannot be read"),
         (b'{"a": 1}', ":1: object 1 is of no benchmark that is known; read are: vLLM bench serve, sglang"),
