@@ -24,6 +24,7 @@ from simulator.cli import (
     describing,
     reproducing,
     running,
+    siding,
     studying,
     tracing,
     validating,
@@ -47,6 +48,7 @@ validate = typer.Typer(
 )
 
 app.command("run")(running.run)
+app.command("compare")(siding.compare)
 app.command("describe")(describing.describe)
 app.command("list")(catalogs.list_topic)
 app.command("calibrate")(calibrating.calibrate)
