@@ -22,6 +22,7 @@ from simulator.cli import (
     catalogs,
     comparing,
     describing,
+    explaining,
     reproducing,
     running,
     siding,
@@ -50,6 +51,7 @@ validate = typer.Typer(
 app.command("run")(running.run)
 app.command("compare")(siding.compare)
 app.command("describe")(describing.describe)
+app.command("explain")(explaining.explain)
 app.command("list")(catalogs.list_topic)
 app.command("calibrate")(calibrating.calibrate)
 app.command("kinetics")(reproducing.kinetics)

@@ -14,8 +14,8 @@ Sides = Annotated[
     list[str],
     typer.Argument(
         metavar="SIDE...",
-        help="SOURCE[#VARIANT][@PATH=VALUE]...: a scenario file, a shipped name, a manifest or the folder of a "
-        "finished run, which is run again; one of its variants; changes for this side alone.",
+        help="SOURCE[#VARIANT][@PATH=VALUE]...: a scenario file, a shipped name, a manifest or the folder of "
+        "a finished run, which is run again; one of its variants; changes for this side alone.",
     ),
 ]
 Seeds = Annotated[

@@ -52,7 +52,7 @@ class SideBySide:
             "inputs": [{"path": d.path, "values": list(d.values)} for d in self.differences],
             "paired": not self._other_tasks,
             "time": {
-                name: {"machine": _mean_machine(runs), "task": _mean_task(runs)}
+                name: {"machine": mean_machine(runs), "task": mean_task(runs)}
                 for name, runs in self.comparison.runs.items()
             },
             "notes": [*({"note": n, "variants": list(self.names)} for n in self.notes), *self._run_notes],
@@ -74,9 +74,9 @@ class SideBySide:
         found = []
         if self._other_tasks:
             found.append(
-                f"The sides do not have the same tasks ({', '.join(self._other_tasks)} differ), so they are not "
-                "paired: ratios are still taken seed by seed, but luck does not cancel in them, and their "
-                "intervals are as wide as that makes them."
+                f"The sides do not have the same tasks ({', '.join(self._other_tasks)} differ), so they are "
+                "not paired: ratios are still taken seed by seed, but luck does not cancel in them, and "
+                "their intervals are as wide as that makes them."
             )
         seed, count = self.sides[0].scenario.seed, self.sides[0].scenario.report.seeds
         others = [side.name for side in self.sides if side.asked_seeds != (seed, count)]
@@ -110,17 +110,19 @@ class SideBySide:
             if held is None or "variants" in held or (not of_variant.is_dir() and len(results) > 1):
                 continue
             if held != result.summary:
-                return [
+                told = (
                     f"{side.source}: run again, {side.name} gives other figures than the folder holds (seed "
                     f"{result.seed}): it was made by another version; the figures here are those of now."
-                ]
+                )
+                return [told]
         return []
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
-        """One row per side and figure: ``estimate``, ``low``, ``high``, ``ratio``, ``ratio_low``, ``ratio_high``.
+        """One row per side and figure: the estimate and its ratio to the first side, each with bounds.
 
-        NaN where a figure or an interval is undefined; ratios are to the first side, 1 for itself.
+        Columns ``estimate``, ``low``, ``high``, ``ratio``, ``ratio_low`` and ``ratio_high``; NaN where a
+        figure or an interval is undefined.
         """
         import pandas as pd  # noqa: PLC0415 - pandas only where it is asked for
 
@@ -138,7 +140,7 @@ class SideBySide:
         """One row per value in which the sides differ, one column per side; indexed by path."""
         import pandas as pd  # noqa: PLC0415 - pandas only where it is asked for
 
-        table = {d.path: d.values for d in self.differences}
+        table = {path: list(values) for path, values in self.differences}
         return pd.DataFrame.from_dict(table, orient="index", columns=list(self.names))
 
     @cached_property
@@ -162,7 +164,7 @@ def _bounds(found: Mapping[str, Any] | None, prefix: str) -> dict[str, float | N
     return {column: None if found is None else found[key] for key, column in names.items()}
 
 
-def _mean_machine(runs: Sequence[Result]) -> dict[str, Any]:
+def mean_machine(runs: Sequence[Result]) -> dict[str, Any]:
     """Return the GPU time of the window by part, averaged over seeds."""
     found = [machine_time(run) for run in runs]
     per_task = [one.gpu_seconds_per(one.tasks_ended) for one in found]
@@ -187,7 +189,7 @@ def _per_task(parts: Mapping[str, Mapping[str, float | None]]) -> float:
     return sum(figures["gpu_seconds_per_task"] or 0.0 for figures in parts.values())
 
 
-def _mean_task(runs: Sequence[Result]) -> dict[str, Any] | None:
+def mean_task(runs: Sequence[Result]) -> dict[str, Any] | None:
     """Return the mean task's time by part, averaged over seeds; None where a seed answered none."""
     found = [one for one in map(task_time, runs) if one is not None]
     if len(found) < len(runs):

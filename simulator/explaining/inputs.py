@@ -57,10 +57,10 @@ def _walk(path: str, values: Sequence[Any]) -> Iterator[Difference]:
     if path.rpartition(".")[0].endswith("calibrations"):
         yield Difference(path, tuple(_calibration(table) for table in tables))
         return
-    if all(set(table) <= {"value", "source", "note"} and "value" in table for table in tables):
-        if any(table["value"] != tables[0]["value"] for table in tables):
-            yield Difference(path, tuple(_short(table["value"], path) for table in tables))
-            return
+    figures = [table.get("value") for table in tables if set(table) == {"value", "source", "note"}]
+    if len(figures) == len(tables) and len(set(figures)) > 1:
+        yield Difference(path, tuple(_short(figure, path) for figure in figures))
+        return
     for key in dict.fromkeys(key for table in tables for key in table):
         inner = [table.get(key, _NOTHING) for table in tables]
         yield from _walk(f"{path}.{key}" if path else key, inner)

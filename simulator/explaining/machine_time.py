@@ -21,7 +21,6 @@ from simulator.api import Result
 from simulator.attention.work import FloatVector
 from simulator.engine.records import RunRecords
 from simulator.latency import Part, StepLatency, StepRows
-from simulator.metrics.hardware import WindowWork
 from simulator.metrics.tables import RunTables
 from simulator.metrics.window import window_of
 from simulator.units import NS_PER_S
@@ -124,7 +123,7 @@ def _divided(records: RunRecords, latency: StepLatency) -> dict[str, FloatVector
     rows = records.step_rows()
     tables = RunTables.of(records)
     recorded = (tables.steps["end_ns"] - tables.steps["start_ns"]) / NS_PER_S
-    found = {name: np.zeros(len(recorded)) for name in PARTS}
+    found: dict[str, FloatVector] = {name: np.zeros(len(recorded)) for name in PARTS}
     decoding = (rows.decode_sequences > 0).astype(np.float64)
     for name, part in latency.parts(_without_prompts(rows)).items():
         if name not in _OF_PROMPTS:
@@ -135,7 +134,7 @@ def _divided(records: RunRecords, latency: StepLatency) -> dict[str, FloatVector
     found["prefill"] = np.where(with_prompts, np.maximum(whole_s - decode_s, 0.0), 0.0)
     attributed = _sum(found)
     scale = np.divide(recorded, attributed, out=np.zeros(len(recorded)), where=attributed > 0.0)
-    scaled = {name: seconds * scale for name, seconds in found.items()}
+    scaled: dict[str, FloatVector] = {name: seconds * scale for name, seconds in found.items()}
     # A row without any attributed time is the host's: there is nothing else that it could be.
     scaled["host"] = scaled["host"] + np.where(attributed > 0.0, 0.0, recorded)
     return scaled

@@ -112,10 +112,11 @@ def read_one(source: SideSource, overrides: Sequence[str] = ()) -> Side:
     """
     found = _of(source, overrides)
     if len(found) > 1:
-        names = [scenario.name if not name else name for name, scenario, _, _ in found]
+        names = [name for name, _, _, _ in found]
         example = f"{source}#{names[0]}" if not isinstance(source, Scenario) else f"variants[{names[0]!r}]"
-        message = f"{shown(str(found[0][2]))}: has variants; pick one, for example {example}"
-        raise ScenarioError(f"{message} (allowed: {', '.join(names)})")
+        allowed = f"(allowed: {', '.join(names)})"
+        message = f"{found[0][2]}: has variants; pick one, for example {example} {allowed}"
+        raise ScenarioError(message)
     name, scenario, text, folder = found[0]
     return Side(name, scenario, text, folder, _seeds(scenario))
 
@@ -195,7 +196,7 @@ def _brief(change: str) -> str:
 
 
 def _names(found: Sequence[tuple[str, str]]) -> list[str]:
-    """Return a name per side: its own, with its source where two are alike, and numbered if they still are."""
+    """Return a name per side: with its source where two are alike, and numbered if they still are."""
     names = [name for name, _ in found]
     alike = {name for name in names if names.count(name) > 1}
     named = [f"{name} ({source})" if name in alike else name for name, source in found]

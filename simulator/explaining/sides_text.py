@@ -29,7 +29,7 @@ def render_sides(found: SideBySide) -> str:
     where = "intervals are in the JSON." if brief else "in brackets."
     lines += [*wrap(setting_line(comparison), WIDTH), level + where, ""]
     lines += ["What differs in the inputs", *_inputs(found)]
-    lines += ["", *_machine(found), "", *_tasks(found)]
+    lines += ["", *time_lines(names, found.summary["time"])]
     lines += ["", *table(names, measure_rows(comparison, brief=brief))]
     ratios = ratio_rows(comparison)
     if ratios:
@@ -75,25 +75,36 @@ def _rows(
     return rows
 
 
-def _machine(found: SideBySide) -> list[str]:
-    tables = [found.summary["time"][name]["machine"] for name in found.names]
+def time_lines(names: Sequence[str], time: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return two tables: where the GPUs' time went, and where the mean task's did.
+
+    Parameters
+    ----------
+    names : sides, in order.
+    time : ``machine`` and ``task`` of each side, as in `SideBySide.summary`.
+    """
+    return [*_machine(names, time), "", *_tasks(names, time)]
+
+
+def _machine(names: Sequence[str], time: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    tables = [time[name]["machine"] for name in names]
 
     def cell(figures: Mapping[str, Any]) -> str:
         return f"{figures['share_ratio']:.1%} {_figure(figures['gpu_seconds_per_task'])}"
 
     whole = Row("sum", tuple(f"100.0% {_figure(one['gpu_seconds_per_task'])}" for one in tables))
     title = "Where the GPUs' time went: share of the window, and GPU-seconds per task that ended"
-    return [title, *table(found.names, [("", [*_rows(tables, MACHINE_PARTS, cell), whole])])]
+    return [title, *table(names, [("", [*_rows(tables, MACHINE_PARTS, cell), whole])])]
 
 
 def _figure(value: float | None) -> str:
     return (MISSING if value is None else digits(value)).rjust(8)
 
 
-def _tasks(found: SideBySide) -> list[str]:
-    tables = [found.summary["time"][name]["task"] for name in found.names]
-    if any(one is None for one in tables):
-        without = [name for name, one in zip(found.names, tables, strict=True) if one is None]
+def _tasks(names: Sequence[str], time: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    tables = [time[name]["task"] for name in names]
+    without = [name for name, one in zip(names, tables, strict=True) if one is None]
+    if without:
         return [f"Where the mean task's time went: undefined, no task was answered ({', '.join(without)})"]
 
     def cell(figures: Mapping[str, Any]) -> str:
@@ -101,4 +112,4 @@ def _tasks(found: SideBySide) -> list[str]:
 
     whole = Row("sum", tuple(f"100.0% {_figure(one['mean_s'])}" for one in tables))
     title = "Where the mean task's time went, from arrival to answer: share, and s"
-    return [title, *table(found.names, [("", [*_rows(tables, TASK_PARTS, cell), whole])])]
+    return [title, *table(names, [("", [*_rows(tables, TASK_PARTS, cell), whole])])]
