@@ -23,10 +23,10 @@ from simulator.report.text import WIDTH, memory_lines, table
 COLUMNS: Final = ("a step", "share", "bound", "by", "GFLOP", "GB", "FLOP/B", "source")
 """Heads of the table of operations; FLOPs and bytes are those of a mean step on one GPU."""
 
-SHOWN: Final = (BY_TOKENS, HEADLINE.path, "throughput.output_tokens_per_s", TASK_TIME)
+SHOWN: Final = (BY_TOKENS, HEADLINE.path, TASK_TIME)
 """Figures with a column in the table of doublings."""
 
-HEADS: Final = ("solved tasks/s", "counted", "output tokens/s", "task time")
+HEADS: Final = ("solved tasks/s", "counted", "task time")
 
 
 def render_explanation(found: Explanation) -> str:
