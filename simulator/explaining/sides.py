@@ -142,9 +142,12 @@ def _of(source: SideSource, overrides: Sequence[str]) -> list[tuple[str, Scenari
 
 
 def _asked(text: str) -> _Asked:
-    if Path(text).exists():
+    if text and Path(text).exists():
         return _Asked(text, None, ())
     source, *changes = CHANGE.split(text)
+    if "@" in source and not Path(source.partition("#")[0]).exists():
+        message = f"{text}: no such file, and what follows an @ is a change: expected @PATH=VALUE"
+        raise ScenarioError(message)
     name, mark, variant = source.rpartition("#")
     if not mark or Path(source).exists():
         return _Asked(source, None, tuple(changes))
@@ -154,7 +157,7 @@ def _asked(text: str) -> _Asked:
 def _path(source: str) -> tuple[str, Path | None]:
     """Return what to load for a source, and the folder of a finished run if it is one."""
     folder = Path(source)
-    if not folder.is_dir():
+    if not source or not folder.is_dir():
         return source, None
     if (folder / "manifest.json").is_file():
         return str(folder / "manifest.json"), folder

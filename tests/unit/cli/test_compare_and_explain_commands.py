@@ -77,6 +77,8 @@ def test_all_sides_have_the_seeds_of_the_first_and_say_so(kinesim: Kinesim) -> N
         ([DENSE, "quickstart#densse"], 2, "did you mean dense"),
         ([DENSE, f"{DENSE}@engine.max_sequence=3"], 2, "did you mean max_sequences"),
         ([DENSE, "empty"], 2, "is no folder of a run"),
+        ([DENSE, ""], 2, "(empty name)"),
+        ([DENSE, f"{DENSE}@engine.max_sequences"], 2, "expected @PATH=VALUE"),
         ([DENSE, f"{DENSE}@model.preset=qwen3-32b@hardware=l40s-8"], 3, "GB weights"),
         (["quikstart", f"{DENSE}@model.preset=qwen3-32b@hardware=l40s-8"], 2, "GB weights"),
     ],
@@ -87,6 +89,18 @@ def test_what_cannot_be_compared_is_refused(kinesim: Kinesim, sides: list[str], 
     assert told in kinesim.err
     assert kinesim.out == ""
     assert "Traceback" not in kinesim.err
+
+
+def test_a_folder_inside_a_run_names_the_run(kinesim: Kinesim) -> None:
+    kinesim("run", "quickstart", *FEW[:2], "--set", "report.seeds=1", "--out", "out", "--quiet")
+    assert kinesim("compare", "out/dense/seed-0", DENSE) == 2
+    assert "it lies in the run" in kinesim.err
+
+
+def test_a_file_whose_name_holds_an_at_sign_is_a_file(kinesim: Kinesim, root: Path) -> None:
+    text = (root / "scenarios" / "quickstart.yaml").read_text(encoding="utf-8")
+    Path("we@ird.yaml").write_text(text, encoding="utf-8")
+    assert kinesim("compare", "we@ird.yaml#dense", "we@ird.yaml#dense@engine.max_sequences=32", *FEW) == 0
 
 
 def test_the_faults_of_all_sides_are_told_at_once(kinesim: Kinesim) -> None:
