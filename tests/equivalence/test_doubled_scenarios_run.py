@@ -1,4 +1,4 @@
-"""Whatever a scenario is, doubling a resource gives one that is valid and runs, or is refused with the sum."""
+"""Whatever a scenario is, doubling a resource gives one that is valid and runs, or is refused."""
 
 from __future__ import annotations
 
