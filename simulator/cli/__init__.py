@@ -22,8 +22,10 @@ from simulator.cli import (
     catalogs,
     comparing,
     describing,
+    explaining,
     reproducing,
     running,
+    siding,
     studying,
     tracing,
     validating,
@@ -47,7 +49,9 @@ validate = typer.Typer(
 )
 
 app.command("run")(running.run)
+app.command("compare")(siding.compare)
 app.command("describe")(describing.describe)
+app.command("explain")(explaining.explain)
 app.command("list")(catalogs.list_topic)
 app.command("calibrate")(calibrating.calibrate)
 app.command("kinetics")(reproducing.kinetics)
