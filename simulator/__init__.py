@@ -22,6 +22,8 @@ from simulator.errors import (
 
 if TYPE_CHECKING:
     from simulator.api import Comparison, Result, compare, simulate
+    from simulator.explaining.comparison import SideBySide, compare_sides
+    from simulator.explaining.explanation import Explanation, explain
     from simulator.planning.plan import plan
     from simulator.scenario.loader import load_scenario
     from simulator.scenario.schema import Scenario
@@ -31,17 +33,21 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Comparison",
+    "Explanation",
     "InfeasiblePlanError",
     "InvariantViolation",
     "OutputExistsError",
     "Result",
     "Scenario",
     "ScenarioError",
+    "SideBySide",
     "SimulatorError",
     "TraceFormatError",
     "UnknownNameError",
     "__version__",
     "compare",
+    "compare_sides",
+    "explain",
     "load_scenario",
     "plan",
     "simulate",
@@ -50,9 +56,13 @@ __all__ = [
 
 _HOMES = {
     "Comparison": "simulator.api",
+    "Explanation": "simulator.explaining.explanation",
     "Result": "simulator.api",
     "Scenario": "simulator.scenario.schema",
+    "SideBySide": "simulator.explaining.comparison",
     "compare": "simulator.api",
+    "compare_sides": "simulator.explaining.comparison",
+    "explain": "simulator.explaining.explanation",
     "load_scenario": "simulator.scenario.loader",
     "plan": "simulator.planning.plan",
     "simulate": "simulator.api",

@@ -124,8 +124,20 @@ class Comparison:
         """What is needed to run this again to the same bytes."""
         return manifest(self.scenario, seed=self.scenario.seed)
 
-    def to_dir(self, path: str | Path, *, overwrite: bool = False) -> Path:
+    def to_dir(
+        self,
+        path: str | Path,
+        *,
+        overwrite: bool = False,
+        more: Callable[[Path, Result], None] | None = None,
+    ) -> Path:
         """Write the comparison and, in a folder per variant and seed, every run; return the folder.
+
+        Parameters
+        ----------
+        path : the folder.
+        overwrite : replace it if it is there.
+        more : called with each run's folder and the run, to write what else belongs there.
 
         Raises
         ------
@@ -135,7 +147,12 @@ class Comparison:
         runs = {
             f"{name}/seed-{result.seed}": result for name, results in self.runs.items() for result in results
         }
-        return write_folder(path, runs, self.summary, self.manifest, overwrite=overwrite)
+
+        def fill(folder: Path, name: str) -> None:
+            if more is not None:
+                more(folder, runs[name])
+
+        return write_folder(path, runs, self.summary, self.manifest, overwrite=overwrite, more=fill)
 
 
 def _checked_seed(seed: int) -> int:
@@ -160,6 +177,7 @@ def simulate(
     seed: int | None = None,
     engine: EngineName = "fast",
     check: bool = False,
+    token_times: bool = False,
     progress: Progress | None = None,
 ) -> Result:
     """Simulate a scenario once.
@@ -170,6 +188,7 @@ def simulate(
     seed : root of the random numbers; None takes the scenario's.
     engine : ``fast``, or ``reference`` for the slow oracle with the same records.
     check : check the numbered invariants on the records.
+    token_times : keep what the time of every token follows from (`simulator.metrics.token_times`).
     progress : called with (tasks ended, tasks in all).
 
     Returns
@@ -203,7 +222,13 @@ def simulate(
         if progress is not None:
             progress(ended, total)
 
-    run = run_scenario(scenario, seed=chosen, engine=engine, on_task_end=None if progress is None else report)
+    run = run_scenario(
+        scenario,
+        seed=chosen,
+        engine=engine,
+        on_task_end=None if progress is None else report,
+        token_times=token_times,
+    )
     checks = check_run(scenario, chosen, run) if check else ()
     return Result(scenario, chosen, engine, run.records, run.capacity, run.latency, tuple(checks))
 
@@ -213,6 +238,7 @@ def compare(
     *,
     engine: EngineName = "fast",
     check: bool = False,
+    token_times: bool = False,
     progress: Progress | None = None,
 ) -> Comparison:
     """Simulate every variant of a scenario with every seed of ``report.seeds``.
@@ -220,7 +246,7 @@ def compare(
     Parameters
     ----------
     scenario : what to simulate; without variants it is its own only variant.
-    engine, check : as in `simulate`.
+    engine, check, token_times : as in `simulate`.
     progress : called with (tasks ended, tasks in all) over all runs.
 
     Returns
@@ -261,6 +287,7 @@ def compare(
                     seed=seed,
                     engine=engine,
                     check=check,
+                    token_times=token_times,
                     progress=None if progress is None else report,
                 )
             )

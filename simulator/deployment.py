@@ -4,6 +4,7 @@ Attention heads are split over the ranks; KV heads are replicated when there are
 heads; matrices are split by columns or rows, the vocabulary by rows, padded; experts are split inside
 each expert, or under expert parallelism held whole, as many by each rank; an expert that all tokens share
 is always split inside.  Linear attention is split by its heads, states included.  Norms are replicated.
+With `Deployment.data_attention` ranks hold attention and the head whole and serve sequences of their own.
 Everything here is per GPU.
 Not modelled: pipeline and sequence parallelism, uneven splits.
 """
@@ -88,12 +89,14 @@ class Deployment:
     compute_dtype : precision whose peak bounds the matrix products.
     expert_dtype : precision of the experts' weights; None: that of all weights.
     expert_parallel : whether ranks hold whole experts instead of a part of each.
+    data_attention : whether each rank serves sequences of its own with all heads, instead of a part of the
+        heads of all sequences.
 
     Raises
     ------
     ScenarioError
         If heads, feed-forward columns or experts cannot be split evenly over `tp` ranks; or the attention
-        is not that of a model whose layers differ.
+        is not that of a model whose layers differ; or `data_attention` is not of whole experts alone.
     """
 
     architecture: Architecture
@@ -105,6 +108,7 @@ class Deployment:
     compute_dtype: Dtype
     expert_dtype: Dtype | None = None
     expert_parallel: bool = False
+    data_attention: bool = False
 
     def __post_init__(self) -> None:
         a, whole = self.architecture, self.expert_parallel
@@ -114,6 +118,20 @@ class Deployment:
             raise ScenarioError(message)
         check_split(a, self.tp, expert_parallel=whole)
         self._check_windows()
+        self._check_data_attention()
+
+    def _check_data_attention(self) -> None:
+        """Refuse sequences split over ranks that do not share whole experts, or what is not modelled."""
+        a = self.architecture
+        faults = {
+            "ranks hold a part of each expert: set parallelism.expert_parallel too": not self.expert_parallel,
+            f"{a.name} has an expert that all tokens share": bool(a.experts and a.experts.shared_ffn_size),
+            f"{a.name} has linear attention": a.linear is not None,
+            f"its {a.kv_heads} KV heads are fewer than {self.tp} ranks": a.kv_heads % self.tp != 0,
+        }
+        found = [fault for fault, is_one in faults.items() if is_one]
+        if self.data_attention and found:
+            raise ScenarioError([f"parallelism.data_attention: {fault}; allowed: false" for fault in found])
 
     def _check_windows(self) -> None:
         """Refuse an attention that would read other tokens than the model's layers do."""
@@ -136,8 +154,17 @@ class Deployment:
             raise ScenarioError(message)
 
     @cached_property
+    def sequence_ranks(self) -> int:
+        """Ranks that the sequences are split over; 1 where their heads are."""
+        return self.tp if self.data_attention else 1
+
+    def own_tokens(self, tokens: int) -> int:
+        """Return how many of `tokens` go through attention and the head of one GPU, spread evenly."""
+        return -(-tokens // self.sequence_ranks)
+
+    @cached_property
     def query_heads(self) -> int:
-        """Query heads of one GPU."""
+        """Query heads of one GPU for all sequences: with `data_attention` all heads for its own ones."""
         return self.architecture.query_heads // self.tp
 
     @cached_property
@@ -157,7 +184,10 @@ class Deployment:
 
     @cached_property
     def kv_token_bytes(self) -> float:
-        """Bytes of keys and values of one token in all layers that keep them, on one GPU."""
+        """Bytes of keys and values of one token in all layers that keep them, on one GPU.
+
+        With `data_attention` it is the mean over the GPUs, of which one keeps the whole token.
+        """
         a = self.architecture
         return 2 * self.kv_heads * a.head_dim * a.attention_layers * DTYPE_BYTES[self.kv_dtype]
 
@@ -183,16 +213,19 @@ class Deployment:
     @cached_property
     def attention_weights(self) -> int:
         """Weights of the qkv and output projections of one layer with keys and values on one GPU."""
-        return self.architecture.hidden_size * (
-            self.qkv_columns + self.query_heads * self.architecture.head_dim
-        )
+        return self.architecture.hidden_size * (self.qkv_columns + self.output_rows)
+
+    @cached_property
+    def output_rows(self) -> int:
+        """Rows of the output projection on one GPU."""
+        return self.sequence_ranks * self.query_heads * self.architecture.head_dim
 
     @cached_property
     def qkv_columns(self) -> int:
         """Columns of the qkv projection on one GPU, with those of the output's gate."""
         a = self.architecture
         gates = 2 if a.attention_gate else 1
-        return a.head_dim * (gates * self.query_heads + 2 * self.kv_heads)
+        return self.sequence_ranks * a.head_dim * (gates * self.query_heads + 2 * self.kv_heads)
 
     @cached_property
     def linear_weights(self) -> int:
@@ -231,7 +264,7 @@ class Deployment:
     @cached_property
     def vocabulary(self) -> int:
         """Rows of the embedding table on one GPU; the last rank is padded."""
-        return -(-self.architecture.vocab_size // self.tp)
+        return -(-self.architecture.vocab_size * self.sequence_ranks // self.tp)
 
     @cached_property
     def weight_bytes(self) -> float:

@@ -162,6 +162,7 @@ def write_folder(
     about: Mapping[str, Any],
     *,
     overwrite: bool,
+    more: Callable[[Path, str], None] | None = None,
 ) -> Path:
     """Write runs, their summary and a manifest with the hash of every file; return the folder.
 
@@ -172,6 +173,7 @@ def write_folder(
     summary : written as ``summary.json`` at the top.
     about : the manifest, to which the hashes are added.
     overwrite : replace an existing folder; otherwise it is refused.
+    more : called with the folder of each run and its name in `runs`, to write what else belongs there.
 
     Raises
     ------
@@ -182,6 +184,8 @@ def write_folder(
     def fill(folder: Path) -> None:
         for name, run in runs.items():
             _write_run(folder / name, run)
+            if more is not None:
+                more(folder / name, name)
         _write_json(folder / "summary.json", summary)
 
     return write_files(destination, fill, about, overwrite=overwrite)

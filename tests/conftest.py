@@ -20,7 +20,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 UNTRACED = ("analytic", "conformance", "determinism", "docs", "measured", "metamorphic")
-UNTRACED += ("packaging", "performance", "scenarios", "stateful", "statistical")
+UNTRACED += ("packaging", "performance", "readers", "scenarios", "stateful", "statistical")
 """Folders in which `--cov` does not look: tests take two to eight times as long under it, and these find next
 to no line that the tests of the single parts have not found."""
 

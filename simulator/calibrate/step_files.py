@@ -1,4 +1,4 @@
-"""A file of steps: a CSV with a row per step, read and checked.
+"""A file of steps: a CSV with a row per step, or a trace of the PyTorch profiler, read and checked.
 
 Every refusal names the file, the line and what would be right.
 """
@@ -16,6 +16,7 @@ import pandas as pd
 from simulator.calibrate.fitting import Vector
 from simulator.errors import SimulatorError, suggest
 from simulator.measured.binary import text_in
+from simulator.measured.profiler import knows, read_profile, with_contexts
 
 COLUMNS: Final = ("sequences", "context_tokens", "step_s")
 TP: Final = "tp"
@@ -50,8 +51,11 @@ class MeasuredStepsError(SimulatorError):
     """A file of steps that cannot be used; says which lines or what is missing."""
 
 
-def read_steps(path: Path, *, tp: int | None = None) -> pd.DataFrame:
+def read_steps(path: Path, *, tp: int | None = None, context: int | None = None) -> pd.DataFrame:
     """Return the steps in a CSV file with the columns `COLUMNS`, or `EACH`; others are ignored but for these.
+
+    Of a trace of the PyTorch profiler all decode steps are returned; where messages name the lines of a file
+    they name its events.
 
     ``tp``: GPUs of the replica. ``longest_tokens``: tokens of the longest context; without it nothing is
     learnt of unequal contexts. `PROMPTS`: all three or none; without them all steps are decode steps.
@@ -59,13 +63,19 @@ def read_steps(path: Path, *, tp: int | None = None) -> pd.DataFrame:
     Parameters
     ----------
     path : the file.
-    tp : tensor-parallel GPUs, where the file has no column of them; None: 1.
+    tp : tensor-parallel GPUs, where the file has no column of them; None: those of the trace, or 1.
+    context : tokens in the cache of each sequence, where a trace does not say.
 
     Raises
     ------
-    MeasuredStepsError
+    MeasuredStepsError, TraceFormatError
         If the file is no table, a column is missing, or a value is no positive number: all faults at once.
     """
+    if knows(path):
+        return _profiled(path, tp, context)
+    if context is not None:
+        message = f"{path}: --context {context}: goes with traces of the PyTorch profiler; a CSV has a column"
+        raise MeasuredStepsError(message)
     text = _text(path)
     _check_rows(path, text)
     try:
@@ -98,6 +108,17 @@ def read_steps(path: Path, *, tp: int | None = None) -> pd.DataFrame:
         raise MeasuredStepsError("\n".join(faults))
     absent: dict[str, float] = {TP: tp or 1, **dict.fromkeys((LONGEST, *PROMPTS), 0)}
     return numbers.assign(**{name: value for name, value in absent.items() if name not in numbers})
+
+
+def _profiled(path: Path, tp: int | None, context: int | None) -> pd.DataFrame:
+    """Return the decode steps of a trace of the PyTorch profiler."""
+    profile = with_contexts(read_profile(path), context)
+    table = pd.DataFrame(
+        [(step.sequences, step.context_tokens, step.step_s) for step in profile.steps],
+        columns=list(COLUMNS),
+        index=[step.event - FIRST_LINE for step in profile.steps],
+    )
+    return table.assign(**{TP: tp or profile.gpus or 1, **dict.fromkeys((LONGEST, *PROMPTS), 0)})
 
 
 def _summed(rows: pd.DataFrame) -> pd.DataFrame:

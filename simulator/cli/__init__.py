@@ -22,9 +22,11 @@ from simulator.cli import (
     catalogs,
     comparing,
     describing,
+    explaining,
     planning,
     reproducing,
     running,
+    siding,
     studying,
     sweeping,
     tracing,
@@ -49,7 +51,9 @@ validate = typer.Typer(
 )
 
 app.command("run")(running.run)
+app.command("compare")(siding.compare)
 app.command("describe")(describing.describe)
+app.command("explain")(explaining.explain)
 app.command("list")(catalogs.list_topic)
 app.command("calibrate")(calibrating.calibrate)
 app.command("kinetics")(reproducing.kinetics)
@@ -65,6 +69,7 @@ validate.command(
     comparing.DEFAULT, short_help="The same as SCENARIO --measured FILE: your server's benchmark, replayed."
 )(comparing.measured)
 validate.command("silicon")(validating.silicon)
+validate.command("runs")(validating.runs)
 app.add_typer(validate, name="validate")
 
 

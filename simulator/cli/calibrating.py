@@ -12,6 +12,7 @@ from simulator.cli.arguments import Overwrite
 from simulator.cli.layout import aligned
 from simulator.cli.outputs import check_file, write_whole
 from simulator.cli.own_engine import ExpertFormat, Format, Ran, from_bench, from_steps
+from simulator.cli.replayed_runs import from_replays
 
 if TYPE_CHECKING:
     from simulator.hardware import Calibration, Gpu
@@ -31,7 +32,9 @@ Levels = Annotated[
 Steps = Annotated[
     Path | None,
     typer.Option(
-        "--from", help="Fit your engine: a CSV of decode steps (sequences, context_tokens, step_s)."
+        "--from",
+        help="Fit your engine: a CSV of decode steps (sequences, context_tokens, step_s), or a trace of the "
+        "PyTorch profiler.",
     ),
 ]
 Bench = Annotated[
@@ -40,6 +43,14 @@ Bench = Annotated[
         "--from-bench",
         help="Fit your engine: results of vllm bench serve, sglang.bench_serving, AIPerf, GenAI-Perf, "
         "guidellm or InferenceX, or requests.csv. May be repeated.",
+    ),
+]
+Server = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="With --from-bench, instead of what follows: a scenario with the hardware, model and engine "
+        "that the runs were measured on, one for all files or one for each. Runs are then replayed whole.",
+        metavar="SCENARIO",
     ),
 ]
 Model = Annotated[str | None, typer.Option(help="With --from and --from-bench: the preset that ran.")]
@@ -52,6 +63,10 @@ Experts = Annotated[
 ]
 ExpertParallel = Annotated[
     bool, typer.Option("--expert-parallel", help="With the same: GPUs held whole experts.")
+]
+Context = Annotated[
+    int | None,
+    typer.Option(min=1, help="With --from: tokens in each cache, where a profiler's trace does not say."),
 ]
 Like = Annotated[
     str | None,
@@ -74,30 +89,30 @@ def calibrate(
     levels: Levels = None,
     steps: Steps = None,
     bench: Bench = None,
+    server: Server = None,
     model: Model = None,
     tp: Tp = None,
     weights: Weights = None,
     kv: Kv = None,
     experts: Experts = None,
     expert_parallel: ExpertParallel = False,
+    context: Context = None,
     like: Like = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Fit an engine's step latency on a GPU to public measurements, or to your own steps or benchmarks."""
     path = out or Path(f"{gpu}.{engine}.json")
-    ran = Ran(engine, model or "", tp, weights, kv, experts, expert_parallel)
+    ran = Ran(engine, model or "", tp, weights, kv, experts, expert_parallel, context)
     sources = {"--from": steps, "--from-bench": bench, "--like": like}
-    _check_sources([option for option, given in sources.items() if given], ran, levels)
+    _check_sources([option for option, given in sources.items() if given], ran, levels, server)
     for read in [*(bench or []), steps]:
         check_file(path, overwrite=overwrite, reads=read)
     from simulator.calibrate.bounds import own_warnings, table_bounds  # noqa: PLC0415 - help loads no simulator
     from simulator.calibrate.files import COLUMNS, fits, table, to_json  # noqa: PLC0415 - as above
 
     profile = _profile(gpu)
-    if bench:
-        calibration = from_bench(profile, bench, ran)
-    elif steps is not None:
-        calibration = from_steps(profile, steps, ran)
+    if bench or steps is not None:
+        calibration = _own(profile, bench or [], steps, server, ran)
     elif like is not None:
         calibration = _carried_over(profile, engine, _profile(like))
     else:
@@ -106,6 +121,17 @@ def calibrate(
     for line in own_warnings(calibration) if bench or steps else table_bounds(fits(calibration)):
         say(f"warning: {line}")
     _write(path, to_json(calibration), engine)
+
+
+def _own(
+    profile: Gpu, bench: list[Path], steps: Path | None, server: list[str] | None, ran: Ran
+) -> Calibration:
+    """Return what a user's own runs or steps say."""
+    if bench and server:
+        return from_replays(profile, bench, server, ran.engine)
+    if bench or steps is None:
+        return from_bench(profile, bench, ran)
+    return from_steps(profile, steps, ran)
 
 
 def _profile(name: str) -> Gpu:
@@ -164,7 +190,7 @@ def _plain(levels: str | None) -> str:
     return ",".join(level.strip() for level in (levels or "").split(","))
 
 
-def _check_sources(own: list[str], ran: Ran, levels: str | None) -> None:
+def _check_sources(own: list[str], ran: Ran, levels: str | None, server: list[str] | None) -> None:
     """Refuse options that do not go together, all of them at once.
 
     Parameters
@@ -172,6 +198,7 @@ def _check_sources(own: list[str], ran: Ran, levels: str | None) -> None:
     own : which of ``--from``, ``--from-bench`` and ``--like`` are given.
     ran : what is said of the server, which goes with them.
     levels : as given, which goes without them.
+    server : scenarios, which go with ``--from-bench`` and say all of the server.
 
     Raises
     ------
@@ -185,13 +212,18 @@ def _check_sources(own: list[str], ran: Ran, levels: str | None) -> None:
     if len(own) > 1:
         faults.append(f"{' and '.join(own)}: choose one; steps say more than benchmarks")
     measured = [option for option in own if option != "--like"]
-    if measured and not ran.model:
+    if server:
+        faults += [f"{option}: --server says it; leave it out" for option in ran.given()]
+        faults += ["--server: goes with --from-bench alone"] if own != ["--from-bench"] else []
+    elif measured and not ran.model:
         allowed = ", ".join(names_in("model"))
         faults.append(f"{measured[0]} needs --model: the preset that ran; allowed: {allowed}")
-    if not measured:
+    if not measured and not server:
         faults += [
             f"{option}: goes with --from or --from-bench, and neither is given" for option in ran.given()
         ]
+    if ran.context is not None and measured and "--from" not in measured:
+        faults.append(f"--context {ran.context}: goes with --from, which is not given")
     if own and levels is not None:
         faults.append(f"--levels {levels}: goes with the public tables, not with {own[0]}")
     elif levels is not None and _plain(levels) not in LEVELS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from simulator.errors import OutputExistsError, SimulatorError
@@ -74,8 +75,8 @@ def refuse_same(out: Path, html: Path) -> None:
         raise OutputExistsError(message)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write `text` to the file `path`, all of it or nothing.
+def write_whole(path: Path, text: str | Iterable[str]) -> None:
+    """Write `text`, whole or in pieces, to the file `path`, all of it or nothing.
 
     Raises
     ------
@@ -85,7 +86,8 @@ def write_whole(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.partial")
     try:
         try:
-            partial.write_text(text, encoding="utf-8", newline="\n")
+            with partial.open("w", encoding="utf-8", newline="\n") as file:
+                file.writelines([text] if isinstance(text, str) else text)
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)

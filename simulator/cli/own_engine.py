@@ -49,6 +49,7 @@ class Ran:
     weights, kv : formats; None: bf16.
     experts : format of the experts' weights; None: that of all weights.
     expert_parallel : whether GPUs held whole experts.
+    context : tokens in the cache of each sequence, where a profiler's trace does not say.
     """
 
     engine: str
@@ -58,6 +59,7 @@ class Ran:
     kv: Format | None = None
     experts: ExpertFormat | None = None
     expert_parallel: bool = False
+    context: int | None = None
 
     def given(self) -> list[str]:
         """Return the options that the user gave, the engine aside, as they are typed."""
@@ -67,6 +69,7 @@ class Ran:
             "--weights": self.weights,
             "--kv": self.kv,
             "--experts": self.experts,
+            "--context": self.context,
         }
         named = [f"{option} {value}" for option, value in values.items() if value is not None]
         return named + ["--expert-parallel"] * self.expert_parallel
@@ -84,7 +87,7 @@ def from_steps(profile: Gpu, path: Path, ran: Ran) -> Calibration:
     from simulator.calibrate.step_files import read_steps  # noqa: PLC0415 - as above
     from simulator.calibrate.steps import calibrate_steps  # noqa: PLC0415 - as above
 
-    found = read_steps(path, tp=ran.tp)
+    found = read_steps(path, tp=ran.tp, context=ran.context)
     starts = {gpus: _start(profile, replace(ran, tp=gpus)) for gpus in sorted(set(found["tp"].astype(int)))}
     deployments = {gpus: deployment for gpus, (_, deployment) in starts.items()}
     check_steps(found, deployments, path)
@@ -224,12 +227,17 @@ def _notes(runs: Sequence[BenchRun], base: Calibration, deployment: Deployment) 
         for run in runs
         if run.failed
     ]
+    if any(run.requests is not None and run.requests.start_s is not None for run in runs):
+        notes.append(
+            "arrivals are recorded, but requests in flight are taken from means: with --server SCENARIO the "
+            "runs are replayed, queues included"
+        )
     return [*notes, *_unmeasured(base, deployment)]
 
 
 def _unmeasured(base: Calibration, deployment: Deployment) -> list[str]:
     """Return a note where the kernel numbers are not of the formats that ran."""
-    from simulator.latency.calibrated import covers  # noqa: PLC0415 - help loads no simulator
+    from simulator.latency.coverage import covers  # noqa: PLC0415 - help loads no simulator
 
     if covers(base, deployment):
         return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,7 @@ import typer
 
 from simulator.cli.answering import answering, flush_answer, say
 from simulator.cli.arguments import AsJson, Overwrite, Sets, Source
+from simulator.cli.emitting import Wish, check_wishes, in_folder, say_notes, wishes, write_files
 from simulator.cli.outputs import check_file, check_folder, refuse_existing, refuse_same
 from simulator.cli.progress import ProgressBar
 
@@ -24,6 +26,20 @@ class Engine(StrEnum):
     REFERENCE = "reference"
 
 
+Emit = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FORMAT[=FILE]",
+        help="Write the requests as a benchmark tool would: vllm-bench, aiperf or csv; into --out, "
+        "or into this folder. Repeatable.",
+    ),
+]
+Perfetto = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write a trace of replicas and tasks for Perfetto or Chrome."),
+]
+
+
 @answering
 def run(
     source: Source,
@@ -34,6 +50,8 @@ def run(
         Path | None, typer.Option(help="Write records, summary and manifest to this folder.")
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write a report page to this file.")] = None,
+    emit: Emit = None,
+    perfetto: Perfetto = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Annotated[
@@ -46,17 +64,22 @@ def run(
 ) -> None:
     """Run a scenario and print its answer."""
     _check_outputs(source, out=out, html=html, overwrite=overwrite)
+    asked = wishes(emit or (), perfetto)
     from simulator.api import compare  # noqa: PLC0415 - help and completion load no simulator
-    from simulator.scenario.loader import load_scenario  # noqa: PLC0415 - as above
+    from simulator.scenario.loader import load_scenario, path_of  # noqa: PLC0415 - as above
 
     seeds = [] if seed is None else [f"seed={seed}"]
     scenario = load_scenario(source, overrides=[*(sets or []), *seeds])
+    if asked:
+        check_wishes(asked, scenario, (out, html, path_of(source)), overwrite=overwrite)
     with ProgressBar(quiet=quiet) as progress:
-        comparison = compare(scenario, engine=engine.value, check=check, progress=progress)
+        comparison = compare(
+            scenario, engine=engine.value, check=check, token_times=bool(asked), progress=progress
+        )
     if check and not quiet:
         say(_checked(comparison))
     unprinted = _print(comparison, as_json=as_json, quiet=quiet)
-    _write(comparison, out=out, html=html, overwrite=overwrite, quiet=quiet)
+    _write(comparison, asked, out=out, html=html, overwrite=overwrite, quiet=quiet)
     if unprinted is not None:
         raise unprinted
 
@@ -86,19 +109,27 @@ def _require_plotly() -> None:
 
 
 def _write(
-    comparison: Comparison, *, out: Path | None, html: Path | None, overwrite: bool, quiet: bool
+    comparison: Comparison,
+    asked: Sequence[Wish],
+    *,
+    out: Path | None,
+    html: Path | None,
+    overwrite: bool,
+    quiet: bool,
 ) -> None:
     written = []
     if out is not None:
         refuse_existing(out, overwrite=overwrite)  # it may have been made during the run
-        written.append(comparison.to_dir(out, overwrite=overwrite))
+        written.append(comparison.to_dir(out, overwrite=overwrite, more=in_folder(asked)))
     if html is not None:
         from simulator.report.html import write_page  # noqa: PLC0415 - loads plotly
 
         html.parent.mkdir(parents=True, exist_ok=True)
         write_page(comparison, html)
         written.append(html)
+    written += write_files(asked, comparison, has_folder=out is not None)
     if not quiet:
+        say_notes(asked, comparison)
         for path in written:
             say(f"wrote {path}")
 

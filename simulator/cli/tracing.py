@@ -1,4 +1,4 @@
-"""``kinesim trace``."""
+"""``kinesim trace``: of workloads here, of the PyTorch profiler in `simulator.cli.profiling`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from simulator.cli.answering import answering, say
 from simulator.cli.arguments import AsJson, Overwrite
 from simulator.cli.layout import aligned
 from simulator.cli.outputs import check_file
+from simulator.cli.profiling import show_profile
 from simulator.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -19,9 +20,29 @@ if TYPE_CHECKING:
     from workloads.traces.statistics import Lengths, Statistics
 
 
+File = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        help="A trace of a workload, a folder of ServeGen's clients, or a trace of the PyTorch profiler.",
+    ),
+]
+Convert = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="OUT",
+        help="Write our own form to OUT.parquet or OUT.csv; of a profiler's trace the steps, as CSV.",
+    ),
+]
+Context = Annotated[
+    int | None,
+    typer.Option(min=1, help="Tokens in each cache, where a profiler's trace does not say."),
+]
+
+
 @answering
 def trace(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A trace, or a folder of ServeGen's clients.")],
+    file: File,
     *,
     format_name: Annotated[
         str, typer.Option("--format", help="Name of the format; auto sees it by what the file holds.")
@@ -31,13 +52,15 @@ def trace(
         typer.Option(metavar="FROM TO", help="Requests of this part alone, seconds of the trace."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of requests that are drawn: ServeGen.")] = 0,
-    convert: Annotated[
-        Path | None, typer.Option(metavar="OUT", help="Write our own form to OUT.parquet or OUT.csv.")
-    ] = None,
+    convert: Convert = None,
+    context: Context = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a workload trace is and holds, and convert it."""
+    """Say what a trace is and holds, of a workload or of the PyTorch profiler, and convert it."""
+    if _is_profile(file, format_name, window, context):
+        show_profile(file, convert, context, overwrite=overwrite, as_json=as_json)
+        return
     if convert is not None:
         _check_output(convert, file, overwrite=overwrite)
     from workloads.traces.statistics import statistics  # noqa: PLC0415 - help loads no numpy
@@ -55,6 +78,28 @@ def trace(
         with ProgressBar(quiet=False, what="rows") as progress:
             write(found, convert, progress)
         say(f"wrote {convert}: {found.rows:,} requests")
+
+
+def _is_profile(
+    file: Path, format_name: str, window: tuple[float, float] | None, context: int | None
+) -> bool:
+    """Say whether a file is a trace of the profiler; refuse options that go with the other kind alone."""
+    from simulator.errors import SimulatorError  # noqa: PLC0415 - help loads no simulator
+    from simulator.measured.profiler import knows  # noqa: PLC0415 - as above
+
+    is_profile = knows(file)
+    faults = []
+    if is_profile and format_name != "auto":
+        faults.append(f"--format {format_name}: {file} is a trace of the PyTorch profiler; leave it out")
+    if is_profile and window is not None:
+        faults.append(
+            f"--window: {file} is a trace of the PyTorch profiler, which holds no requests; leave it out"
+        )
+    if not is_profile and context is not None:
+        faults.append(f"--context {context}: goes with traces of the PyTorch profiler, and {file} is none")
+    if faults:
+        raise SimulatorError("\n".join(faults))
+    return is_profile
 
 
 def _check_output(path: Path, reads: Path, *, overwrite: bool) -> None:

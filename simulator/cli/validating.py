@@ -60,6 +60,21 @@ def silicon(
         say(f"wrote {written}")
 
 
+@answering
+def runs(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of the measurements, as docs/validation.md describes it.", metavar="FOLDER"
+        ),
+    ],
+) -> None:
+    """Replay published whole runs by numbers that have not seen them; prints a table in Markdown."""
+    from simulator.validate.whole_runs import judged, table  # noqa: PLC0415 - help loads no simulator
+
+    typer.echo(table(judged(folder)))
+
+
 def _validated(
     gpu: str | None, engine: str | None, model: str | None, *, peer: bool, workers: int
 ) -> Validation:

@@ -181,6 +181,7 @@ class FastReplica:
                 self._end_ns - (int(self._ends[steps - 2]) if steps > 1 else self._start_ns),
             ]
         )
+        self._recorder.ended(self._end_ns, self._ends[:steps] if steps > 1 else None)
         self._planned = 0
 
     def _finish_sequences(self) -> None:
@@ -212,6 +213,8 @@ class FastReplica:
             view.generated_tokens += 1
             if sequence.first_token_ns < 0:
                 sequence.first_token_ns = now
+            else:
+                self._node.recorder.resumed(sequence, now)
             if view.generated_tokens == sequence.outcome.output_tokens:
                 ended.append(sequence)
             else:

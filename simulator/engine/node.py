@@ -71,6 +71,7 @@ class ServingNode:
     seed : root of the random numbers.
     capacity : KV blocks of each replica.
     on_task_end : called with the number of tasks that have ended, for progress.
+    token_times : record what the time of every token follows from.
     """
 
     def __init__(
@@ -80,12 +81,13 @@ class ServingNode:
         seed: int,
         capacity: KvCapacity,
         on_task_end: Callable[[int], None] | None = None,
+        token_times: bool = False,
     ) -> None:
         self.env = Environment(initial_time=0)
         self.scenario = scenario
         self.capacity = capacity
         self.streams = Streams(seed)
-        self.recorder = Recorder(scenario.parallelism.dp)
+        self.recorder = Recorder(scenario.parallelism.dp, token_times=token_times)
         self.replicas: list[Replica] = []
         self.turn = ARRIVING
         self._workload = scenario.workload

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
+
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.engine.records import (
     STEP_COLUMNS,
@@ -13,6 +16,7 @@ from simulator.engine.records import (
     Table,
 )
 from simulator.engine.sequence import Sequence, TaskRun
+from simulator.engine.token_times import TokenRecorder
 
 _START, _END, _DECODING, _PREFILL = (
     STEP_COLUMNS.index(name) for name in ("start_ns", "end_ns", "decode_sequences", "prefill_tokens")
@@ -33,13 +37,28 @@ _TOKENS = TRIAL_COLUMNS.index("output_tokens")
 
 
 class StepRecorder:
-    """The steps of one replica; consecutive decode steps with equal batch size share a row."""
+    """The steps of one replica; consecutive decode steps with equal batch size share a row.
 
-    __slots__ = ("_row", "table")
+    Parameters
+    ----------
+    ends : where the end of every single step goes; None: nowhere.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_ends", "_row", "table")
+
+    def __init__(self, ends: array[int] | None = None) -> None:
         self.table = Table(STEP_COLUMNS)
         self._row: list[int] | None = None
+        self._ends = ends
+
+    def ended(self, end_ns: int, ends_ns: NDArray[np.int64] | None = None) -> None:
+        """Record when a step ended, or each of several; does nothing where it was not asked for."""
+        if self._ends is None:
+            return
+        if ends_ns is None:
+            self._ends.append(end_ns)
+        else:
+            self._ends.frombytes(ends_ns.tobytes())
 
     def add(self, row: list[int]) -> None:
         """Record one step, or several with the same members, as a row of `STEP_COLUMNS`.
@@ -70,15 +89,30 @@ class StepRecorder:
 
 
 class Recorder:
-    """The records of one run."""
+    """The records of one run.
 
-    def __init__(self, replicas: int) -> None:
-        self.steps = [StepRecorder() for _ in range(replicas)]
+    Parameters
+    ----------
+    replicas : how many there are.
+    token_times : keep what the time of every token follows from.
+    """
+
+    def __init__(self, replicas: int, *, token_times: bool = False) -> None:
+        self._tokens = TokenRecorder(replicas) if token_times else None
+        ends = self._tokens.ends if self._tokens else [None] * replicas
+        self.steps = [StepRecorder(one) for one in ends]
         self._trials = Table(TRIAL_COLUMNS)
         self._tasks = Table(TASK_COLUMNS)
 
+    def resumed(self, sequence: Sequence, now_ns: int) -> None:
+        """Record that a preempted sequence has got a token again, where that was asked for."""
+        if self._tokens is not None:
+            self._tokens.resumed(sequence.view, sequence.node.index, now_ns)
+
     def trial(self, sequence: Sequence, ended_ns: int) -> None:
         """Record a sequence whose life has ended, or as it stands when the run ends (-1)."""
+        if self._tokens is not None:
+            self._tokens.trial(sequence.view)
         view, node = sequence.view, sequence.node
         parent = node.request.parent
         finished = sequence.state is SequenceState.FINISHED
@@ -136,7 +170,8 @@ class Recorder:
         trials, tasks = self._trials.take(), self._tasks.take()
         steps = np.concatenate([recorder.table.take() for recorder in self.steps])
         tasks = tasks[np.argsort(tasks[:, 0], kind="stable")]
-        trials = trials[np.lexsort((trials[:, 1], trials[:, 0]))]
+        order = np.lexsort((trials[:, 1], trials[:, 0]))
+        trials = trials[order]
         np.add.at(tasks[:, -1], np.searchsorted(tasks[:, 0], trials[:, 0]), trials[:, _TOKENS])
         end_ns = int(steps[:, _END].max(initial=0)) if horizon_ns is None else horizon_ns
         return RunRecords(
@@ -145,4 +180,5 @@ class Recorder:
             tasks=tasks,
             end_ns=end_ns,
             pending_tasks=pending_tasks,
+            tokens=self._tokens.take(order) if self._tokens else None,
         )

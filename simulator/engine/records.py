@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.engine.token_times import TokenTimes
 from simulator.latency import StepRows
 
 STEP_COLUMNS: Final = (
@@ -117,6 +118,7 @@ class RunRecords:
         (replica, time), `trials`: (task, node), `tasks`: task.
     end_ns : simulated time at which the run ended.
     pending_tasks : tasks that had not arrived when a horizon stopped the run.
+    tokens : what the time of every token follows from, where that was asked for.
     """
 
     steps: NDArray[np.int64]
@@ -124,6 +126,7 @@ class RunRecords:
     tasks: NDArray[np.int64]
     end_ns: int
     pending_tasks: int
+    tokens: TokenTimes | None = None
 
     def step_rows(self, rows: NDArray[np.bool_] | slice = slice(None)) -> StepRows:
         """Return the chosen step rows as the latency model's columns."""

@@ -220,6 +220,7 @@ class ReferenceReplica:
                 int(self._env.now) - start_ns,
             ]
         )
+        self._recorder.ended(int(self._env.now))
 
     def _end_step(self, chunks: dict[int, int]) -> None:
         """Give every sequence of the step its token; let those go that ended or were cancelled."""
@@ -233,6 +234,8 @@ class ReferenceReplica:
             sequence.view.generated_tokens += 1
             if sequence.first_token_ns < 0:
                 sequence.first_token_ns = now
+            elif sequence in prefilled:
+                self._node.recorder.resumed(sequence, now)
         ended = [s for s in produced if s.view.generated_tokens == s.outcome.output_tokens]
         for sequence in ended:
             self._leave(sequence, finished=not sequence.cancelled)

@@ -36,6 +36,7 @@ def run_scenario(
     seed: int,
     engine: EngineName = "fast",
     on_task_end: Callable[[int], None] | None = None,
+    token_times: bool = False,
 ) -> Run:
     """Simulate `scenario` once.
 
@@ -45,6 +46,7 @@ def run_scenario(
     seed : root of the random numbers.
     engine : ``fast`` jumps from one change of the batch to the next, ``reference`` takes every step.
     on_task_end : called with the number of tasks that have ended.
+    token_times : record what the time of every token follows from.
 
     Raises
     ------
@@ -60,7 +62,9 @@ def run_scenario(
         max_batched_tokens=scenario.engine.max_batched_tokens,
         max_sequences=scenario.engine.max_sequences,
     )
-    node = ServingNode(scenario, seed=seed, capacity=capacity, on_task_end=on_task_end)
+    node = ServingNode(
+        scenario, seed=seed, capacity=capacity, on_task_end=on_task_end, token_times=token_times
+    )
     make = FastReplica if engine == "fast" else ReferenceReplica
     watermark = int(kv.watermark_ratio * capacity.blocks) if capacity.limited else 0
     caches = tuple(

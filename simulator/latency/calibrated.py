@@ -18,15 +18,16 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from simulator.attention.work import FloatVector, Seconds
+from simulator.attention.work import FloatVector, IntVector, Seconds
 from simulator.deployment import ACTIVATION_BYTES, Deployment
 from simulator.errors import UnknownNameError, suggest
 from simulator.frozen import FrozenModel
-from simulator.hardware import Calibration, Gpu, multiplied_as
-from simulator.hardware.calibration import ExpertsFit, Fitted, ServingFit
+from simulator.hardware import Calibration, Gpu
+from simulator.hardware.calibration import Fitted, ServingFit
 from simulator.latency.breakdown import Part, StepRows, by_value
 from simulator.latency.caveats import of_experts, of_kernels, of_launches, of_serving
 from simulator.latency.collectives import allreduce_seconds
+from simulator.latency.coverage import covers, experts_fit
 from simulator.latency.decode_attention import BoundDecodeAttention
 from simulator.latency.linear_attention import BoundLinearAttention
 from simulator.latency.load import StepLoad
@@ -37,6 +38,7 @@ from simulator.latency.operations import (
     layer_operations,
     norms_operation,
 )
+from simulator.latency.ranks import AGREEING_S, busiest_tokens, prompt_ranks
 from simulator.latency.roofline import BoundRoofline, RooflineLatency
 from simulator.latency.running import REPLACED, with_experts
 
@@ -51,6 +53,9 @@ KERNELS_ALONE: Final = ServingFit(
     fitted=Fitted(table="assumed: nothing overlaps and the host takes no time", rows=1, held_out_rows=0),
 )
 """Where no serving runs were measured: kernels one after the other, and nothing else."""
+
+OWN: Final = 2**32
+"""Keys of steps in data-parallel attention: tokens of all GPUs, plus this times those of the busiest."""
 
 
 class CalibratedLatency(FrozenModel):
@@ -107,20 +112,6 @@ def _calibration(gpu: Gpu, engine: str) -> Calibration:
     return found
 
 
-def covers(calibration: Calibration, d: Deployment) -> bool:
-    """Say whether `calibration` has measurements of what takes most of a step of `d`."""
-    products = d.weight_dtype == d.compute_dtype and d.compute_dtype in calibration.gemm
-    experts = d.architecture.experts is None or _experts_fit(calibration, d) is not None
-    states = d.architecture.linear is None or calibration.linear_attention is not None
-    return products and experts and states and d.kv_dtype in calibration.decode_attention
-
-
-def _experts_fit(calibration: Calibration, d: Deployment) -> ExpertsFit | None:
-    """Return the fit of experts in their format, which was measured in that precision of products."""
-    measured = multiplied_as(d.expert_format)
-    return calibration.experts.get(d.expert_format) if measured == d.compute_dtype else None
-
-
 class _TimedAlone(NamedTuple):
     """Times of all layers, s, attention aside: each product, all-reduces, and the traffic of the norms."""
 
@@ -150,7 +141,7 @@ class BoundCalibrated:
         same = d.weight_dtype == d.compute_dtype
         self._gemm = calibration.gemm.get(d.compute_dtype) if same else None
         mixed = d.architecture.experts is not None
-        self.experts = _experts_fit(calibration, d) if mixed else None
+        self.experts = experts_fit(calibration, d) if mixed else None
         self._decode = calibration.decode_attention.get(d.kv_dtype)
         self._prefill = calibration.prefill_attention.get(d.kv_dtype)
         self._selection = calibration.selection
@@ -168,9 +159,10 @@ class BoundCalibrated:
         )
         self._launches_s = d.architecture.layers * self.serving.layer_s
         self._graph_batches = calibration.graph_batches
-        self._alone: dict[int, _TimedAlone] = {}
+        self._ranks, self._busiest = d.sequence_ranks, partial(busiest_tokens, d)
+        self._alone: dict[tuple[int, int], _TimedAlone] = {}
         self._by_batch: dict[int, float] = {}
-        self._by_tokens: dict[tuple[int, int], float] = {}
+        self._by_tokens: dict[tuple[int, int, int], float] = {}
         self._by_sampled: dict[int, float] = {}
 
     @property
@@ -212,9 +204,10 @@ class BoundCalibrated:
         if self._linear.present:
             fixed += self._states_seconds(decoding, prefilling, prefill_ends)
         if prefilling:
-            tokens = prefilling + (batch if decoding else 0)
-            fixed += self._by_tokens.get((batch, tokens)) or self._prompt_seconds(batch, tokens)
-            fixed += self._prefill_seconds(prefilling, prefill_attended, prefill_read)
+            beside = batch if decoding else 0
+            key = batch, prefilling + beside, self._busiest(prefilling, prefill_ends, beside)
+            fixed += self._by_tokens.get(key) or self._prompt_seconds(*key)
+            fixed += self._prefill_seconds(prefilling, prefill_attended, prefill_read, prefill_ends)
         if not decoding:
             return max(fixed, self._launched_s(prefilling))
         seconds = self._attention.seconds(work, decoding, batch) * self._attention_times + fixed
@@ -233,21 +226,23 @@ class BoundCalibrated:
 
         A step of prompts alone is taken as one of a single sequence and prompts beside it.
         """
-        batches = self._graph_batches
-        if not batches or sequences > batches[-1]:
-            return max(sequences, 1)
-        return batches[bisect_left(batches, sequences)]
+        batches, own = self._graph_batches, -(-sequences // self._ranks)
+        if not batches or own > batches[-1]:
+            return max(self._ranks * own, 1)
+        return self._ranks * batches[bisect_left(batches, own)]
 
-    def _prefill_seconds(self, tokens: int, attended: int, read: int) -> float:
+    def _prefill_seconds(self, tokens: int, attended: int, read: int, ends: int) -> float:
         """Return the time of the attention of prompt tokens, s: at least that of reading what is cached."""
         d, layers = self.deployment, self.deployment.architecture.attention_layers
-        flops = attended * self.costs.attended_flops / layers
+        # Where sequences are split nobody shares the heads of a prompt.
+        alone = self._ranks / prompt_ranks(d, ends)
+        flops = alone * attended * self.costs.attended_flops / layers
         peak = self.attention_flops_per_s
         if self._prefill is None:
             seconds = flops / peak
         else:
-            seconds = float(self._prefill.seconds(flops, tokens * d.query_heads, flops_per_s=peak))
-        reading = read * self._attention.read_s
+            seconds = float(self._prefill.seconds(flops, alone * tokens * d.query_heads, flops_per_s=peak))
+        reading = alone * read * self._attention.read_s
         return self.serving.prompt_ratio * layers * max(seconds, reading)
 
     def _states_seconds(self, decoding: int, prefilling: int, prompts: int) -> float:
@@ -264,24 +259,28 @@ class BoundCalibrated:
         entry = self._by_batch[batch] = kernels + alone.norms_s + self._launches_s
         return entry
 
-    def _prompt_seconds(self, batch: int, tokens: int) -> float:
+    def _prompt_seconds(self, batch: int, tokens: int, own: int) -> float:
         """Return what prompts add to `_batch_seconds` where `tokens` tokens are computed in all, s."""
-        base, whole = self._timed_alone(batch), self._timed_alone(tokens)
+        base, whole = self._timed_alone(batch), self._timed_alone(tokens, own)
         # All-reduces of more tokens may take less.
         products = sum(map(_more, base.products_s, whole.products_s))
         alone = products + _more(base.allreduce_s, whole.allreduce_s)
         norms = _more(base.norms_s, whole.norms_s)
-        entry = self._by_tokens[batch, tokens] = self.serving.prompt_ratio * alone + norms
+        entry = self._by_tokens[batch, tokens, own] = self.serving.prompt_ratio * alone + norms
         return entry
 
-    def _timed_alone(self, tokens: int) -> _TimedAlone:
-        """Return what `tokens` tokens take before the ratios of a running engine; worked out once."""
-        found = self._alone.get(tokens)
+    def _timed_alone(self, tokens: int, own: int | None = None) -> _TimedAlone:
+        """Return what `tokens` tokens take before the ratios of a running engine; worked out once.
+
+        `own` go through attention on the busiest GPU; None: as many as on the others.
+        """
+        key = tokens, self.deployment.own_tokens(tokens) if own is None else own
+        found = self._alone.get(key)
         if found is None:
-            operations = layer_operations(self.deployment, tokens)
+            operations = layer_operations(self.deployment, *key)
             products = tuple(self._kernel_seconds(op, tokens) for op in operations)
-            found = _TimedAlone(products, self._allreduce_s(tokens), self._norms_s(tokens))
-            self._alone[tokens] = found
+            norms_s = norms_operation(self.deployment, *key).hbm_bytes / self.bytes_per_s
+            found = self._alone[key] = _TimedAlone(products, self._allreduce_s(tokens), norms_s)
         return found
 
     def _sampling_seconds(self, sequences: int) -> float:
@@ -333,11 +332,10 @@ class BoundCalibrated:
         message = tokens * d.architecture.hidden_size * ACTIVATION_BYTES
         return 2 * d.architecture.layers * float(self._allreduce.seconds(message))
 
-    def _norms_s(self, tokens: int) -> float:
-        return norms_operation(self.deployment, tokens).hbm_bytes / self.bytes_per_s
-
     def _host_s(self, sequences: int) -> float:
-        return self.serving.step_s + self.serving.sequence_s * sequences
+        agreeing_s = AGREEING_S if self._ranks > 1 else 0.0  # then each GPU has an engine of its own
+        own = self.deployment.own_tokens(sequences)
+        return self.serving.step_s + agreeing_s + self.serving.sequence_s * own
 
     # -- afterwards
 
@@ -352,37 +350,45 @@ class BoundCalibrated:
         tokens = np.where(rows.prefill_tokens > 0, with_batch, batches)
         sampled = rows.decode_sequences + rows.prefill_ends
 
-        def running(alone: Callable[[int], float], decode_ratio: float, prompt_ratio: float) -> FloatVector:
+        beside = batches * (rows.decode_sequences > 0)
+        busiest = zip(rows.prefill_tokens, rows.prefill_ends, beside, strict=True)
+        own = np.array([self._busiest(*map(int, row)) if row[0] else 0 for row in busiest], dtype=np.int64)
+        keys = tokens + OWN * own
+
+        def running(
+            alone: Callable[[int], float], decode_ratio: float, prompt_ratio: float, whole: IntVector = tokens
+        ) -> FloatVector:
             base = by_value(batches, alone)
-            more: FloatVector = np.maximum(by_value(tokens, alone) - base, 0.0)
+            more: FloatVector = np.maximum(by_value(whole, alone) - base, 0.0)
             return steps * (decode_ratio * base + prompt_ratio * more)
 
         serving = self.serving
         seconds: dict[str, FloatVector] = {}
         for position, op in enumerate(layer_operations(self.deployment, 1)):
             product = partial(self._product_s, position)
-            seconds[op.name] = running(product, serving.kernel_ratio, serving.prompt_ratio)
+            seconds[op.name] = running(product, serving.kernel_ratio, serving.prompt_ratio, keys)
         seconds["lm_head"] = steps * by_value(sampled, self._head_seconds)
         seconds["allreduce"] = running(self._allreduce_s, serving.allreduce_ratio, serving.prompt_ratio)
-        seconds["norms"] = running(self._norms_s, 1.0, 1.0)
+        seconds["norms"] = running(lambda key: self._of(key).norms_s, 1.0, 1.0, keys)
         seconds["overhead"] = steps * self._launches_s + steps * by_value(sampled, self._host_s)
         for name, alone_s in self._attention.parts(rows, batches).items():
             seconds[name] = self._attention_times * alone_s
         ratios = {"decode_ratio": serving.kernel_ratio, "prompt_ratio": serving.prompt_ratio}
         seconds |= self._linear.parts(rows, **ratios)
-        prompts = (rows.prefill_tokens, rows.prefill_attended_tokens, rows.prefill_read_tokens)
-        prefills = [
-            self._prefill_seconds(int(new), int(attended), int(read)) if new else 0.0
-            for new, attended, read in zip(*prompts, strict=True)
-        ]
+        read = rows.prefill_attended_tokens, rows.prefill_read_tokens
+        prompts = zip(rows.prefill_tokens, *read, rows.prefill_ends, strict=True)
+        prefills = [self._prefill_seconds(*map(int, one)) if one[0] else 0.0 for one in prompts]
         seconds["prefill_attention"] = np.array(prefills)
         launched = by_value(rows.decode_sequences + rows.prefill_tokens, self._launched_s)
         waits = np.maximum(launched - sum(seconds.values()), 0.0) * (rows.prefill_tokens > 0)
         seconds["overhead"] = seconds["overhead"] + waits
         return self._bounded(rows, seconds)
 
-    def _product_s(self, position: int, tokens: int) -> float:
-        return self._timed_alone(tokens).products_s[position]
+    def _of(self, key: int) -> _TimedAlone:
+        return self._timed_alone(key % OWN, key // OWN or None)
+
+    def _product_s(self, position: int, key: int) -> float:
+        return self._of(key).products_s[position]
 
     def _bounded(self, rows: StepRows, seconds: dict[str, FloatVector]) -> dict[str, Part]:
         """Return the parts with the work and the peaks of the roofline beside their `seconds`."""

@@ -49,7 +49,7 @@ def _linear(name: str, d: Deployment, *, tokens: int, size_in: int, size_out: in
     )
 
 
-def _feed_forward(d: Deployment, tokens: int) -> list[Operation]:
+def _feed_forward(d: Deployment, tokens: int, own: int) -> list[Operation]:
     a = d.architecture
     if a.experts is None:
         ffn = a.ffn_size // d.tp
@@ -58,7 +58,7 @@ def _feed_forward(d: Deployment, tokens: int) -> list[Operation]:
             _linear("down", d, tokens=tokens, size_in=ffn, size_out=a.hidden_size, repeats=a.layers),
         ]
     e = a.experts
-    router = _linear("router", d, tokens=tokens, size_in=a.hidden_size, size_out=e.count, repeats=a.layers)
+    router = _linear("router", d, tokens=own, size_in=a.hidden_size, size_out=e.count, repeats=a.layers)
     # Ranks hold a part of every expert, or whole experts: then the busiest one decides.
     ranks, parts = (d.tp, 1) if d.expert_parallel else (1, d.tp)
     expert_weights = 3 * a.hidden_size * e.ffn_size / parts
@@ -96,24 +96,32 @@ def _linear_mixers(d: Deployment, tokens: int) -> list[Operation]:
     ]
 
 
-def layer_operations(d: Deployment, tokens: int) -> list[Operation]:
+def layer_operations(d: Deployment, tokens: int, own: int | None = None) -> list[Operation]:
     """Return the matrix products of all decoder layers for `tokens` tokens.
 
     The qkv operation includes writing the new keys and values.
+
+    Parameters
+    ----------
+    d : the deployment.
+    tokens : of the step.
+    own : those that go through attention on the busiest GPU; None: as many as on the others.
     """
     a, layers = d.architecture, d.architecture.attention_layers
-    qkv = _linear("qkv", d, tokens=tokens, size_in=a.hidden_size, size_out=d.qkv_columns, repeats=layers)
-    qkv = replace(qkv, hbm_bytes=qkv.hbm_bytes + tokens * d.kv_token_bytes)
-    output = _linear(
-        "o", d, tokens=tokens, size_in=a.head_dim * d.query_heads, size_out=a.hidden_size, repeats=layers
-    )
-    return [qkv, output, *_linear_mixers(d, tokens), *_feed_forward(d, tokens)]
+    own = d.own_tokens(tokens) if own is None else own
+    qkv = _linear("qkv", d, tokens=own, size_in=a.hidden_size, size_out=d.qkv_columns, repeats=layers)
+    qkv = replace(qkv, hbm_bytes=qkv.hbm_bytes + own * d.sequence_ranks * d.kv_token_bytes)
+    output = _linear("o", d, tokens=own, size_in=d.output_rows, size_out=a.hidden_size, repeats=layers)
+    return [qkv, output, *_linear_mixers(d, tokens), *_feed_forward(d, tokens, own)]
 
 
-def norms_operation(d: Deployment, tokens: int) -> Operation:
-    """Return the two norms of every layer, each reading and writing the hidden state and the residual."""
-    a = d.architecture
-    return Operation("norms", 0.0, a.layers * 2 * 4.0 * tokens * a.hidden_size * ACTIVATION_BYTES)
+def norms_operation(d: Deployment, tokens: int, own: int | None = None) -> Operation:
+    """Return the two norms of every layer, each reading and writing the hidden state and the residual.
+
+    Parameters are those of `layer_operations`.
+    """
+    a, own = d.architecture, d.own_tokens(tokens) if own is None else own
+    return Operation("norms", 0.0, a.layers * 2 * 4.0 * own * a.hidden_size * ACTIVATION_BYTES)
 
 
 def head_operation(d: Deployment, sampled: int) -> Operation:
@@ -121,7 +129,8 @@ def head_operation(d: Deployment, sampled: int) -> Operation:
     a = d.architecture
     if not sampled:
         return Operation("lm_head", 0.0, 0.0)
-    return _linear("lm_head", d, tokens=sampled, size_in=a.hidden_size, size_out=d.vocabulary, repeats=1)
+    own = d.own_tokens(sampled)
+    return _linear("lm_head", d, tokens=own, size_in=a.hidden_size, size_out=d.vocabulary, repeats=1)
 
 
 @dataclass(frozen=True, slots=True)

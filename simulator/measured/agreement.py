@@ -11,8 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from simulator.measured.bench import BenchRun, Requests
+from simulator.measured.columns import floats
 from simulator.measured.fields import Fields
+from simulator.measured.plausible import check_plausible, doubt
 
 SAME: Final = 1.02
 """Numbers of which the tool computes one from the other."""
@@ -22,6 +27,14 @@ CLOSE: Final = 1.1
 
 ALIKE: Final = 3.0
 """Numbers that the file's means tie together only roughly."""
+
+OVER_LIMIT: Final = 1.2
+"""How far requests in flight, from means, may be above the client's limit.
+
+Never more than the limit are in flight, so the latencies of all requests over the duration are at most the
+limit (Little's law).  Where the file has no mean latency the product of mean output and mean time per token
+stands in: with both varying by 0.4 of their mean, all against each other, that product is 1 / (1 - 0.4 * 0.4)
+= 1.19 times the mean of the products."""
 
 UNIT: Final = 1000.0
 UNIT_WITHIN: Final = 3.2
@@ -48,6 +61,7 @@ def check_agreement(run: BenchRun, fields: Fields, e2e: str) -> None:
     fields : of the file.
     e2e : the file's name of the end-to-end latency.
     """
+    check_plausible(run, _names(e2e), fields.fault)
     for pair in (*_totals(run, fields), *_lists(run, fields, e2e), *_means(run, e2e)):
         if not (pair.value > 0.0 and pair.expected > 0.0):
             continue
@@ -59,6 +73,16 @@ def check_agreement(run: BenchRun, fields: Fields, e2e: str) -> None:
         if UNIT / UNIT_WITHIN <= size <= UNIT * UNIT_WITHIN:
             told += f", {size:.3g} times off: one of them is not in its unit (lists are in s, *_ms in ms)"
         fields.fault(pair.field, told)
+
+
+def _names(e2e: str) -> dict[str, str]:
+    lengths = {"prompt_tokens": "total_input_tokens", "output_tokens": "total_output_tokens"}
+    return lengths | {
+        "ttft": "mean_ttft_ms",
+        "tpot": "mean_tpot_ms",
+        "itl": "mean_itl_ms",
+        "e2e": f"mean_{e2e}_ms",
+    }
 
 
 def _totals(run: BenchRun, fields: Fields) -> Iterator[Pair]:
@@ -82,27 +106,27 @@ def _lists(run: BenchRun, fields: Fields, e2e: str) -> Iterator[Pair]:
         return
     # The tool of 2024 takes empty answers into its mean, with a first token after 0 s.
     counted = _counted(requests, fields)
-    ttfts = [ttft for ttft, counts in zip(requests.ttft_s, counted, strict=True) if counts]
-    gaps = [gap for row, counts in zip(requests.itl_s, counted, strict=True) for gap in row if counts]
-    ends = requests.end_to_end_s()
+    ttfts = floats(np.array(requests.ttft_s)[counted])
+    gaps, ends = requests.gaps_s(counted), requests.end_to_end_s()
+    for quantity, field, values in (("ttft", "ttfts", ttfts), ("itl", "itls", gaps)):
+        asked = doubt(quantity, _mean(values) if len(values) else None)
+        if asked:
+            fields.fault(field, f"the mean of {asked}")
     for field, mean, name, values, within in (
         ("mean_ttft_ms", run.ttft_s, "ttfts", ttfts, SAME),
         ("mean_itl_ms", run.itl_s, "itls", gaps, SAME),
         (f"mean_{e2e}_ms", run.e2e_s, "ttfts + itls", ends, CLOSE),
         ("mean_tpot_ms", run.tpot_s, "itls", gaps, ALIKE),
     ):
-        if mean is not None and values:
+        if mean is not None and len(values):
             yield Pair(field, f"the mean of {name} in ms is", mean * UNIT, _mean(values) * UNIT, within)
 
 
-def _counted(requests: Requests, fields: Fields) -> Sequence[bool]:
+def _counted(requests: Requests, fields: Fields) -> NDArray[np.bool_]:
     """Return which requests the means hold: those without an error and with an answer."""
-    errors = fields.run.values.get("errors")
-    said = errors if isinstance(errors, list) else [""] * len(requests.failed)
-    return [
-        not error and (output > 0 or ttft > 0.0)
-        for error, output, ttft in zip(said, requests.output_tokens, requests.ttft_s, strict=True)
-    ]
+    answered: NDArray[np.bool_] = (np.array(requests.output_tokens) > 0) | (np.array(requests.ttft_s) > 0.0)
+    said = fields.truths("errors")
+    return answered if said is None else answered & (np.frombuffer(said, dtype=np.uint8) == 0)
 
 
 def _means(run: BenchRun, e2e: str) -> Iterator[Pair]:
@@ -120,7 +144,7 @@ def _means(run: BenchRun, e2e: str) -> Iterator[Pair]:
         mean = run.completed * (run.e2e_s or end_s) / run.duration_s
         # Few requests do not fill the limit; only more than it, or next to none, is impossible.
         told = "requests in flight by completed * (mean_ttft_ms + output * mean_tpot_ms) / duration are"
-        yield Pair("max_concurrency", told, limit, mean, ALIKE if mean > limit else UNIT / UNIT_WITHIN)
+        yield Pair("max_concurrency", told, limit, mean, OVER_LIMIT if mean > limit else UNIT / UNIT_WITHIN)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -8,15 +8,24 @@ holds the single gaps.  Warm-up requests are left out.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
 from typing import Final
+
+import numpy as np
 
 from simulator.errors import TraceFormatError
 from simulator.measured.bench import BenchRun, Requests
-from simulator.measured.fields import MOST, Fields, told
-from simulator.measured.json_objects import JsonObject, objects_in, read_text
+from simulator.measured.columns import Column, Ragged, floats, whole
+from simulator.measured.faults import Faults
+from simulator.measured.fields import MOST, MOST_TOKENS, TOO_LONG, Fields, told
+from simulator.measured.json_objects import JsonObject, objects_in
 from simulator.measured.layouts import each_read
+from simulator.measured.opening import opened_result
+from simulator.measured.plausible import check_plausible, doubt
 from simulator.measured.statistics import Statistics
 from simulator.measured.summaries import (
     SECONDS,
@@ -46,8 +55,11 @@ SAME_RATIO: Final = 0.02
 """How far the time per token may be from what the request's other times give."""
 
 NS: Final = 1e-9
+MOST_NS: Final = 2**62
+"""Latest time since 1970 that is taken, ns: the year 2116."""
+
 MOST_FAULTS: Final = 5
-"""Wrong requests that are told one by one."""
+"""Faults of requests that are told one by one."""
 
 UNITS: Final = {
     "requests_per_s": ("requests/sec", "per sec"),
@@ -65,7 +77,7 @@ class Summary:
     tool: str = "AIPerf and GenAI-Perf summaries"
     marks: frozenset[str] = frozenset({NAMES["ttft"], NAMES["e2e"], NAMES["output_tokens"], "input_config"})
 
-    def read(self, sources: Sequence[JsonObject]) -> list[BenchRun]:
+    def read(self, sources: Iterable[JsonObject]) -> list[BenchRun]:
         """Return the runs of objects, one each.
 
         Raises
@@ -73,7 +85,7 @@ class Summary:
         TraceFormatError
             With all that is missing, wrong, or not of a unit that is known.
         """
-        return each_read(sources, _summary)
+        return each_read(sources, lambda source: [_summary(source)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +95,7 @@ class Records:
     tool: str = "AIPerf profile_export"
     marks: frozenset[str] = frozenset({"metadata", "metrics"})
 
-    def read(self, sources: Sequence[JsonObject]) -> list[BenchRun]:
+    def read(self, sources: Iterable[JsonObject]) -> list[BenchRun]:
         """Return the one run of all lines.
 
         Raises
@@ -95,8 +107,9 @@ class Records:
         beside = run.path.with_name("profile_export_aiperf.json")
         if not beside.is_file():
             return [run]
-        (summary,) = SUMMARY.read(objects_in(read_text(beside), beside)[:1])
-        return [_beside(run, summary)]
+        with opened_result(beside) as source:
+            summaries = SUMMARY.read(islice(objects_in(source, {}), 1))
+        return [_beside(run, summaries[0])] if summaries else [run]
 
 
 SUMMARY: Final = Summary()
@@ -225,88 +238,111 @@ def _model(config: Mapping[str, object]) -> str | None:
     )
 
 
-def _records(sources: Sequence[JsonObject]) -> BenchRun:
-    rows, warm, faults = [], 0, list[str]()
+def _records(sources: Iterable[JsonObject]) -> BenchRun:
+    place, faults, found = None, None, _Rows()
     for source in sources:
-        metadata = source.values.get("metadata")
-        phase = metadata.get("benchmark_phase") if isinstance(metadata, Mapping) else None
-        if phase not in ("profiling", "warmup"):
-            fault = f"benchmark_phase: {told(phase)} is neither 'profiling' nor 'warmup'"
-            faults.append(f"{source.path}:{source.line}: metadata.{fault}")
-        elif phase == "warmup":
-            warm += 1
-        else:
-            rows.append(_row(source, faults))
-    if len(faults) > MOST_FAULTS:
-        faults[MOST_FAULTS:] = [f"{sources[0].path}: {len(faults) - MOST_FAULTS} more faults like these"]
-    if faults:
-        raise TraceFormatError("\n".join(faults))
-    first = sources[0]
-    if not rows or all(row.failed for row in rows):
-        message = f"{first.path}:{first.line}: no request of the profiling phase was answered"
+        if place is None or faults is None:
+            place, faults = Place(source.path, source.line), Faults(source.path, MOST_FAULTS)
+        found.add(Fields(source, faults=faults))
+    if place is None or faults is None:
+        message = "no records"
         raise TraceFormatError(message)
-    rows.sort(key=lambda row: row.start_ns)
-    origin = rows[0].start_ns
-    requests = Requests(
-        prompt_tokens=tuple(row.prompt for row in rows),
-        output_tokens=tuple(row.output for row in rows),
-        ttft_s=tuple(row.ttft_s for row in rows),
-        itl_s=tuple(row.gaps_s for row in rows),
-        failed=tuple(row.failed for row in rows),
-        # Differences of whole nanoseconds: a float cannot hold the time since 1970 to the nanosecond.
-        start_s=tuple((row.start_ns - origin) * NS for row in rows),
-        e2e_s=tuple(row.e2e_s for row in rows),
-        tpot_s=tuple(row.tpot_s for row in rows),
-    )
-    notes = (f"{warm} warm-up requests are left out",) if warm else ()
-    run = run_of(Place(first.path, first.line), "AIPerf", {})
-    return replace(with_requests(run, requests), notes=notes)
+    faults.check()
+    if not any(found.answered):
+        message = f"{place.path}:{place.line}: no request of the profiling phase was answered"
+        raise TraceFormatError(message)
+    notes = (f"{found.warm} warm-up requests are left out",) if found.warm else ()
+    run = replace(with_requests(run_of(place, "AIPerf", {}), found.requests()), notes=notes)
+    check_plausible(run, NAMES, partial(faults.add, place.line))
+    faults.check()
+    return run
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One request, times in s; those of one that failed are NaN."""
+class _Rows:
+    """The requests of the profiling phase, as they are gathered; times of those that failed are NaN."""
 
-    start_ns: int
-    prompt: int
-    output: int
-    ttft_s: float
-    e2e_s: float
-    tpot_s: float
-    gaps_s: tuple[float, ...]
-    failed: bool
+    def __init__(self) -> None:
+        self.warm = 0
+        self.answered = bytearray()
+        self._start_ns = array("q")
+        self._values = array("d")
+        self._gaps = array("d")
+        self._offsets = array("q", [0])
+
+    def add(self, fields: Fields) -> None:
+        """Append the request of a line; what is wrong with it is noted."""
+        metadata, metrics = fields.inner("metadata"), fields.inner("metrics")
+        phase = metadata.run.values.get("benchmark_phase") if metadata else None
+        if metadata is None or phase not in ("profiling", "warmup"):
+            allowed = "is neither 'profiling' nor 'warmup'"
+            fields.fault("metadata.benchmark_phase", f"{told(phase)} {allowed}")
+        elif phase == "warmup":
+            self.warm += 1
+        elif metrics is None:
+            fields.fault("metrics", "is no object, and neither is anything read without it")
+        else:
+            start, values, gaps = _row(fields, metadata, metrics)
+            self._start_ns.append(start)
+            self._values.extend(values)
+            self._gaps.extend(gaps)
+            self._offsets.append(len(self._gaps))
+            self.answered.append(values[1] > 0.0 and not math.isnan(values[2]))  # tokens, first token
+
+    def requests(self) -> Requests:
+        """Return the requests in the order in which they were sent."""
+        starts = np.frombuffer(self._start_ns, dtype=np.int64)
+        order = np.argsort(starts, kind="stable")
+        prompt, output, ttft, end, token = np.frombuffer(self._values).reshape(len(starts), -1)[order].T
+        return Requests(
+            prompt_tokens=whole(prompt),
+            output_tokens=whole(output),
+            ttft_s=floats(ttft),
+            itl_s=Ragged(Column(self._gaps), self._offsets).taken(order.tolist()),
+            failed=tuple(not self.answered[place] for place in order.tolist()),
+            # Differences of whole nanoseconds: a float cannot hold the time since 1970 to the nanosecond.
+            start_s=floats((starts[order] - starts[order[0]]) * NS),
+            e2e_s=floats(end),
+            tpot_s=floats(token),
+        )
 
 
-def _row(source: JsonObject, faults: list[str]) -> _Row:
-    """Return the request of a line; what is wrong with it is noted."""
-    fields = Fields(source, faults=faults)
-    metadata, metrics = fields.inner("metadata"), fields.inner("metrics")
-    if metadata is None or metrics is None:
-        fields.fault("metrics", "is no object, and neither is anything read without it")
-        return _Row(0, 1, 0, math.nan, math.nan, math.nan, (), failed=True)
+def _row(fields: Fields, metadata: Fields, metrics: Fields) -> tuple[int, tuple[float, ...], Iterable[float]]:
+    """Return start (ns), the lengths and times (tokens, s) and the gaps (s) of a line's request."""
     start = metadata.run.values.get("request_start_ns")
-    if not isinstance(start, int) or isinstance(start, bool) or start < 1:
+    if not isinstance(start, int) or isinstance(start, bool) or not 1 <= start <= MOST_NS:
         metadata.fault("request_start_ns", f"{told(start)} is no time since 1970 in whole ns")
         start = 1
-    prompt = _whole_number(_value(metrics, "prompt_tokens"))
-    failed = bool(source.values.get("error") or metadata.run.values.get("was_cancelled"))
-    if failed:
-        return _Row(start, prompt, 0, math.nan, math.nan, math.nan, (), failed=True)
+    prompt = _tokens(metrics, "prompt_tokens", _value(metrics, "prompt_tokens"))
+    if fields.run.values.get("error") or metadata.run.values.get("was_cancelled"):
+        # What the server worked for it before is replayed.
+        got = _tokens(metrics, "output_tokens", _value(metrics, "output_tokens"))
+        return start, (prompt, got, math.nan, math.nan, math.nan), ()
     values = {name: _value(metrics, name, needed=True) for name in ("output_tokens", "ttft", "e2e")}
-    output, ttft, e2e = (math.nan if value is None else value for value in values.values())
-    if ttft > e2e * SLACK:
+    output, ttft, end = (math.nan if value is None else value for value in values.values())
+    for name, value in (("ttft", ttft), ("e2e", end)):
+        if asked := doubt(name, value, only_most=True):
+            metrics.fault(NAMES[name], asked)
+    if ttft > end * SLACK:
         metrics.fault(
-            NAMES["ttft"], f"{ttft:.4g} s is after the whole request, {e2e:.4g} s: is its unit right?"
+            NAMES["ttft"], f"{ttft:.4g} s is after the whole request, {end:.4g} s: is its unit right?"
         )
     token, expected = _value(metrics, "tpot") or math.nan, math.nan
     if output > 1.0:
-        expected = (e2e - ttft) / (output - 1.0)
+        expected = (end - ttft) / (output - 1.0)
         token = expected if math.isnan(token) else token
     if abs(token - expected) > SAME_RATIO * expected:
         told_ = f"{token:.4g} s, but the rest of the request gives {expected:.4g} s: is its unit right?"
         metrics.fault(NAMES["tpot"], told_)
-    count = _whole_number(output)
-    return _Row(start, prompt, count, ttft, e2e, token, _gaps(metrics), failed=count == 0)
+    return start, (prompt, _tokens(metrics, "output_tokens", output), ttft, end, token), _gaps(metrics)
+
+
+def _tokens(metrics: Fields, name: str, value: float | None) -> int:
+    """Return a length in whole tokens; one that no model takes is a fault."""
+    tokens = 0 if value is None or math.isnan(value) else round(value)
+    if tokens > MOST_TOKENS:
+        metrics.fault(NAMES[name], f"{tokens} tokens {TOO_LONG}")
+        return 0
+    return tokens
 
 
 def _value(metrics: Fields, name: str, *, needed: bool = False) -> float | None:
@@ -326,10 +362,10 @@ def _whole_number(value: float | None) -> int:
     return 0 if value is None or math.isnan(value) else round(value)
 
 
-def _gaps(metrics: Fields) -> tuple[float, ...]:
+def _gaps(metrics: Fields) -> Iterator[float]:
     """Return the gaps between the chunks of a request, s."""
     inner = metrics.inner(NAMES["itl"])
     if inner is None or inner.run.values.get("value") is None:
-        return ()
+        return iter(())
     scale = _scale(inner, "itl", inner.run.values.get("unit"))
-    return tuple(gap * scale for gap in inner.numbers("value") or ())
+    return (gap * scale for gap in inner.numbers("value") or ())

@@ -6,9 +6,14 @@ Times are in seconds whatever the file has; what a file does not say is None or 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.measured.columns import Column, Ragged, floats
 from simulator.measured.statistics import Statistics
 
 
@@ -28,33 +33,42 @@ class Requests:
         others.
     """
 
-    prompt_tokens: tuple[int, ...]
-    output_tokens: tuple[int, ...]
-    ttft_s: tuple[float, ...]
-    itl_s: tuple[tuple[float, ...], ...]
-    failed: tuple[bool, ...]
-    start_s: tuple[float, ...] | None = None
-    e2e_s: tuple[float, ...] | None = None
-    tpot_s: tuple[float, ...] | None = None
+    prompt_tokens: Sequence[int]
+    output_tokens: Sequence[int]
+    ttft_s: Sequence[float]
+    itl_s: Sequence[Sequence[float]]
+    failed: Sequence[bool]
+    start_s: Sequence[float] | None = None
+    e2e_s: Sequence[float] | None = None
+    tpot_s: Sequence[float] | None = None
 
-    def end_to_end_s(self) -> list[float]:
+    def answered(self) -> NDArray[np.bool_]:
+        """Return which requests did not fail, shape (requests,)."""
+        return ~np.array(self.failed, dtype=np.bool_)
+
+    def end_to_end_s(self) -> Column[float]:
         """Return the time from sending to the last token of the requests that did not fail, s."""
-        return [end for end, failed in zip(self.ends_s(), self.failed, strict=True) if not failed]
+        return self.ends_s().taken(self.answered())
 
-    def ends_s(self) -> list[float]:
+    def ends_s(self) -> Column[float]:
         """Return the time from sending to the last token of every request, s."""
         if self.e2e_s is not None:
-            return list(self.e2e_s)
-        return [ttft + math.fsum(gaps) for ttft, gaps in zip(self.ttft_s, self.itl_s, strict=True)]
+            return floats(self.e2e_s) if not isinstance(self.e2e_s, Column) else self.e2e_s
+        return floats(ttft + math.fsum(gaps) for ttft, gaps in zip(self.ttft_s, self.itl_s, strict=True))
 
-    def token_seconds(self) -> list[float]:
+    def token_seconds(self) -> Column[float]:
         """Return the time per output token after the first of every request, s; NaN where there is none."""
         if self.tpot_s is not None:
-            return list(self.tpot_s)
-        return [
+            return floats(self.tpot_s) if not isinstance(self.tpot_s, Column) else self.tpot_s
+        return floats(
             (end - ttft) / (output - 1) if output > 1 else math.nan
             for end, ttft, output in zip(self.ends_s(), self.ttft_s, self.output_tokens, strict=True)
-        ]
+        )
+
+    def gaps_s(self, kept: NDArray[np.bool_]) -> Column[float]:
+        """Return the times between what arrived of the requests that are `kept`, s."""
+        rows = self.itl_s if isinstance(self.itl_s, Ragged) else Ragged.of(self.itl_s)
+        return rows.flat.taken(np.repeat(kept, rows.lengths()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +82,10 @@ class Series:
     kv_ratio : part of the KV cache that is in use.
     """
 
-    t_s: tuple[float, ...]
-    running: tuple[float, ...]
-    waiting: tuple[float, ...]
-    kv_ratio: tuple[float, ...]
+    t_s: Sequence[float]
+    running: Sequence[float]
+    waiting: Sequence[float]
+    kv_ratio: Sequence[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +135,7 @@ class BenchRun:
     e2e_s: float | None
     tokens_per_step: float | None = None
     requests: Requests | None = None
-    lengths: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+    lengths: tuple[Sequence[int], Sequence[int]] | None = None
     stats: dict[str, Statistics] = field(default_factory=dict)
     gap_cv: float = 1.0
     output_tokens_per_s: float | None = None

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from difflib import get_close_matches
-from typing import Final, TypeVar
+from typing import Any, Final
 
-from simulator.errors import TraceFormatError
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.measured.columns import Column, Entries, Ragged, whole
+from simulator.measured.faults import Faults
 from simulator.measured.json_objects import JsonObject
-
-T = TypeVar("T")
+from simulator.text_files import CONTROL
 
 MS: Final = 1e-3
 MOST: Final = 1e15
 """Above this nothing is a time, a length or a count."""
 
+MOST_TOKENS: Final = 9_999_999
+"""Longest prompt or output accepted, tokens; as of traces."""
+
 MOST_FAULTS_OF_A_LIST: Final = 3
-CONTROL: Final = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "?")
-"""Text from a file is printed on a terminal, which it must not steer."""
 
 
 class Fields:
@@ -28,19 +31,17 @@ class Fields:
     ----------
     run : the object.
     prefix : what stands before the name of a field in messages, for an object inside another.
-    faults : where to note them; None starts a list.
+    faults : where to note them; None starts afresh.
     """
 
-    def __init__(self, run: JsonObject, *, prefix: str = "", faults: list[str] | None = None) -> None:
+    def __init__(self, run: JsonObject, *, prefix: str = "", faults: Faults | None = None) -> None:
         self.run = run
         self.prefix = prefix
-        self.faults: list[str] = [] if faults is None else faults
+        self.faults = Faults(run.path) if faults is None else faults
 
     def fault(self, field: str, told: str) -> None:
         """Note that a field is wrong, and how; once, though it be read twice."""
-        message = f"{self.run.path}:{self.run.line_of(field)}: {self.prefix}{field}: {told}"
-        if message not in self.faults:
-            self.faults.append(message)
+        self.faults.add(self.run.line_of(field), f"{self.prefix}{field}", told)
 
     def inner(self, field: str) -> Fields | None:
         """Return the fields of the object at a field, or None where there is none."""
@@ -55,8 +56,7 @@ class Fields:
         TraceFormatError
             With a line for every fault.
         """
-        if self.faults:
-            raise TraceFormatError("\n".join(self.faults))
+        self.faults.check()
 
     def text(self, field: str) -> str | None:
         """Return a text without control characters, or None."""
@@ -111,32 +111,75 @@ class Fields:
         found = self.number_or_none(field)
         return None if found is None else found * MS
 
-    def numbers(self, field: str) -> tuple[float, ...] | None:
+    def tokens(self, field: str, *, zero: bool = False) -> int:
+        """Return a length in tokens; anything else is a fault, and so is one that no model takes."""
+        found = self.count(field, zero=zero)
+        if found > MOST_TOKENS:
+            self.fault(field, f"{found} tokens {TOO_LONG}")
+        return found
+
+    def length(self, field: str) -> float:
+        """Return a length in tokens that need not be whole; as `tokens` else."""
+        found = self.number(field)
+        if found > MOST_TOKENS:
+            self.fault(field, f"{found:.9g} tokens {TOO_LONG}")
+        return found
+
+    def numbers(self, field: str) -> Column[float] | None:
         """Return a list of numbers of 0 or more, or None where there is none."""
-        return self._list(field, _number, "a number of 0 or more")
-
-    def counts(self, field: str) -> tuple[int, ...] | None:
-        """Return a list of whole numbers of 0 or more, or None where there is none."""
-        return self._list(field, _count, "a whole number of 0 or more")
-
-    def lists(self, field: str) -> tuple[tuple[float, ...], ...] | None:
-        """Return a list of lists of numbers of 0 or more, or None where there is none."""
-        return self._list(field, _row, "a list of numbers of 0 or more")
-
-    def _list(self, field: str, read: Callable[[object], T | None], allowed: str) -> tuple[T, ...] | None:
-        value = self.run.values.get(field)
-        if value is None:
+        entries = self._entries(field)
+        if entries is None:
             return None
-        if not isinstance(value, list):
-            self.fault(field, f"{told(value)} is no list")
-            return ()
-        entries = [read(entry) for entry in value]
-        wrong = [place for place, entry in enumerate(entries) if entry is None]
-        for place in wrong[:MOST_FAULTS_OF_A_LIST]:
-            self.fault(field, f"entry {place + 1}, {told(value[place])}, is not {allowed}")
-        if len(wrong) > MOST_FAULTS_OF_A_LIST:
-            self.fault(field, f"{len(wrong) - MOST_FAULTS_OF_A_LIST} more entries are not {allowed}")
-        return tuple(entry for entry in entries if entry is not None)
+        self._tell_wrong(field, entries, _wrong(_array(entries)), "is not a number of 0 or more")
+        return Column(entries.numbers)
+
+    def token_counts(self, field: str) -> Column[int] | None:
+        """Return a list of lengths in tokens of 0 or more, or None where there is none."""
+        entries = self._entries(field)
+        if entries is None:
+            return None
+        values = _array(entries)
+        wrong = _wrong(values)
+        wrong |= np.where(wrong, 0.0, values) % 1.0 > 0.0
+        self._tell_wrong(field, entries, wrong, "is not a whole number of 0 or more")
+        self._tell_wrong(field, entries, ~wrong & (values > MOST_TOKENS), TOO_LONG)
+        return whole(np.where(wrong, 0.0, values).astype(np.int64))
+
+    def lists(self, field: str) -> Ragged | None:
+        """Return a list of lists of numbers of 0 or more, or None where there is none."""
+        entries = self._entries(field)
+        if entries is None:
+            return None
+        rows = entries.rows()
+        wrong = np.frombuffer(entries.is_row, dtype=np.bool_) == np.False_
+        bad = np.flatnonzero(_wrong(rows.flat.array()))
+        wrong[np.searchsorted(rows.offsets, bad, side="right") - 1] = True
+        self._tell_wrong(field, entries, wrong, "is not a list of numbers of 0 or more")
+        return rows
+
+    def truths(self, field: str) -> bytes | None:
+        """Return which entries of a list say something (1) or nothing (0); None where there is no list."""
+        value = self.run.values.get(field)
+        if isinstance(value, list):
+            return bytes(map(bool, value))
+        return bytes(value.truth) if isinstance(value, Entries) else None
+
+    def _entries(self, field: str) -> Entries | None:
+        value = self.run.values.get(field)
+        if value is None or isinstance(value, Entries):
+            return value
+        if isinstance(value, list):
+            return Entries(value)
+        self.fault(field, f"{told(value)} is no list")
+        return Entries()
+
+    def _tell_wrong(self, field: str, entries: Entries, wrong: NDArray[np.bool_], problem: str) -> None:
+        places = np.flatnonzero(wrong).tolist()
+        for place in places[:MOST_FAULTS_OF_A_LIST]:
+            self.fault(field, f"entry {place + 1}, {told(entries.shown(place))}, {problem}")
+        if len(places) > MOST_FAULTS_OF_A_LIST:
+            more = problem.replace("is not", "are not", 1)
+            self.fault(field, f"{len(places) - MOST_FAULTS_OF_A_LIST} more entries {more}")
 
     def _missing(self, field: str) -> None:
         if field in self.run.values:
@@ -149,6 +192,8 @@ class Fields:
 def told(value: object) -> str:
     """Return a value of a file as a message names it, cut and without control characters."""
     most = 40
+    if isinstance(value, Entries):
+        value = []
     text = repr(value) if isinstance(value, str | int | float | None) else f"a {type(value).__name__}"
     text = text.translate(CONTROL)
     return text if len(text) <= most else f"{text[: most - 3]}..."
@@ -160,14 +205,15 @@ def _number(value: object) -> float | None:
     return float(value)
 
 
-def _count(value: object) -> int | None:
-    found = _number(value)
-    return int(found) if found is not None and found == int(found) else None
+TOO_LONG: Final = f"is more than the {MOST_TOKENS} tokens that are taken; leave the request out, or mend it"
 
 
-def _row(value: object) -> tuple[float, ...] | None:
-    if not isinstance(value, list):
-        return None
-    entries = [_number(entry) for entry in value]
-    found = tuple(entry for entry in entries if entry is not None)
-    return found if len(found) == len(entries) else None
+def _array(entries: Entries) -> NDArray[np.float64]:
+    return np.frombuffer(entries.numbers, dtype=np.float64)
+
+
+def _wrong(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which values are no numbers of 0 or more: NaN, infinite, negative, or beyond all that is."""
+    with np.errstate(invalid="ignore"):
+        found: NDArray[np.bool_] = ~((values >= 0.0) & (values <= MOST))
+    return found

@@ -8,14 +8,19 @@ list of requests is a sample of them, the summary alone is taken.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from simulator.errors import TraceFormatError
+import numpy as np
+
 from simulator.measured.bench import BenchRun, Requests
+from simulator.measured.columns import Ragged, floats, in_order, whole
+from simulator.measured.faults import Faults
 from simulator.measured.fields import MOST, MS, Fields, told
 from simulator.measured.json_objects import JsonObject
+from simulator.measured.layouts import each_read
 from simulator.measured.statistics import Statistics
 from simulator.measured.summaries import Place, check_means, run_of, with_requests
 
@@ -32,7 +37,24 @@ PERCENTILES: Final = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p999"
 LAYOUTS: Final = (1, 2)
 """Values of ``metadata.version`` that are known; a file without metadata is older."""
 
-NAMES: Final = {"ttft": "time_to_first_token_ms", "tpot": "inter_token_latency_ms", "e2e": "request_latency"}
+LISTED: Final = {
+    "benchmarks": frozenset[str](),
+    "successful": frozenset(
+        {
+            *("start_time", "request_start_time", "prompt_tokens", "output_tokens", "request_latency"),
+            *("time_to_first_token_ms", "inter_token_latency_ms"),
+        }
+    ),
+}
+"""Lists of objects in a report, and what is kept of each: of a request all but its texts and its chunks."""
+
+NAMES: Final = {
+    "ttft": "time_to_first_token_ms",
+    "tpot": "inter_token_latency_ms",
+    "e2e": "request_latency",
+    "prompt_tokens": "prompt_token_count",
+    "output_tokens": "output_token_count",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +64,7 @@ class Guidellm:
     tool: str = "guidellm"
     marks: frozenset[str] = frozenset({"benchmarks"})
 
-    def read(self, sources: Sequence[JsonObject]) -> list[BenchRun]:
+    def read(self, sources: Iterable[JsonObject]) -> list[BenchRun]:
         """Return a run for every benchmark of the reports.
 
         Raises
@@ -50,19 +72,21 @@ class Guidellm:
         TraceFormatError
             With all that is missing or wrong, or if the layout is not known.
         """
-        faults, runs = list[str](), list[BenchRun]()
-        for source in sources:
-            for number, (fields, version) in enumerate(_benchmarks(source, faults), start=1):
-                runs.append(_run(fields, number, version))
-        if faults:
-            raise TraceFormatError("\n".join(faults))
-        return runs
+        return each_read(sources, _runs)
 
 
 GUIDELLM: Final = Guidellm()
 
 
-def _benchmarks(source: JsonObject, faults: list[str]) -> list[tuple[Fields, int]]:
+def _runs(source: JsonObject) -> list[BenchRun]:
+    faults = Faults(source.path)
+    found = enumerate(_benchmarks(source, faults), start=1)
+    runs = [_run(fields, number, version) for number, (fields, version) in found]
+    faults.check()
+    return runs
+
+
+def _benchmarks(source: JsonObject, faults: Faults) -> list[tuple[Fields, int]]:
     """Return the fields of each benchmark and the version of the layout, 0 for the oldest."""
     fields = Fields(source, faults=faults)
     metadata = source.values.get("metadata")
@@ -167,21 +191,21 @@ def _with_list(run: BenchRun, fields: Fields, version: int) -> BenchRun:
     if len(rows) < run.completed:
         note = f"the report lists {len(rows)} of {run.completed} requests: its summary alone is taken"
         return replace(run, notes=(*run.notes, note))
-    read = [_request(row, number, fields, version) for number, row in enumerate(rows, start=1)]
+    read = array("d")
+    for number, row in enumerate(rows, start=1):
+        read.extend(_request(row, number, fields, version))
     if fields.faults:
         return run
-    read.sort()
-    origin = read[0][0]
-    columns = list(zip(*read, strict=True))
+    start, prompt, output, ttft, end, token = in_order(read, width=6)
     requests = Requests(
-        prompt_tokens=tuple(round(tokens) for tokens in columns[1]),
-        output_tokens=tuple(round(tokens) for tokens in columns[2]),
-        ttft_s=columns[3],
-        itl_s=((),) * len(read),
-        failed=tuple(tokens < 1 for tokens in columns[2]),
-        start_s=tuple(start - origin for start in columns[0]),
-        e2e_s=columns[4],
-        tpot_s=columns[5],
+        prompt_tokens=whole(np.round(prompt)),
+        output_tokens=whole(np.round(output)),
+        ttft_s=floats(ttft),
+        itl_s=Ragged.empty(len(start)),
+        failed=tuple((output < 1.0).tolist()),
+        start_s=floats(start - start[0]),
+        e2e_s=floats(end),
+        tpot_s=floats(token),
     )
     return with_requests(run, requests)
 
@@ -195,7 +219,7 @@ def _request(row: object, number: int, fields: Fields, version: int) -> tuple[fl
         faults=fields.faults,
     )
     start = inner.number("request_start_time" if version else "start_time")
-    prompt, output = inner.number("prompt_tokens"), inner.number("output_tokens")
+    prompt, output = inner.length("prompt_tokens"), inner.length("output_tokens")
     ttft, end = inner.number("time_to_first_token_ms") * MS, inner.number("request_latency")
     gap = inner.number_or_none("inter_token_latency_ms", zero=True)
     token = math.nan if gap is None or not output > 1.0 else gap * MS

@@ -7,7 +7,7 @@ latencies and the throughputs.  Agentic runs state mean lengths; an older layout
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -15,6 +15,7 @@ from simulator.measured.bench import BenchRun
 from simulator.measured.fields import Fields
 from simulator.measured.json_objects import JsonObject
 from simulator.measured.layouts import each_read
+from simulator.measured.plausible import doubt
 from simulator.measured.statistics import Statistics
 from simulator.measured.summaries import Place, check_means, run_of
 
@@ -35,7 +36,7 @@ class InferenceX:
     tool: str = "InferenceX"
     marks: frozenset[str] = frozenset({"hw", "framework", "precision", "infmax_model_prefix"})
 
-    def read(self, sources: Sequence[JsonObject]) -> list[BenchRun]:
+    def read(self, sources: Iterable[JsonObject]) -> list[BenchRun]:
         """Return the runs of objects, one each.
 
         Raises
@@ -43,7 +44,7 @@ class InferenceX:
         TraceFormatError
             With all that is missing or wrong.
         """
-        return each_read(sources, _run)
+        return each_read(sources, lambda source: [_run(source)])
 
 
 INFERENCEX: Final = InferenceX()
@@ -99,6 +100,10 @@ def _flat(fields: Fields, theirs: str) -> Statistics | None:
 
 def _stats(fields: Fields, names: Mapping[str, str]) -> dict[str, Statistics]:
     found = {ours: _flat(fields, theirs) for ours, theirs in names.items()}
+    for ours, theirs in names.items():
+        stats = found[ours]
+        if asked := doubt(ours, None if stats is None else stats.mean):
+            fields.fault(f"mean_{theirs}", asked)
     return {ours: value for ours, value in found.items() if value is not None}
 
 
@@ -109,7 +114,7 @@ def _place(fields: Fields) -> Place:
 def _fixed(fields: Fields) -> BenchRun:
     """Return a run of fixed lengths, with mean lengths that follow from its figures."""
     run = run_of(_place(fields), "InferenceX", _stats(fields, FLAT))
-    longest = {"prompt": fields.count("isl"), "output": fields.count("osl")}
+    longest = {"prompt": fields.tokens("isl"), "output": fields.tokens("osl")}
     gpus = fields.count("tp")
     output_rate = fields.number("output_tput_per_gpu") * gpus
     input_rate = fields.number("input_tput_per_gpu") * gpus

@@ -1,16 +1,35 @@
-"""The JSON objects of a text file: one, one a line, or several one after the other."""
+"""The JSON objects of a text file: one, one a line, or several one after the other.
+
+A file is read once, in windows. What fits into one is decoded whole; a larger object is gone through entry by
+entry, and its lists become `Entries`, so that memory is that of the numbers and not of the text.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from simulator.errors import TraceFormatError
-from simulator.measured.binary import text_in
+from simulator.measured.columns import Entries
+from simulator.measured.json_window import Window
+from simulator.text_files import Source
 
-BLANKS: Final = " \t\r\n"
+DEEPEST: Final = 50
+"""Levels of objects and lists that are gone through; the deepest tool's files have 7."""
+
+Listed = Mapping[str, frozenset[str]]
+"""By the name of a list of objects, the fields of each that are kept; all where there are none."""
+
+
+class Walked(dict[str, object]):
+    """The fields of an object larger than a window, and the line of each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: dict[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +41,7 @@ class JsonObject:
     path : the file.
     number : its place among the objects of the file, from 1.
     line : the line at which it begins, from 1.
-    text : what it was read from.
+    text : what it was read from; blank for one larger than a window.
     values : its fields.
     """
 
@@ -34,6 +53,8 @@ class JsonObject:
 
     def line_of(self, field: str) -> int:
         """Return the line of a field, or of the object's beginning where it is not found."""
+        if isinstance(self.values, Walked):
+            return self.values.lines.get(field, self.line)
         place = self.text.find(json.dumps(field))
         return self.line + (self.text.count("\n", 0, place) if place > 0 else 0)
 
@@ -42,35 +63,15 @@ class JsonObject:
         value = self.values.get(field)
         if not isinstance(value, dict):
             return None
+        if isinstance(self.values, Walked):
+            return JsonObject(self.path, self.number, self.line_of(field), "", value)
         place = max(0, self.text.find(json.dumps(field)))
         line = self.line + self.text.count("\n", 0, place)
         return JsonObject(self.path, self.number, line, self.text[place:], value)
 
 
-def read_text(path: Path) -> str:
-    """Return the text of a file.
-
-    Raises
-    ------
-    TraceFormatError
-        If it cannot be read, is empty or is no UTF-8 text.
-    """
-    try:
-        text = text_in(path.read_bytes(), "A benchmark's result is JSON")
-    except OSError as error:
-        message = f"{path}: cannot be read: {error.strerror or error}"
-        raise TraceFormatError(message) from error
-    except ValueError as error:
-        message = f"{path}: {error}"
-        raise TraceFormatError(message) from error
-    if not text.strip():
-        message = f"{path}: is empty"
-        raise TraceFormatError(message)
-    return text
-
-
-def objects_in(text: str, path: Path) -> list[JsonObject]:
-    """Return the objects of `text`.
+def objects_in(source: Source, listed: Listed) -> Iterator[JsonObject]:
+    r"""Yield the objects of a file.
 
     Raises
     ------
@@ -79,38 +80,89 @@ def objects_in(text: str, path: Path) -> list[JsonObject]:
 
     Examples
     --------
-    >>> [found.values for found in objects_in('{"a": 1} {"a": 2}', Path("two.json"))]
+    >>> import io
+    >>> text = io.StringIO('{"a": 1} {"a": 2}')
+    >>> [found.values for found in objects_in(Source(Path("."), text, io.BytesIO(), None), {})]
     [{'a': 1}, {'a': 2}]
     """
-    decoder, found, place, line = json.JSONDecoder(), list[JsonObject](), 0, 1
-    while (start := _next(text, place)) < len(text):
-        line += text.count("\n", place, start)
-        try:
-            value, place = decoder.raw_decode(text, start)
-        except json.JSONDecodeError as error:
-            raise TraceFormatError(_broken(path, text, error, len(found) + 1)) from error
-        except (RecursionError, ValueError) as error:  # nested too deep, or a number of thousands of digits
-            message = f"{path}:{line}: object {len(found) + 1} cannot be read: {error}"
-            raise TraceFormatError(message) from error
-        if not isinstance(value, dict):
-            message = f"{path}:{line}: {_short(text, start)} is no JSON object; a run is one in braces"
+    window, number = Window(source.path, source.text), 0
+    while window.skip_blanks():
+        number += 1
+        line, window.number = window.line, number
+        if window.at() != "{":
+            message = f"{source.path}:{line}: {window.shown()} is no JSON object; a run is one in braces"
             raise TraceFormatError(message)
-        found.append(JsonObject(path, len(found) + 1, line, text[start:place], value))
-        line += text.count("\n", start, place)
-    return found
+        found = window.whole()
+        if found is None:
+            yield JsonObject(source.path, number, line, "", _object(window, listed, 0))
+        else:
+            yield JsonObject(source.path, number, line, found.text, found.value)  # type: ignore[arg-type] # begins with a brace
 
 
-def _next(text: str, place: int) -> int:
-    while place < len(text) and text[place] in BLANKS:
-        place += 1
-    return place
+def _value(window: Window, listed: Listed, name: str, depth: int) -> object:
+    """Return the value at the window's place, which stands under `name`."""
+    found = window.whole()
+    if found is not None:
+        return _pruned(found.value, listed)
+    if depth > DEEPEST:
+        window.refuse(f"is nested deeper than {DEEPEST} levels")
+    if window.at() == "{":
+        return _object(window, listed, depth)
+    if name in listed:
+        return [_kept(entry, listed[name]) for entry in _entries(window, listed, name, depth)]
+    entries = Entries()
+    for entry in _entries(window, listed, name, depth):
+        entries.append(entry)
+    return entries
 
 
-def _broken(path: Path, text: str, error: json.JSONDecodeError, number: int) -> str:
-    if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string"):
-        return f"{path}:{error.lineno}: the text ends inside object {number}: was the file cut?"
-    return f"{path}:{error.lineno}: no JSON at column {error.colno}: {error.msg}: {_short(text, error.pos)}"
+def _pruned(value: object, listed: Listed) -> object:
+    """Return a value without the fields of its objects that are not kept."""
+    if not isinstance(value, dict):
+        return value
+    for name, inner in value.items():
+        if isinstance(inner, list) and name in listed:
+            value[name] = [_kept(_pruned(entry, listed), listed[name]) for entry in inner]
+        elif isinstance(inner, dict):
+            _pruned(inner, listed)
+    return value
 
 
-def _short(text: str, start: int) -> str:
-    return repr(text[start : start + 20].partition("\n")[0])
+def _kept(entry: object, fields: frozenset[str]) -> object:
+    """Return an object with some of its fields, or anything else as it is."""
+    if not fields or not isinstance(entry, dict):
+        return entry
+    return {name: entry[name] for name in fields & entry.keys()}
+
+
+def _object(window: Window, listed: Listed, depth: int) -> Walked:
+    """Return the object at the window's place, gone through field by field."""
+    found = Walked()
+    window.take("{")
+    if window.is_next("}"):
+        return found
+    while True:
+        window.skip_blanks()
+        line, name = window.line, window.whole()
+        if name is None or not isinstance(name.value, str):
+            window.refuse("the name of a field stands in quotes")
+        window.take(":")
+        window.skip_blanks()
+        found.lines[name.value] = line
+        found[name.value] = _value(window, listed, name.value, depth + 1)
+        if window.is_next("}"):
+            return found
+        window.take(",")
+
+
+def _entries(window: Window, listed: Listed, name: str, depth: int) -> Iterator[object]:
+    """Yield the entries of the list at the window's place."""
+    window.take("[")
+    if window.is_next("]"):
+        return
+    while True:
+        window.skip_blanks()
+        yield _value(window, listed, "" if name not in listed else name, depth + 1)
+        if window.is_next("]"):
+            return
+        window.take(",")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +21,12 @@ from simulator.measured.statistics import Statistics
 
 PERCENTILE: Final = re.compile(r"p(\d+(?:\.\d+)?)_(\w+)_ms")
 """Percentiles are those that the user asked the tool for."""
+
+MOST_RUNS: Final = 10_000
+"""Runs of one file: a sweep has some hundred, and each takes some 3 kB."""
+
+MOST_WRONG: Final = 20
+"""Wrong objects of a file that are told."""
 
 MEDIAN: Final = 50.0
 WHOLE: Final = 100.0
@@ -43,7 +49,7 @@ class Layout:
     e2e: str
     tokens_per_step: str
 
-    def read(self, sources: Sequence[JsonObject]) -> list[BenchRun]:
+    def read(self, sources: Iterable[JsonObject]) -> list[BenchRun]:
         """Return the runs of objects, one each.
 
         Raises
@@ -51,7 +57,7 @@ class Layout:
         TraceFormatError
             If fields are missing, wrong or contradict each other: all that is found.
         """
-        return each_read(sources, self._run)
+        return each_read(sources, lambda source: [self._run(source)])
 
     def _run(self, source: JsonObject) -> BenchRun:
         """Return the run of an object.
@@ -82,10 +88,10 @@ class Layout:
             prompt_tokens=totals[0] / max(1, completed),
             output_tokens=totals[1] / max(1, completed),
             duration_s=duration,
-            tpot_s=fields.milliseconds("mean_tpot_ms"),
+            tpot_s=_after_first(fields, "mean_tpot_ms"),
             ttft_s=fields.milliseconds("mean_ttft_ms"),
             ttft_median_s=fields.milliseconds("median_ttft_ms"),
-            itl_s=fields.milliseconds("mean_itl_ms"),
+            itl_s=_after_first(fields, "mean_itl_ms"),
             e2e_s=fields.milliseconds(f"mean_{self.e2e}_ms"),
             tokens_per_step=fields.number_or_none(self.tokens_per_step, zero=True) or None,
             requests=requests,
@@ -110,30 +116,48 @@ class Layout:
             value = fields.number_or_none(key, zero=True) if field in names else None
             if value is not None and percent < WHOLE:
                 percents[field][percent] = value * MS
+        means = {field: _after_first(fields, f"mean_{field}_ms") for field in names}
         return {
-            name: Statistics(fields.milliseconds(f"mean_{field}_ms"), std_of(fields, field), percents[field])
+            name: Statistics(means[field], std_of(fields, field), percents[field])
             for field, name in names.items()
-            if percents[field] or fields.run.values.get(f"mean_{field}_ms") is not None
+            # A mean of 0 stands where there are no values, and so do its percentiles.
+            if fields.run.values.get(f"mean_{field}_ms") != 0
+            and (percents[field] or means[field] is not None)
         }
 
 
-def each_read(sources: Sequence[JsonObject], read: Callable[[JsonObject], BenchRun]) -> list[BenchRun]:
-    """Return a run of each object.
+def each_read(
+    sources: Iterable[JsonObject], read: Callable[[JsonObject], Sequence[BenchRun]]
+) -> list[BenchRun]:
+    """Return the runs of all objects.
 
     Raises
     ------
     TraceFormatError
         With the faults of all objects.
     """
-    runs, faults = list[BenchRun](), list[str]()
+    runs, wrong = list[BenchRun](), list[str]()
     for source in sources:
         try:
-            runs.append(read(source))
+            runs += read(source)
         except TraceFormatError as error:
-            faults.append(str(error))
-    if faults:
-        raise TraceFormatError("\n".join(faults))
+            wrong.append(str(error))
+        if len(runs) > MOST_RUNS:
+            told = f"the file has more than {MOST_RUNS} runs; take it apart"
+            wrong.append(f"{source.path}:{source.line}: {told}")
+        if len(wrong) > MOST_WRONG or len(runs) > MOST_RUNS:
+            break
+    if wrong:
+        raise TraceFormatError("\n".join(wrong))
     return runs
+
+
+def _after_first(fields: Fields, field: str) -> float | None:
+    """Return a mean time after the first token, s; the tools write 0 where no request had a second one."""
+    value = fields.run.values.get(field)
+    if value == 0 and not isinstance(value, bool):
+        return None
+    return fields.milliseconds(field)
 
 
 def std_of(fields: Fields, field: str) -> float | None:
@@ -148,17 +172,17 @@ def _gap_cv(fields: Fields) -> float:
     return 1.0 if burstiness is None else 1.0 / math.sqrt(burstiness)
 
 
-def _lengths(fields: Fields) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+def _lengths(fields: Fields) -> tuple[Sequence[int], Sequence[int]] | None:
     """Return lengths of requests whose times the file does not have."""
-    prompts, outputs = fields.counts("input_lens"), fields.counts("output_lens")
-    if not prompts or not outputs or len(prompts) != len(outputs):
+    prompts, outputs = fields.token_counts("input_lens"), fields.token_counts("output_lens")
+    if prompts is None or outputs is None or not len(prompts) or len(prompts) != len(outputs):
         return None
     return prompts, outputs
 
 
 def _requests(fields: Fields) -> Requests | None:
     """Return the lists of requests where a file has all that matter."""
-    prompts, outputs = fields.counts("input_lens"), fields.counts("output_lens")
+    prompts, outputs = fields.token_counts("input_lens"), fields.token_counts("output_lens")
     ttfts, gaps = fields.numbers("ttfts"), fields.lists("itls")
     starts = fields.numbers("start_times")
     if fields.faults or prompts is None or outputs is None or ttfts is None or gaps is None:
@@ -170,17 +194,17 @@ def _requests(fields: Fields) -> Requests | None:
         "itls": len(gaps),
     }
     lengths |= {} if starts is None else {"start_times": len(starts)}
-    errors = fields.run.values.get("errors")
-    lengths |= {"errors": len(errors)} if isinstance(errors, list) else {}
+    errors = fields.truths("errors")
+    lengths |= {} if errors is None else {"errors": len(errors)}
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} {length}" for name, length in lengths.items())
         fields.fault("input_lens", f"lists of requests of different lengths: {told}")
         return None
-    said = errors if isinstance(errors, list) else [""] * len(ttfts)
+    said = bytes(len(ttfts)) if errors is None else errors
     # Where nothing came back the tool of 2024 counts a completed request with a first token after 0 s.
     failed = tuple(
         bool(error) or not output or (not ttft and not row)
-        for error, output, ttft, row in zip(said, outputs, ttfts, gaps, strict=True)
+        for error, output, ttft, row in zip(said, outputs, ttfts, gaps.lengths(), strict=True)
     )
     return Requests(prompts, outputs, ttfts, gaps, failed, starts)
 

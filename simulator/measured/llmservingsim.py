@@ -5,17 +5,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from simulator.errors import TraceFormatError
 from simulator.measured.bench import BenchRun, Requests
+from simulator.measured.columns import Ragged, floats, in_order, whole
+from simulator.measured.faults import Faults
 from simulator.measured.fields import Fields
 from simulator.measured.json_objects import JsonObject
+from simulator.measured.plausible import check_plausible, doubt
 from simulator.measured.summaries import Place, run_of, with_requests
 
 STAMPS: Final = ("queued_ts", "first_token_ts", "last_token_ts")
+NAMES: Final = {
+    "ttft": "mean of first_token_ts - queued_ts",
+    "tpot": "mean of (last_token_ts - first_token_ts) / (output_toks - 1)",
+    "e2e": "mean of last_token_ts - queued_ts",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +34,7 @@ class LlmServingSim:
     tool: str = "LLMServingSim bench"
     marks: frozenset[str] = frozenset({"queued_ts", "first_token_ts", "input_toks", "output_toks"})
 
-    def read(self, sources: Sequence[JsonObject]) -> list[BenchRun]:
+    def read(self, sources: Iterable[JsonObject]) -> list[BenchRun]:
         """Return the one run of all lines.
 
         Raises
@@ -33,27 +42,43 @@ class LlmServingSim:
         TraceFormatError
             With what is missing or wrong.
         """
-        faults, rows = list[str](), []
+        place, faults, rows = None, None, array("d")
         for source in sources:
-            fields = Fields(source, faults=faults)
-            queued, first, last = (fields.number(stamp) for stamp in STAMPS)
-            lengths = fields.count("input_toks"), fields.count("output_toks")
-            if not queued <= first <= last and not faults:
-                fields.fault("first_token_ts", "stamps of a request decrease: are they of one clock?")
-            rows.append((queued, first, last, *lengths))
-        if faults:
-            raise TraceFormatError("\n".join(faults))
-        rows.sort()
+            if place is None or faults is None:
+                place, faults = Place(source.path, source.line), Faults(source.path)
+            rows.extend(_row(Fields(source, faults=faults)))
+        if place is None or faults is None:
+            return []
+        faults.check()
+        queued, first, last, prompt, output = in_order(rows, width=5)
         requests = Requests(
-            prompt_tokens=tuple(row[3] for row in rows),
-            output_tokens=tuple(row[4] for row in rows),
-            ttft_s=tuple(row[1] - row[0] for row in rows),
-            itl_s=((),) * len(rows),
-            failed=(False,) * len(rows),
-            start_s=tuple(row[0] - rows[0][0] for row in rows),
-            e2e_s=tuple(row[2] - row[0] for row in rows),
+            prompt_tokens=whole(prompt),
+            output_tokens=whole(output),
+            ttft_s=floats(first - queued),
+            itl_s=Ragged.empty(len(queued)),
+            failed=(False,) * len(queued),
+            start_s=floats(queued - queued[0]),
+            e2e_s=floats(last - queued),
         )
-        return [with_requests(run_of(Place(sources[0].path, sources[0].line), self.tool, {}), requests)]
+        run = with_requests(run_of(place, self.tool, {}), requests)
+        check_plausible(run, NAMES, partial(faults.add, place.line))
+        faults.check()
+        return [run]
+
+
+def _row(fields: Fields) -> tuple[float, ...]:
+    """Return the three stamps of a request, s, and its lengths, tokens."""
+    queued, first, last = (fields.number(stamp) for stamp in STAMPS)
+    lengths = fields.tokens("input_toks"), fields.tokens("output_toks")
+    if first < queued or last < first:
+        fields.fault("first_token_ts", "stamps of a request decrease: are they of one clock?")
+    for stamp, quantity, value in (
+        ("first_token_ts", "ttft", first - queued),
+        ("last_token_ts", "e2e", last - queued),
+    ):
+        if asked := doubt(quantity, value, only_most=True):
+            fields.fault(stamp, f"after queued_ts: {asked}")
+    return queued, first, last, *lengths
 
 
 LLMSERVINGSIM: Final = LlmServingSim()

@@ -2,25 +2,36 @@
 
 Columns are ``request_id, arrival_s, prompt_tokens, output_tokens, ttft_s, tpot_s, e2e_s``, in any order, and
 ``itl_s`` (gaps between tokens, separated by semicolons) where it was recorded; others are ignored.
-``tpot_s`` is blank for one token.  The series has ``t_s, running, waiting, kv_cache_pct``, the last in %,
-with blank cells where nothing was recorded.
+``tpot_s`` is blank for one token.  Where there is a column ``cancelled``, a 1 in it says that the client gave
+the request up after ``output_tokens``: it is replayed, not compared, and may have no ``ttft_s``.  The series
+has ``t_s, running, waiting, kv_cache_pct``, the last in %, with blank cells where nothing was recorded.
 """
 
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from simulator.measured.bench import BenchRun, Requests, Series
-from simulator.measured.json_objects import read_text
-from simulator.measured.rows import Faults, Table, as_number, sections_in
+from simulator.measured.columns import Column, Ragged, floats, whole
+from simulator.measured.faults import Faults
+from simulator.measured.fields import told
+from simulator.measured.opening import opened_result
+from simulator.measured.plausible import check_plausible, doubt
+from simulator.measured.rows import MOST_FAULTS, Head, Row, as_number, sections_in
 from simulator.measured.summaries import Place, run_of, with_requests
+from simulator.text_files import Source
 
 TOOL: Final = "kinesim requests.csv"
 NEEDED: Final = ("arrival_s", "prompt_tokens", "output_tokens", "ttft_s", "e2e_s")
+CANCELLED: Final = "cancelled"
 SERIES: Final = "timeseries.csv"
 SERIES_COLUMNS: Final = ("running", "waiting", "kv_cache_pct")
 LEAST_KNOWN: Final = 3
@@ -45,7 +56,7 @@ def knows(text: str) -> bool:
     return sum(name.strip() in NEEDED for name in names) >= LEAST_KNOWN
 
 
-def read(text: str, path: Path) -> list[BenchRun]:
+def read(source: Source) -> list[BenchRun]:
     """Return the one run of a table.
 
     Raises
@@ -53,44 +64,96 @@ def read(text: str, path: Path) -> list[BenchRun]:
     TraceFormatError
         With what is missing, wrong, or in another unit than its name says.
     """
-    faults = Faults(path)
-    section, *others = sections_in(text, path)
-    table = Table(section, faults)
-    for rows in others:
-        faults.add(rows[0][0], "row", "a blank line parts the table: leave it out")
-    if not table.rows:
-        faults.add(table.line, "row", "no requests follow the names of the columns")
-    if not table.need(*NEEDED):
+    path, faults = source.path, Faults(source.path, MOST_FAULTS)
+    sections = sections_in(source)
+    first = next(sections)
+    head = Head(next(first), faults)
+    if not head.need(*NEEDED):
         faults.check()
-    requests = _requests(table, faults)
+    found = _Rows(head)
+    for row in first:
+        found.add(row)
+    for others in sections:
+        faults.add(next(others)[0], "row", "a blank line parts the table: leave it out")
+    if not found.count:
+        faults.add(head.line, "row", "no requests follow the names of the columns")
     faults.check()
-    run = with_requests(run_of(Place(path), TOOL, {}), requests)
+    origin_s = found.first_s()
+    run = with_requests(run_of(Place(path), TOOL, {}), found.requests())
+    names = {name: f"{name}_s" for name in ("ttft", "tpot", "e2e", "itl")}
+    check_plausible(run, names, lambda name, told: faults.add(head.line, name, f"the mean of {told}"))
+    faults.check()
     beside = path.with_name(SERIES)
-    origin_s = min(table.numbers("arrival_s"))
     return [replace(run, series=_series(beside, origin_s)) if beside.is_file() else run]
 
 
-def _requests(table: Table, faults: Faults) -> Requests:
-    """Return the requests in the order of their arrival."""
-    arrivals, ttfts, ends = (table.numbers(name) for name in ("arrival_s", "ttft_s", "e2e_s"))
-    prompts, outputs = table.counts("prompt_tokens"), table.counts("output_tokens", least=0)
-    tokens = table.numbers("tpot_s", blank=True) if "tpot_s" in table.names else [math.nan] * len(prompts)
-    gaps = _gaps(table, faults) if "itl_s" in table.names else [()] * len(prompts)
-    lines = [line for line, _ in table.rows]
-    for line, output, ttft, end, token in zip(lines, outputs, ttfts, ends, tokens, strict=True):
-        _check_row(line, output, (ttft, end, token), faults)
-    order = sorted(range(len(arrivals)), key=lambda place: arrivals[place])
-    first = min(arrivals, default=0.0)
-    return Requests(
-        prompt_tokens=tuple(prompts[place] for place in order),
-        output_tokens=tuple(outputs[place] for place in order),
-        ttft_s=tuple(ttfts[place] for place in order),
-        itl_s=tuple(gaps[place] for place in order),
-        failed=tuple(outputs[place] == 0 for place in order),
-        start_s=tuple(arrivals[place] - first for place in order),
-        e2e_s=tuple(ends[place] for place in order),
-        tpot_s=tuple(_token(outputs[place], ttfts[place], ends[place], tokens[place]) for place in order),
-    )
+class _Rows:
+    """The requests of a table as they are gathered."""
+
+    def __init__(self, head: Head) -> None:
+        self.count = 0
+        self._head = head
+        self._has = {name: name in head.names for name in ("tpot_s", "itl_s", CANCELLED)}
+        self._cancelled = bytearray()
+        self._values = array("d")
+        self._gaps = array("d")
+        self._offsets = array("q", [0])
+
+    def add(self, row: Row) -> None:
+        """Append a row; what is wrong with it is noted."""
+        self.count += 1
+        head = self._head
+        if not head.check_row(row):
+            return
+        given_up = self._has[CANCELLED] and _cancelled(head, row)
+        arrival, end = (head.number(row, name) for name in ("arrival_s", "e2e_s"))
+        ttft = head.number(row, "ttft_s", blank=self._has[CANCELLED])
+        if not given_up and not head.cell(row, "ttft_s"):
+            head.faults.add(row[0], "ttft_s", "is blank, and the request was not cancelled")
+        prompt, output = head.tokens(row, "prompt_tokens"), head.tokens(row, "output_tokens", least=0)
+        token = head.number(row, "tpot_s", blank=True) if self._has["tpot_s"] else math.nan
+        if self._has["itl_s"]:
+            self._gaps.extend(_gaps(head, row))
+        self._offsets.append(len(self._gaps))
+        self._cancelled.append(given_up)
+        _check_row(row[0], output, (ttft, end, token), head.faults)
+        self._values.extend((arrival, prompt, output, ttft, end, _token(output, ttft, end, token)))
+
+    def first_s(self) -> float:
+        """Return the first arrival, s."""
+        return float(self._table()[:, 0].min())
+
+    def requests(self) -> Requests:
+        """Return the requests in the order of their arrival."""
+        table = self._table()
+        order = np.argsort(table[:, 0], kind="stable")
+        gaps = Ragged(Column(self._gaps), self._offsets)
+        if (np.diff(order) < 0).any():
+            table, gaps = table[order], gaps.taken(order.tolist())
+        failed = (np.frombuffer(self._cancelled, dtype=np.uint8)[order] > 0) | (table[:, 2] == 0.0)
+        del order
+        start, prompt, output, ttft, end, token = table.T
+        return Requests(
+            prompt_tokens=whole(prompt),
+            output_tokens=whole(output),
+            ttft_s=floats(ttft),
+            itl_s=gaps,
+            failed=tuple(failed.tolist()),
+            start_s=floats(start - start[0]),
+            e2e_s=floats(end),
+            tpot_s=floats(token),
+        )
+
+    def _table(self) -> NDArray[np.float64]:
+        return np.frombuffer(self._values, dtype=np.float64).reshape(self.count, -1)
+
+
+def _cancelled(head: Head, row: Row) -> bool:
+    """Say whether a request was given up by its client."""
+    cell = head.cell(row, CANCELLED)
+    if cell not in ("0", "1"):
+        head.faults.add(row[0], CANCELLED, f"{told(cell)} is neither 0 nor 1")
+    return cell == "1"
 
 
 def _token(output: int, ttft_s: float, end_s: float, token_s: float) -> float:
@@ -100,8 +163,11 @@ def _token(output: int, ttft_s: float, end_s: float, token_s: float) -> float:
 
 
 def _check_row(line: int, output: int, times: tuple[float, float, float], faults: Faults) -> None:
-    """Note times of a request that cannot be together."""
+    """Note times of a request that cannot be together, or that no server has."""
     ttft, end, token = times
+    for quantity, value in (("ttft", ttft), ("e2e", end), ("tpot", token)):
+        if asked := doubt(quantity, value, only_most=True):
+            faults.add(line, f"{quantity}_s", asked)
     if ttft > end * SLACK:
         faults.add(
             line, "ttft_s", f"{ttft:.6g} is after the whole request, e2e_s {end:.6g}: is its unit right?"
@@ -112,18 +178,16 @@ def _check_row(line: int, output: int, times: tuple[float, float, float], faults
     if abs(token - expected) > max(SAME_RATIO * expected, STAMP_S / (output - 1)):
         factor = max(token, expected) / max(1e-12, min(token, expected))
         unit = ": is its unit right?" if factor > 1.0 / SAME_RATIO else ""
-        told = f"{token:.6g}, but (e2e_s - ttft_s) / (output_tokens - 1) is {expected:.6g}{unit}"
-        faults.add(line, "tpot_s", told)
+        off = f"{token:.6g}, but (e2e_s - ttft_s) / (output_tokens - 1) is {expected:.6g}{unit}"
+        faults.add(line, "tpot_s", off)
 
 
-def _gaps(table: Table, faults: Faults) -> list[tuple[float, ...]]:
-    found = []
-    for line, cell in table.cells("itl_s"):
-        values = [as_number(part) for part in cell.split(";")] if cell else []
-        if None in values:
-            faults.add(line, "itl_s", f"entry {values.index(None) + 1} is not a number of 0 or more")
-        found.append(tuple(value for value in values if value is not None))
-    return found
+def _gaps(head: Head, row: Row) -> list[float]:
+    cell = head.cell(row, "itl_s")
+    values = [as_number(part) for part in cell.split(";")] if cell else []
+    if None in values:
+        head.faults.add(row[0], "itl_s", f"entry {values.index(None) + 1} is not a number of 0 or more")
+    return [value for value in values if value is not None]
 
 
 def _series(path: Path, origin_s: float) -> Series:
@@ -134,23 +198,42 @@ def _series(path: Path, origin_s: float) -> Series:
     TraceFormatError
         With what is missing or wrong.
     """
-    faults = Faults(path)
-    table = Table(sections_in(read_text(path), path)[0], faults)
-    if not table.need("t_s"):
-        faults.check()
-    moments = table.numbers("t_s")
-    present = [name for name in SERIES_COLUMNS if name in table.names]
-    if not present:
-        faults.add(table.line, "running", "no such column, and neither waiting nor kv_cache_pct is there")
-    columns: dict[str, Sequence[float]] = {}
-    for name in SERIES_COLUMNS:
-        most = FULL_PCT if name == "kv_cache_pct" else 1e9
-        blank = [math.nan] * len(moments)
-        columns[name] = table.numbers(name, blank=True, most=most) if name in present else blank
-    for (line, _), earlier, later in zip(table.rows[1:], moments, moments[1:], strict=False):
-        if later < earlier:
-            faults.add(line, "t_s", f"{later:g} is before {earlier:g} of the row above; sort the rows")
+    faults, moments = Faults(path, MOST_FAULTS), array("d")
+    with opened_result(path) as source:
+        rows = next(sections_in(source), iter(()))
+        head = Head(next(rows, (1, [])), faults)
+        present = _present(head)
+        columns = {name: array("d") for name in SERIES_COLUMNS}
+        for row in rows:
+            if not head.check_row(row):
+                continue
+            moment = head.number(row, "t_s")
+            if moments and moment < moments[-1]:
+                told = f"{moment:g} is before {moments[-1]:g} of the row above; sort the rows"
+                faults.add(row[0], "t_s", told)
+            moments.append(moment)
+            for name, column in columns.items():
+                most = FULL_PCT if name == "kv_cache_pct" else 1e9
+                column.append(head.number(row, name, blank=True, most=most) if name in present else math.nan)
     faults.check()
-    kv = tuple(percent / 100.0 for percent in columns["kv_cache_pct"])
-    times = tuple(moment - origin_s for moment in moments)
-    return Series(times, tuple(columns["running"]), tuple(columns["waiting"]), kv)
+    kv = floats(np.frombuffer(columns["kv_cache_pct"]) / 100.0)
+    times = floats(np.frombuffer(moments) - origin_s)
+    return Series(times, Column(columns["running"]), Column(columns["waiting"]), kv)
+
+
+def _present(head: Head) -> Sequence[str]:
+    """Return the columns of the series that are there.
+
+    Raises
+    ------
+    TraceFormatError
+        If the moments are missing, or all columns are.
+    """
+    if not head.need("t_s"):
+        head.faults.check()
+    present = [name for name in SERIES_COLUMNS if name in head.names]
+    if not present:
+        told = "no such column, and neither waiting nor kv_cache_pct is there"
+        head.faults.add(head.line, "running", told)
+        head.faults.check()
+    return present

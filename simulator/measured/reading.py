@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import groupby
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
@@ -11,13 +10,15 @@ from simulator.errors import TraceFormatError
 from simulator.measured import own_form, scrapes, tables
 from simulator.measured.aiperf import RECORDS, SUMMARY
 from simulator.measured.bench import BenchRun
-from simulator.measured.guidellm import GUIDELLM
+from simulator.measured.guidellm import GUIDELLM, LISTED
 from simulator.measured.inferencex import INFERENCEX
-from simulator.measured.json_objects import JsonObject, objects_in, read_text
+from simulator.measured.json_objects import JsonObject, objects_in
 from simulator.measured.llmservingsim import LLMSERVINGSIM
+from simulator.measured.opening import head_of, opened_result
 from simulator.measured.sglang import SGLANG
 from simulator.measured.unread import array_of, object_of, text_of
 from simulator.measured.vllm import VLLM
+from simulator.text_files import Source
 
 
 class Reader(Protocol):
@@ -31,8 +32,8 @@ class Reader(Protocol):
     def marks(self) -> frozenset[str]:
         """Fields of its objects; half of them tell one."""
 
-    def read(self, sources: Sequence[JsonObject]) -> list[BenchRun]:
-        """Return the runs of objects that follow one another in a file."""
+    def read(self, sources: Iterable[JsonObject]) -> list[BenchRun]:
+        """Return the runs of the objects of a file."""
 
 
 class TextReader(NamedTuple):
@@ -41,13 +42,13 @@ class TextReader(NamedTuple):
     Parameters
     ----------
     tool : its name.
-    knows : says whether a text is one of its own.
-    read : returns the runs of a text; called with the text and its path.
+    knows : says by the beginning of a text whether it is one of its own.
+    read : returns the runs of an opened file.
     """
 
     tool: str
     knows: Callable[[str], bool]
-    read: Callable[[str, Path], list[BenchRun]]
+    read: Callable[[Source], list[BenchRun]]
 
 
 READERS: Final[tuple[Reader, ...]] = (
@@ -77,7 +78,7 @@ def read_measured(paths: Sequence[Path]) -> list[BenchRun]:
     """
     if len(paths) == 1:
         return read_runs(paths[0])
-    scraped = [scrapes.knows(read_text(path)) for path in paths]
+    scraped = [scrapes.knows(head_of(path)) for path in paths]
     if len(paths) == 2 and all(scraped):  # noqa: PLR2004 - before and after
         return [scrapes.difference(*paths)]
     message = "\n".join(
@@ -96,43 +97,81 @@ def read_runs(path: Path) -> list[BenchRun]:
     TraceFormatError
         If it cannot be read, is no file of a tool that is known, or a run in it is wrong: all faults.
     """
-    text = read_text(path)
-    array = array_of(text.lstrip(), path.name)
+    head = head_of(path)
+    array = array_of(head.lstrip(), path.name)
     if array:
         message = f"{path}:1: {array}"
         raise TraceFormatError(message)
-    if not text.lstrip().startswith("{"):
-        return _runs_of_text(text, path)
-    runs, faults = list[BenchRun](), list[str]()
-    found = [(_reader(source), source) for source in objects_in(text, path)]
-    for reader, group in groupby(found, key=lambda each: each[0]):
-        try:
-            runs += reader.read([source for _, source in group])
-        except TraceFormatError as error:
-            faults.append(str(error))
-    if faults:
-        raise TraceFormatError("\n".join(faults))
+    if not head.lstrip().startswith("{"):
+        reader = _text_reader(head, path)
+        with opened_result(path) as source:
+            return reader.read(source)
+    with opened_result(path) as source:
+        objects = objects_in(source, LISTED)
+        first = next(objects)
+        return _runs_of(_reader(first), first, objects)
+
+
+def _runs_of(reader: Reader, first: JsonObject, rest: Iterator[JsonObject]) -> list[BenchRun]:
+    """Return the runs of a file's objects.
+
+    Raises
+    ------
+    TraceFormatError
+        With what is wrong with those before the one that cannot be read, and with that.
+    """
+    wrong = list[str]()
+    try:
+        runs = reader.read(_of_one_tool(reader, first, rest, wrong))
+    except TraceFormatError as error:
+        wrong.insert(0, str(error))
+    if wrong:
+        raise TraceFormatError("\n".join(wrong))
     return runs
 
 
-def _runs_of_text(text: str, path: Path) -> list[BenchRun]:
+def _of_one_tool(
+    reader: Reader, first: JsonObject, rest: Iterator[JsonObject], wrong: list[str]
+) -> Iterator[JsonObject]:
+    """Yield the objects of a file up to one that cannot be read or that another tool wrote, and say so."""
+    yield first
+    try:
+        for source in rest:
+            other = _reader(source)
+            if other is not reader:
+                wrong.append(
+                    f"{source.path}:{source.line}: object {source.number} is of {other.tool}, but the first "
+                    f"is of {reader.tool}: put the results of each tool into a file of their own"
+                )
+                return
+            yield source
+    except TraceFormatError as error:
+        wrong.append(str(error))
+
+
+def _text_reader(head: str, path: Path) -> TextReader:
     for reader in TEXT_READERS:
-        if reader.knows(text):
-            return reader.read(text, path)
-    looks = text_of(text.lstrip())
+        if reader.knows(head):
+            return reader
+    looks = text_of(head.lstrip())
     message = f"{path}:1: is no JSON" + (f"; it looks like {looks}" if looks else "") + f"; {_read()}"
     raise TraceFormatError(message)
 
 
 def _reader(source: JsonObject) -> Reader:
-    def share(reader: Reader) -> float:
-        return len(reader.marks & source.values.keys()) / len(reader.marks)
+    """Return the reader that knows most fields of an object.
 
-    best = max(READERS, key=share)
-    if share(best) >= LEAST_MARKS_RATIO:
+    Raises
+    ------
+    TraceFormatError
+        If none knows enough of them.
+    """
+    keys = source.values.keys()
+    best = max(READERS, key=lambda reader: len(reader.marks & keys) / len(reader.marks))
+    if len(best.marks & keys) >= LEAST_MARKS_RATIO * len(best.marks):
         return best
-    tool = object_of(source.values.keys())
-    looks = f"looks like {tool}, which is not read yet" if tool else "is of no benchmark that is known"
+    tool = object_of(keys)
+    looks = f"looks like {tool}" if tool else "is of no benchmark that is known"
     message = f"{source.path}:{source.line}: object {source.number} {looks}; {_read()}"
     raise TraceFormatError(message)
 

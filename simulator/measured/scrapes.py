@@ -15,10 +15,13 @@ from typing import Final
 
 from simulator.errors import TraceFormatError
 from simulator.measured.bench import BenchRun
+from simulator.measured.faults import Faults
 from simulator.measured.fields import told
-from simulator.measured.json_objects import read_text
+from simulator.measured.opening import opened_result, result_lines
+from simulator.measured.plausible import check_plausible
 from simulator.measured.statistics import PERCENTS, Statistics
 from simulator.measured.summaries import Place, run_of
+from simulator.text_files import CONTROL, Source
 
 TOOL: Final = "vLLM /metrics"
 LINE: Final = re.compile(r"(?P<name>[A-Za-z_:][\w:]*)(?:\{(?P<labels>.*)\})? +(?P<value>\S+)(?: +-?\d+)?")
@@ -68,7 +71,7 @@ def knows(text: str) -> bool:
     return text.lstrip().startswith("#") and "\nvllm:" in text
 
 
-def read(text: str, path: Path) -> list[BenchRun]:
+def read(source: Source) -> list[BenchRun]:
     """Refuse a single scrape.
 
     Raises
@@ -76,27 +79,28 @@ def read(text: str, path: Path) -> list[BenchRun]:
     TraceFormatError
         Always: what one scrape counts began with the server.
     """
-    scrape_in(text, path)
+    scrape_in(source)
     message = (
-        f"{path}:1: is one scrape of a server's /metrics, whose counters began with the server: give the one "
-        "before the run and the one after it, --measured BEFORE --measured AFTER"
+        f"{source.path}:1: is one scrape of a server's /metrics, whose counters began with the server: give "
+        "the one before the run and the one after it, --measured BEFORE --measured AFTER"
     )
     raise TraceFormatError(message)
 
 
-def scrape_in(text: str, path: Path) -> Scrape:
+def scrape_in(source: Source) -> Scrape:
     """Return a scrape.
 
     Raises
     ------
     TraceFormatError
-        With the lines that are not of the format.
+        With the first line that is not of the format.
     """
+    path = source.path
     values: dict[tuple[str, str], float] = {}
     lines: dict[str, int] = {}
     info: dict[str, str] = {}
     models: dict[str, None] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(result_lines(source), start=1):
         stripped = line.strip()
         if not stripped or stripped.startswith("#"):
             continue
@@ -110,7 +114,7 @@ def scrape_in(text: str, path: Path) -> Scrape:
         if name == "vllm:cache_config_info":
             info = labels
         if name.startswith("vllm:") and "model_name" in labels:
-            models.setdefault(labels["model_name"])
+            models.setdefault(labels["model_name"].translate(CONTROL))
         lines.setdefault(name, number)
         if not math.isfinite(value):  # not known, as of a gauge that was never set
             continue
@@ -126,6 +130,12 @@ def _value(text: str) -> float | None:
         return None
 
 
+def scrape_of(path: Path) -> Scrape:
+    """Return the scrape in a file; raises as `scrape_in`."""
+    with opened_result(path) as source:
+        return scrape_in(source)
+
+
 def difference(before: Path, after: Path) -> BenchRun:
     """Return what a server did between two scrapes.
 
@@ -134,7 +144,7 @@ def difference(before: Path, after: Path) -> BenchRun:
     TraceFormatError
         If they are of different servers or in the wrong order, or nothing was finished between them.
     """
-    first, last = (scrape_in(read_text(path), path) for path in (before, after))
+    first, last = map(scrape_of, (before, after))
     faults = _mismatches(first, last)
     if faults:
         raise TraceFormatError("\n".join(faults))
@@ -150,6 +160,7 @@ def difference(before: Path, after: Path) -> BenchRun:
         message = f"{after}: no request was finished since {before}: nothing is left to compare"
         raise TraceFormatError(message)
     run = run_of(Place(after), TOOL, stats)
+    _check_units(run, last)
     tokens = {"prompt_tokens": "vllm:prompt_tokens_total", "output_tokens": "vllm:generation_tokens_total"}
     totals = {ours: _gained(first, last, name) for ours, name in tokens.items()}
     blocks = last.info.get("num_gpu_blocks")
@@ -163,6 +174,20 @@ def difference(before: Path, after: Path) -> BenchRun:
         stated=stated,
         notes=(*_gauges(first, last), *notes),
     )
+
+
+def _check_units(run: BenchRun, last: Scrape) -> None:
+    """Refuse times that no server has.
+
+    Raises
+    ------
+    TraceFormatError
+        With what to ask.
+    """
+    faults = Faults(run.path)
+    names = {ours: f"vllm:{theirs[0]}_sum" for ours, theirs in HISTOGRAMS.items()}
+    check_plausible(run, names, lambda name, told_: faults.add(last.lines.get(name, 1), name, told_))
+    faults.check()
 
 
 def _mismatches(first: Scrape, last: Scrape) -> list[str]:
@@ -185,8 +210,12 @@ def _decreased(first: Scrape, last: Scrape, name: str) -> str:
     before, after = first.value(name), last.value(name)
     if before is None or (after is not None and after >= before):
         return ""
+    if after is None and name in last.lines:
+        return (
+            f"{last.path}:{last.lines[name]}: {name}: is no number, but {first.path} has one: scrape it again"
+        )
     if after is None:
-        return f"{last.path}: {name}: is missing, but {first.path} has it"
+        return f"{last.path}: {name}: is missing, but {first.path} has it: give two scrapes of one server"
     where = f"{last.path}:{last.lines.get(name, 1)}: {name}: {after:g}"
     return f"{where} is less than the {before:g} of {first.path}: are they in the right order?"
 

@@ -7,6 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
+
+from simulator.measured.columns import Column, floats
+
 PERCENTS: Final = (50.0, 90.0, 99.0)
 """Percentiles that are compared wherever single requests are known, %."""
 
@@ -42,8 +46,10 @@ def statistics_of(values: Iterable[float]) -> Statistics | None:
     >>> statistics_of([1.0, 3.0, math.nan])
     Statistics(mean=2.0, std=1.0, percentiles={50.0: 2.0, 90.0: 2.8, 99.0: 2.98}, bounds={})
     """
-    ordered = sorted(value for value in values if not math.isnan(value))
-    if not ordered:
+    found = (values if isinstance(values, Column) else floats(values)).array()
+    # Back in an array of its own: that of numpy gives numbers that are no Python floats.
+    ordered = floats(np.sort(found[~np.isnan(found)]))
+    if not len(ordered):
         return None
     mean = math.fsum(ordered) / len(ordered)
     std = math.sqrt(math.fsum((value - mean) ** 2 for value in ordered) / len(ordered))

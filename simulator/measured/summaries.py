@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from simulator.measured.agreement import ALIKE, SAME, UNIT, UNIT_WITHIN, Pair
 from simulator.measured.bench import BenchRun, Requests
+from simulator.measured.columns import floats
+from simulator.measured.plausible import Fault, check_plausible
 from simulator.measured.statistics import Statistics, statistics_of
 
 SECONDS: Final = {"ms": 1e-3, "s": 1.0, "sec": 1.0, "seconds": 1.0, "us": 1e-6, "ns": 1e-9}
@@ -16,9 +21,6 @@ SECONDS: Final = {"ms": 1e-3, "s": 1.0, "sec": 1.0, "seconds": 1.0, "us": 1e-6, 
 
 TIMES: Final = ("ttft", "tpot", "itl", "e2e")
 """Quantities that are times, in the order in which they are told."""
-
-Fault = Callable[[str, str], None]
-"""Called with the name of a field and what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +75,24 @@ def with_requests(run: BenchRun, requests: Requests) -> BenchRun:
 
     Statistics that the run has already are kept; lengths, counts and the duration are those of the requests.
     """
-    good = [place for place, failed in enumerate(requests.failed) if not failed]
+    good = requests.answered()
     ends, tokens = requests.ends_s(), requests.token_seconds()
     found = {
-        "ttft": statistics_of(requests.ttft_s[place] for place in good),
-        "tpot": statistics_of(tokens[place] for place in good),
-        "itl": statistics_of(gap for place in good for gap in requests.itl_s[place]),
-        "e2e": statistics_of(ends[place] for place in good),
+        "ttft": statistics_of(floats(np.array(requests.ttft_s)[good])),
+        "tpot": statistics_of(tokens.taken(good)),
+        "itl": statistics_of(requests.gaps_s(good)),
+        "e2e": statistics_of(ends.taken(good)),
     }
     stats = {name: value for name, value in found.items() if value is not None} | run.stats
-    starts = requests.start_s
     span = None
-    if starts is not None and good:
-        span = max(starts[place] + ends[place] for place in good) - min(starts)
+    if requests.start_s is not None and good.any():
+        starts = np.array(requests.start_s)
+        span = float((starts[good] + ends.array()[good]).max() - starts.min())
     fresh = run_of(Place(run.path, run.line, run.number), run.tool, stats)
     return replace(
         run,
-        completed=len(good),
-        failed=len(requests.failed) - len(good),
+        completed=int(good.sum()),
+        failed=int((~good).sum()),
         prompt_tokens=_mean(requests.prompt_tokens, good),
         output_tokens=_mean(requests.output_tokens, good),
         duration_s=run.duration_s if run.duration_s is not None else span,
@@ -104,8 +106,8 @@ def with_requests(run: BenchRun, requests: Requests) -> BenchRun:
     )
 
 
-def _mean(values: tuple[int, ...], places: list[int]) -> float | None:
-    return sum(values[place] for place in places) / len(places) if places else None
+def _mean(values: Sequence[int], good: NDArray[np.bool_]) -> float | None:
+    return int(np.array(values)[good].sum()) / int(good.sum()) if good.any() else None
 
 
 def check_means(run: BenchRun, names: Mapping[str, str], fault: Fault) -> None:
@@ -117,6 +119,7 @@ def check_means(run: BenchRun, names: Mapping[str, str], fault: Fault) -> None:
     names : of the fields, by the names in `TIMES` and ``output_tokens_per_s``, ``requests_per_s``.
     fault : notes one.
     """
+    check_plausible(run, names, fault)
     for pair in _pairs(run, names):
         if not (pair.value > 0.0 and pair.expected > 0.0):
             continue

@@ -11,11 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
+from simulator.errors import TraceFormatError
 from simulator.measured.bench import BenchRun
+from simulator.measured.faults import Faults
 from simulator.measured.fields import told
-from simulator.measured.rows import Faults, Table, as_number, sections_in
+from simulator.measured.plausible import doubt
+from simulator.measured.rows import MOST_FAULTS, Head, Row, as_number, sections_in
 from simulator.measured.statistics import Statistics
 from simulator.measured.summaries import (
     SECONDS,
@@ -25,6 +28,7 @@ from simulator.measured.summaries import (
     lengths_from_rates,
     run_of,
 )
+from simulator.text_files import Source
 
 TOOL: Final = "GenAI-Perf and AIPerf tables"
 NAMES: Final = {
@@ -41,6 +45,9 @@ NAMES: Final = {
 }
 """Ours by the tools' names; others are not read."""
 
+MOST_ROWS: Final = 10_000
+"""Rows of one file: a sweep has some hundred."""
+
 HEAD: Final = re.compile(
     r"(?:(?P<figure>p\d+(?:\.\d+)?|avg\.?|min|max|std) )?(?P<name>.*?)(?: \((?P<unit>[^()]*)\))?",
     re.IGNORECASE,
@@ -50,6 +57,13 @@ RATES: Final = {
     "requests_per_s": ("requests/sec", "per sec"),
     "output_tokens_per_s": ("tokens/sec", "per sec"),
 }
+
+
+class _Table(NamedTuple):
+    """A section: its names and its rows."""
+
+    head: Head
+    rows: list[Row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +80,7 @@ def knows(text: str) -> bool:
     return text.startswith(("Metric,", "Config Name,"))
 
 
-def read(text: str, path: Path) -> list[BenchRun]:
+def read(source: Source) -> list[BenchRun]:
     """Return the run of a table of metrics, or the runs of a table of configurations.
 
     Raises
@@ -74,15 +88,37 @@ def read(text: str, path: Path) -> list[BenchRun]:
     TraceFormatError
         With what is wrong, or has no unit.
     """
-    faults = Faults(path)
-    sections = [Table(section, faults) for section in sections_in(text, path)]
+    faults = Faults(source.path, MOST_FAULTS)
+    tables = _tables(source, faults)
     faults.check()
-    if sections[0].names[0] == "Config Name":
-        runs = _configurations(sections[0], faults, path)
+    if tables[0].head.names[0] == "Config Name":
+        runs = _configurations(tables[0], faults, source.path)
     else:
-        runs = [_metrics([table for table in sections if table.names[0] == "Metric"], faults, path)]
+        runs = [_metrics([table for table in tables if table.head.names[0] == "Metric"], faults, source.path)]
     faults.check()
     return runs
+
+
+def _tables(source: Source, faults: Faults) -> list[_Table]:
+    """Return the sections of a file, which is small.
+
+    Raises
+    ------
+    TraceFormatError
+        If it has more rows than any tool writes.
+    """
+    tables, count = list[_Table](), 0
+    for section in sections_in(source):
+        table = _Table(Head(next(section), faults), [])
+        for row in section:
+            count += 1
+            if count > MOST_ROWS:
+                message = f"{source.path}:{row[0]}: the table has more than {MOST_ROWS} rows; take it apart"
+                raise TraceFormatError(message)
+            if table.head.check_row(row):
+                table.rows.append(row)
+        tables.append(table)
+    return tables
 
 
 def _head(text: str, line: int, faults: Faults) -> _Head | None:
@@ -107,7 +143,7 @@ def _cell(cell: str, line: int, name: str, faults: Faults) -> float | None:
     return value
 
 
-def _metrics(tables: list[Table], faults: Faults, path: Path) -> BenchRun:
+def _metrics(tables: list[_Table], faults: Faults, path: Path) -> BenchRun:
     """Return the run of sections that have a metric a row and a figure a column, or one value."""
     figures: dict[str, dict[str, float]] = {}
     lines: dict[str, int] = {}
@@ -117,37 +153,38 @@ def _metrics(tables: list[Table], faults: Faults, path: Path) -> BenchRun:
             if head is None:
                 continue
             lines[row[0].partition(" (")[0].lower()] = line
-            for name, cell in zip(table.names[1:], row[1:], strict=True):
+            for name, cell in zip(table.head.names[1:], row[1:], strict=True):
                 value = _cell(cell, line, row[0], faults)
                 if value is not None:
                     figure = "avg" if name == "Value" else name
                     figures.setdefault(head.quantity, {})[figure] = value * head.scale
-    whole = any("sum" in table.names for table in tables)
+    whole = any("sum" in table.head.names for table in tables)
     place = Place(path)
     tool = "AIPerf" if whole else "GenAI-Perf"
     run = _run(figures, tool, place, lambda field, told_: faults.add(lines.get(field, 1), field, told_))
     if not run.stats:
-        faults.add(
-            tables[0].line, "Metric", f"no latency is known among the rows; known are: {', '.join(NAMES)}"
-        )
+        told_names = f"no latency is known among the rows; known are: {', '.join(NAMES)}"
+        faults.add(tables[0].head.line, "Metric", told_names)
     return run
 
 
-def _configurations(table: Table, faults: Faults, path: Path) -> list[BenchRun]:
+def _configurations(table: _Table, faults: Faults, path: Path) -> list[BenchRun]:
     """Return the runs of a table that has a configuration a row and a figure a column."""
-    heads = [_head(name, table.line, faults) for name in table.names]
+    heads = [_head(name, table.head.line, faults) for name in table.head.names]
     runs = []
     for number, (line, row) in enumerate(table.rows, start=1):
         figures: dict[str, dict[str, float]] = {}
-        for head, name, cell in zip(heads, table.names, row, strict=True):
+        for head, name, cell in zip(heads, table.head.names, row, strict=True):
             value = _cell(cell, line, name, faults) if head is not None else None
             if head is not None and value is not None:
                 figures.setdefault(head.quantity, {})[head.figure] = value * head.scale
         given = {
-            name: as_number(row[table.names.index(name)])
+            name: _cell(row[table.head.names.index(name)], line, name, faults)
             for name in ("Concurrency", "ISL")
-            if name in table.names
+            if name in table.head.names
         }
+        if asked := doubt("prompt_tokens", given.get("ISL")):
+            faults.add(line, "ISL", asked)
         place = Place(path, line, number)
         run = _run(figures, "GenAI-Perf", place, partial(faults.add, line))
         concurrency = given.get("Concurrency")

@@ -7,11 +7,11 @@ from collections.abc import Collection
 from typing import Final
 
 OBJECTS: Final = {
-    "OpenTelemetry spans": {"resourceSpans"},
-    "kinesim calibrate": {"graph_batches", "decode_attention"},
-    "the PyTorch profiler": {"traceEvents"},
+    "OpenTelemetry spans, which is not read yet": {"resourceSpans"},
+    "kinesim calibrate, which is not read yet": {"graph_batches", "decode_attention"},
+    "a trace, which holds no requests: kinesim trace shows those of the PyTorch profiler": {"traceEvents"},
 }
-"""Fields by which the objects of a tool are known."""
+"""What objects look like, and the fields by which they are known."""
 
 TEXTS: Final = {
     "# HELP ": "a server's /metrics, not a benchmark",
@@ -21,7 +21,7 @@ TEXTS: Final = {
 
 
 def object_of(fields: Collection[str]) -> str | None:
-    """Return the tool that writes objects with these fields, if one is known."""
+    """Return what objects with these fields look like, if that is known."""
     return next((tool for tool, marks in OBJECTS.items() if marks <= set(fields)), None)
 
 

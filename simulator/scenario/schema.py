@@ -75,6 +75,11 @@ class Parallelism(FrozenModel):
     expert_parallel: bool = Field(
         default=False, description="[-] whether a replica's ranks hold whole experts instead of parts of each"
     )
+    data_attention: bool = Field(
+        default=False,
+        description="[-] whether each of a replica's ranks serves sequences of its own with all heads, "
+        "experts shared (one engine a rank in vLLM); limits of the engine are those of all ranks together",
+    )
 
 
 class EngineConfig(FrozenModel):
@@ -241,4 +246,5 @@ class Scenario(FrozenModel):
             compute_dtype=m.compute_dtype or m.weight_dtype,
             expert_dtype=m.expert_dtype,
             expert_parallel=self.parallelism.expert_parallel,
+            data_attention=self.parallelism.data_attention,
         )

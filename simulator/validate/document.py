@@ -79,6 +79,7 @@ def document(
         *_other_models(validation),
         *_against_peer(validation, pictures),
         *(["## Remarks", _prose("remarks.md")] if whole else []),
+        *(["## Whole runs", _prose("whole_runs.md")] if whole else []),
         "## Errors by GPUs per replica",
         _by_tp(validation),
         *(

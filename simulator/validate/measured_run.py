@@ -158,7 +158,7 @@ def judgement(
     check_model(run, scenario)
     made = replay(scenario, run, said)
     measured, kept = measured_side(run, made.rows)
-    result = simulate(made.scenario, progress=progress)
+    result = simulate(made.scenario, token_times=True, progress=progress)
     moments = None if measured.series is None else np.array(measured.series.t_s)
     simulated = simulated_side(result, kept, moments)
     found = compared(measured, simulated)

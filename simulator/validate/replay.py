@@ -95,10 +95,7 @@ def replay(scenario: Scenario, run: BenchRun, said: ToldLoad) -> Replay:
     made = _scenario(scenario, run, arrivals)
     notes = (*lengths.notes, *_left_out(run, said))
     if shared := made.workload.shared_prefix_tokens:
-        notes = (
-            *notes,
-            f"prompts longer than that begin with the same {shared} tokens, as the scenario says",
-        )
+        notes = (*notes, f"longer prompts begin with the same {shared} tokens, as the scenario says")
     if scenario.variants:
         notes = (*notes, "the variants of the scenario are left out")
     return Replay(made, rows, load, notes)

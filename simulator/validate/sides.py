@@ -12,8 +12,10 @@ from simulator.api import Result
 from simulator.attention.work import FloatVector
 from simulator.errors import TraceFormatError
 from simulator.measured import BenchRun, Series, Statistics, statistics_of
+from simulator.measured.statistics import PERCENTS
 from simulator.metrics.step_parts import StepParts
 from simulator.metrics.tables import RunTables
+from simulator.metrics.token_times import gaps_ns
 from simulator.units import NS_PER_S
 
 TIMES: Final = ("ttft", "tpot", "itl", "e2e")
@@ -113,7 +115,7 @@ def simulated_side(result: Result, kept: NDArray[np.bool_], moments_s: FloatVect
 
     Parameters
     ----------
-    result : of the replay.
+    result : of the replay, with the times of its tokens.
     kept : which tasks are compared; empty for all of them.
     moments_s : when to look at the server; None does not look.
     """
@@ -135,10 +137,10 @@ def simulated_side(result: Result, kept: NDArray[np.bool_], moments_s: FloatVect
     )
     requests = RequestTimes(*(column[chosen] for column in columns))
     stats = _stats(requests)
-    itl = result.summary["latency"]["itl_s"]
-    if itl["count"]:
-        percents = {float(key[1:]): value for key, value in itl.items() if key[0] == "p"}
-        stats["itl"] = Statistics(itl["mean"], None, percents)
+    gaps_s = _gaps_s(result, chosen)
+    if len(gaps_s):
+        percents = dict(zip(PERCENTS, np.percentile(gaps_s, PERCENTS).tolist(), strict=True))
+        stats["itl"] = Statistics(float(gaps_s.mean()), float(gaps_s.std()), percents)
     tokens_per_s, rate = _rates(requests) or (None, None)
     series = None if moments_s is None else state_at(result, moments_s)
     return Side(stats, requests, tokens_per_s, rate, series)
@@ -147,6 +149,13 @@ def simulated_side(result: Result, kept: NDArray[np.bool_], moments_s: FloatVect
 def _stats(requests: RequestTimes) -> dict[str, Statistics]:
     found = {name: statistics_of(requests.of(name).tolist()) for name in TIMES if name != "itl"}
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _gaps_s(result: Result, chosen: NDArray[np.bool_]) -> FloatVector:
+    """Return the times between tokens of the chosen requests, s."""
+    pairs = zip(gaps_ns(result.records), chosen.tolist(), strict=True)
+    gaps: FloatVector = np.concatenate([gaps for gaps, is_chosen in pairs if is_chosen]) / NS_PER_S
+    return gaps
 
 
 def _rates(requests: RequestTimes) -> tuple[float, float] | None:

@@ -38,7 +38,7 @@ def seconds_apart(prompts: list[int], **more: Any) -> dict[str, Any]:  # noqa: A
     }
 
 
-def replayed(prompts: list[int], *, engine: dict[str, Any] | None = None, **more: Any) -> Scenario:  # noqa: ANN401
+def replayed(prompts: list[int], *, engine: dict[str, Any] | None = None, **more: Any) -> Scenario:  # noqa: ANN401 - raw parts
     parts = {
         "shared_prefix_tokens": more.pop("shared_prefix_tokens", 0),
         "strategy": {"kind": "recorded" if "follow_ups" in more else "long_cot"},

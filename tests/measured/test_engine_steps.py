@@ -41,6 +41,7 @@ from simulator.latency import RooflineLatency
 from simulator.latency.calibrated import KERNELS_ALONE, BoundCalibrated
 from simulator.scenario.catalog import find
 from simulator.scenario.loader import load_part, load_scenario
+from simulator.validate.whole_runs import fitted_without
 
 pytestmark = pytest.mark.skipif(
     not (STEPS / "requests.csv").is_file(), reason="needs the measured steps beside the checkout"
@@ -173,6 +174,8 @@ def test_another_number_of_gpus_is_predicted(others: tuple[int, Calibration]) ->
     left_out, fitted = others
     found = errors(BoundCalibrated(fitted, PLANS[left_out]), part(left_out, "decode"))
     assert holds("decode, fitted to the two other numbers of GPUs", left_out, found)
+    judging = fitted_without(SHIPPED, f"qwen3-32b-tp{left_out}")
+    assert (judging.serving, judging.split) == (fitted.serving, fitted.split)
 
 
 @pytest.mark.slow

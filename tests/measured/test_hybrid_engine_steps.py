@@ -42,6 +42,7 @@ from simulator.latency import RooflineLatency
 from simulator.latency.calibrated import BoundCalibrated
 from simulator.scenario.catalog import find
 from simulator.scenario.loader import load_part, load_scenario
+from simulator.validate.whole_runs import fitted_without
 
 pytestmark = pytest.mark.skipif(
     not (STEPS / "requests.csv").is_file(), reason="needs the measured steps beside the checkout"
@@ -176,6 +177,7 @@ def test_the_shipped_numbers_are_those_that_the_page_tells() -> None:
 @pytest.mark.slow
 def test_another_number_of_gpus_is_predicted(others: tuple[str, Calibration]) -> None:
     run, fitted = others
+    assert fitted_without(SHIPPED, f"{MODEL}-tp{HYBRID[run]}") == fitted
     found = list(off(fitted, run, "decode"))
     assert found == told("decode, fitted to the two other numbers of GPUs", run)
     with_prompts = [off(fitted, run, kind)[0] for kind in ("long", "short")]

@@ -21,6 +21,7 @@ from page import cells, to_the_digit
 
 from simulator.api import simulate
 from simulator.scenario.loader import load_scenario
+from simulator.validate.whole_runs import judged, table
 
 MEASURED = Path(__file__).parents[3] / "shared" / "data" / "measured"
 UNDER = "Whole runs with recorded arrivals"
@@ -42,7 +43,7 @@ FOLDERS = {
 SERVED: dict[str, dict[str, Any]] = {
     GEFORCE: {"gpu": "rtx-4090", "model": "llama-3.1-8b", "blocks": 2588, "sequences": 256, "tokens": 2048},
     PRO: {"gpu": "rtx-pro-6000", "model": "llama-3.1-8b", "blocks": 36_578, "sequences": 128, "tokens": 2048},
-    # Two engines with the experts between them: as two GPUs that share all layers, with both engines' limits.
+    # Two engines with the experts between them: the limits are those of both.
     MIXTURE: {
         "gpu": "rtx-pro-6000",
         "model": "qwen3-30b-a3b",
@@ -74,7 +75,7 @@ def scenario(run: str, rows: pd.DataFrame) -> dict[str, Any]:
         "name": run,
         "hardware": {"kind": "node", "name": "server", "gpu": served["gpu"], "gpus": gpus},
         "model": {"preset": served["model"]},
-        "parallelism": {"tp": gpus, "expert_parallel": gpus > 1},
+        "parallelism": {"tp": gpus, "expert_parallel": gpus > 1, "data_attention": gpus > 1},
         "engine": {
             "latency": {"kind": "calibrated", "engine": "vllm"},
             "max_batched_tokens": served["tokens"],
@@ -139,6 +140,11 @@ def test_means_and_counts_are_those_of_the_page(run: str) -> None:
     assert rows["ttft_s"].mean() == to_the_digit(ttft, 0.01)
     assert 1e3 * rows.loc[rows["output_tokens"] > 1, "tpot_s"].mean() == to_the_digit(tpot, 0.1)
     assert rows["e2e_s"].mean() == to_the_digit(e2e, 0.1)
+
+
+def test_the_table_of_whole_runs_is_what_the_command_writes() -> None:
+    told = (Path(__file__).parents[2] / "docs" / "validation.md").read_text(encoding="utf-8")
+    assert table(judged(MEASURED)) in told
 
 
 @pytest.mark.parametrize("run", [GEFORCE, CODE])

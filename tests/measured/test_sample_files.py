@@ -16,7 +16,7 @@ import pytest
 
 from simulator.errors import TraceFormatError
 from simulator.measured import BenchRun, read_measured, read_runs
-from simulator.measured.scrapes import scrape_in
+from simulator.measured.scrapes import scrape_of
 
 VLLM = "vllm_bench"
 STUB = f"{VLLM}/0.25.1_STUBSERVER_save-detailed.json"
@@ -31,8 +31,8 @@ NO_RESULTS = {
     f"{AIPERF}/server_metrics_export.csv": "is no JSON",
     "llmservingsim_bench/rtxpro6000_llama-3.1-8b/meta.json": "is of no benchmark that is known",
     "llmservingsim_bench/rtxpro6000_llama-3.1-8b/timeseries.csv": "is no JSON",
-    "torch_profiler/sglang_b300_qwen3-30b-a3b_decode_bs16.json.gz": "is compressed by gzip",
-    "torch_profiler/vllm_mi300x_gpt-oss_decode_bs32_full_graph.json.gz": "is compressed by gzip",
+    "torch_profiler/sglang_b300_qwen3-30b-a3b_decode_bs16.json.gz": "looks like the PyTorch profiler",
+    "torch_profiler/vllm_mi300x_gpt-oss_decode_bs32_full_graph.json.gz": "looks like the PyTorch profiler",
     "vllm_bench/2024-11_detailed_llama405b-fp8_8xh100_16qps.first80.json": "80 requests, but 1000 completed",
     "vllm_otel/codellama34b_llm_request_spans.jsonl": "OpenTelemetry spans, which is not read yet",
     **dict.fromkeys(METRICS, "is one scrape of a server's /metrics"),
@@ -283,7 +283,7 @@ def test_scrapes_differenced_with_a_fresh_server_give_its_sums(
     # What this server said when it had served nothing: the same names, all at 0 but its start.
     before.write_text(re.sub(r"^(vllm:.*) \S+$", r"\1 0.0", text, flags=re.MULTILINE), encoding="utf-8")
     (run,) = read_measured([before, path])
-    scrape = scrape_in(text, path)
+    scrape = scrape_of(path)
     assert run.completed == scrape.value("vllm:e2e_request_latency_seconds_count")
     count = scrape.value("vllm:time_to_first_token_seconds_count")
     assert run.ttft_s == pytest.approx(scrape.value("vllm:time_to_first_token_seconds_sum") / count)

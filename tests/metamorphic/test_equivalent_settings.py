@@ -30,7 +30,7 @@ from simulator.engine.records import TRIAL_COLUMNS
 ONE_TRIAL = st.sampled_from([{"kind": "long_cot"}, {"kind": "best_of_n", "trials": 1}])
 
 
-@given(document=documents_with({"workload.strategy": ONE_TRIAL}))
+@given(document=documents_with({"workload.strategy": ONE_TRIAL, "workload.shared_prefix_tokens": 0}))
 def test_sharing_a_prompt_with_nobody_changes_nothing(document: Document) -> None:
     one, other = (records_of(changed(document, {"engine.kv.prefix_sharing": on})) for on in (True, False))
     assert same(one, other)

@@ -42,7 +42,7 @@ def traces(draw: st.DrawFn) -> Trace:
     def column(values: st.SearchStrategy[int]) -> np.ndarray:
         return np.array(draw(st.lists(values, min_size=count, max_size=count)), dtype=np.int64)
 
-    tokens = st.integers(1, 10_000_000)
+    tokens = st.integers(1, 9_999_999)
     arrivals = np.sort(draw(st.lists(times, min_size=count, max_size=count)))
     parents = tool_s = None
     if draw(st.booleans()):

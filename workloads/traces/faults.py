@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from simulator.errors import TraceFormatError
+from simulator.text_files import CONTROL
 
 MOST_SHOWN: Final = 20
 """Faults that are shown; more are counted."""
@@ -31,7 +32,7 @@ class Faults:
         """Keep a fault: the line from 1, the column or key, what was given and what is allowed."""
         self.count += 1
         if len(self._shown) < MOST_SHOWN:
-            self._shown.append((line, f"{self.path}:{line}: {field}: {message}"))
+            self._shown.append((line, f"{self.path}:{line}: " + f"{field}: {message}".translate(CONTROL)))
 
     def check(self) -> None:
         """Raise the faults found, if any.

@@ -21,6 +21,8 @@ def parents_among(ids: IntArray, parent_ids: IntArray) -> IntArray:
     [-1, 0, -1, 2]
     """
     rows = len(ids)
+    if (ids[1:] > ids[:-1]).all():
+        return _parents_in_order(ids, parent_ids)
     codes_of, codes = np.unique(ids, return_inverse=True)
     order = np.lexsort((np.arange(rows), codes))
     keys = codes[order] * rows + order  # ascending: by id, then by row
@@ -34,6 +36,15 @@ def parents_among(ids: IntArray, parent_ids: IntArray) -> IntArray:
     found = known & (place >= 0)
     candidate = order[place[found]]
     parents[found] = np.where(codes[candidate] == wanted[found], candidate, NONE)
+    return parents
+
+
+def _parents_in_order(ids: IntArray, parent_ids: IntArray) -> IntArray:
+    """Return the parents where ids grow from row to row, as most files have them: in a part of the memory."""
+    parents: IntArray = np.searchsorted(ids, parent_ids)
+    lost = (parents >= np.arange(len(ids))) | (parent_ids == NONE)
+    lost |= ids[np.minimum(parents, len(ids) - 1)] != parent_ids
+    parents[lost] = NONE
     return parents
 
 

@@ -14,7 +14,9 @@ Ignored: the ids of output tokens.
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from math import nan
 from pathlib import Path
 from typing import Final
@@ -36,6 +38,10 @@ MOST_NS: Final = int(MOST_SECONDS * NS_PER_S)
 BLOCK_TOKENS: Final = 16
 """Tokens of the blocks that token ids are cut into: the block of vLLM's KV cache."""
 
+DIGEST_BYTES: Final = 16
+"""Size of what stands for the ids of a block, which would be ten times as large: two that are equal by chance
+are to be expected among 2^64 blocks."""
+
 FLAT: Final = frozenset({"input_toks", "output_toks", "arrival_time_ns", "input_tok_ids", "output_tok_ids"})
 SESSION: Final = frozenset({"session_id", "arrival_time_ns", "sub_requests"})
 PART: Final = frozenset({"input_toks", "output_toks", "tool_duration_ns", "input_tok_ids", "output_tok_ids"})
@@ -54,7 +60,7 @@ class _Rows:
     count: int = 0
     last_ns: int = 0
     late: int = 0
-    prefixes: dict[tuple[int, ...], int] = field(default_factory=dict)
+    prefixes: dict[bytes, int] = field(default_factory=dict)
 
     def add(self, row: Row, arrival_s: float, *, parent: int, tool_s: float, session: int) -> bool:
         """Append a request; say whether it was kept."""
@@ -92,7 +98,12 @@ class _Rows:
             row.refuse("input_tok_ids", f"has {len(ids)} ids, input_toks is {prompt}")
         before, blocks = NONE, prompt // BLOCK_TOKENS
         for start in range(0, blocks * BLOCK_TOKENS, BLOCK_TOKENS):
-            key = (before, *ids[start : start + BLOCK_TOKENS])
+            try:
+                block = array("q", [before, *ids[start : start + BLOCK_TOKENS]])
+            except OverflowError:
+                row.refuse("input_tok_ids", f"an id in {start} to {start + BLOCK_TOKENS} is beyond 64 bits")
+                return 0
+            key = blake2b(block.tobytes(), digest_size=DIGEST_BYTES).digest()
             before = self.prefixes.setdefault(key, len(self.prefixes))
             self.columns.add("ids", before)
         return blocks

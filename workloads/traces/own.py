@@ -16,8 +16,10 @@ Only arrival_s must be there; without prompt_tokens or output_tokens the scenari
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,6 +76,9 @@ class OwnRows:
     columns: Sequence[str]
     gathered: Gathered = field(default_factory=Gathered)
     last_s: float = 0.0
+    _rows: int = 0
+    _lines: list[tuple[int, Sequence[int]]] = field(default_factory=list)
+    """First row and lines of each chunk: nearly always a range, which is no column of numbers."""
 
     @property
     def kinds(self) -> dict[str, Kind]:
@@ -90,7 +95,8 @@ class OwnRows:
                 self._check_seconds(name, numbers[name], lines)
         for name, values in numbers.items():
             self.gathered.extend(name, values)
-        self.gathered.extend("line", np.asarray(lines, dtype=np.int64))
+        self._lines.append((self._rows, lines))
+        self._rows += len(lines)
         for ids in blocks or ():
             self.gathered.extend("ids", ids)
             self.gathered.add("blocks", len(ids))
@@ -141,7 +147,8 @@ class OwnRows:
         )
 
     def _refuse(self, row: int, name: str, message: str) -> None:
-        self.faults.add(int(self.gathered.whole("line")[row]), name, message)
+        first, lines = self._lines[bisect_right(self._lines, row, key=itemgetter(0)) - 1]
+        self.faults.add(lines[row - first], name, message)
 
     def _parents(self, ids: IntArray | None) -> IntArray | None:
         if "parent_id" not in self.columns:
@@ -152,9 +159,10 @@ class OwnRows:
         wanted = self.gathered.whole("parent_id")
         if len(wanted) != len(ids):  # other faults cut a column short
             return None
-        _, first = np.unique(ids, return_index=True)
-        for row in np.setdiff1d(np.arange(len(ids)), first).tolist():
-            self._refuse(row, "request_id", f"{ids[row]} stands twice")
+        if not (ids[1:] > ids[:-1]).all():
+            _, first = np.unique(ids, return_index=True)
+            for row in np.setdiff1d(np.arange(len(ids)), first).tolist():
+                self._refuse(row, "request_id", f"{ids[row]} stands twice")
         parents = parents_among(ids, wanted)
         for row in np.flatnonzero((wanted != NONE) & (parents == NONE)).tolist():
             self._refuse(row, "parent_id", f"{wanted[row]} is no request_id before this row")
@@ -200,7 +208,8 @@ class OwnForm:
         with opened(path, how.progress) as source:
             table = CsvTable(source, faults)
             if NEEDED not in table.header:
-                message = f"{path}:1: no column {NEEDED!r}; found {', '.join(table.header) or 'nothing'}"
+                found = ", ".join(map(shown, table.header)) or "nothing"
+                message = f"{path}:1: no column {NEEDED!r}; found {found}"
                 raise TraceFormatError(message)
             rows = OwnRows(faults, table.header)
             texts = [BLOCKS] if BLOCKS in table.header else []

@@ -46,7 +46,7 @@ def read_parquet(path: Path, how: Reading) -> Trace:
         names = file.schema_arrow.names
         rows = OwnRows(Faults(path), names)
         if NEEDED not in names:
-            message = f"{path}: no column {NEEDED!r}; found {', '.join(names) or 'nothing'}"
+            message = f"{path}: no column {NEEDED!r}; found {', '.join(map(shown, names)) or 'nothing'}"
             raise TraceFormatError(message)
         wanted = [name for name in COLUMNS if name in names]
         done, total = 0, file.metadata.num_rows

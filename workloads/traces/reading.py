@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 from simulator.errors import TraceFormatError, UnknownNameError, suggest
+from simulator.text_files import CONTROL
 from workloads.traces.chat_jsonl import BAILIAN, MOONCAKE
 from workloads.traces.cutting import window
+from workloads.traces.doubts import doubt
 from workloads.traces.flat_csv import AZURE, BURSTGPT, SPLITWISE, VIDUR
 from workloads.traces.llmservingsim import LLMSERVINGSIM
 from workloads.traces.own import OWN
 from workloads.traces.seam import Head, Reader, Reading
 from workloads.traces.servegen import SERVEGEN
-from workloads.traces.sources import PARQUET, Source, opened, packed_by, refusing
+from workloads.traces.sources import PARQUET, Source, check_regular, opened, packed_by, refusing
 from workloads.traces.table import Trace
 
 READERS: Final[tuple[Reader, ...]] = (
@@ -61,7 +63,8 @@ def read(path: Path, format_name: str = "auto", how: Reading | None = None) -> T
     Raises
     ------
     TraceFormatError
-        If it cannot be read, is of no format or of several, holds no request, or is wrong: all faults.
+        If it cannot be read, is of no format or of several, holds no request, or is wrong: all faults; also
+        if its rate is that of another unit of time, unless its format was named.
     UnknownNameError
         If there is no such format.
     """
@@ -72,7 +75,12 @@ def read(path: Path, format_name: str = "auto", how: Reading | None = None) -> T
         dropped = "; ".join(f"{count} rows left out: {reason}" for reason, count in trace.dropped.items())
         message = f"{path}: holds no request" + (f" ({dropped})" if dropped else " below its header")
         raise TraceFormatError(message)
-    return replace(trace, format=reader.name)
+    asked = doubt(trace) if format_name == "auto" else None
+    if asked:
+        message = f"{path}: {asked}: {reader.about}; where that is so, say it by the format: {reader.name}"
+        raise TraceFormatError(message)
+    ignored = tuple(name.translate(CONTROL) for name in trace.ignored)
+    return replace(trace, format=reader.name, ignored=ignored)
 
 
 def read_window(path: Path, format_name: str = "auto", how: Reading | None = None) -> Trace:
@@ -104,7 +112,7 @@ def recognise(path: Path) -> Reader:
         return found[0]
     if found:
         names = " and ".join(reader.name for reader in found)
-        message = f"{path}: could be {names} ({_seen(head)}); say which with format"
+        message = f"{path}: could be {names} ({_seen(head)}); say which with format, or part them"
         raise TraceFormatError(message)
     known = ", ".join(sorted(reader.name for reader in READERS))
     message = f"{path}: is no trace that is known: {_seen(head)}{_nearest(head)}; known are {known}"
@@ -122,6 +130,7 @@ def head_of(path: Path) -> Head:
     with refusing(path):
         if path.is_dir():
             return Head(path, "folder", tuple(sorted(file.name for file in path.iterdir())))
+        check_regular(path)
         with path.open("rb") as raw:
             packing = packed_by(path, raw)
     if packing == PARQUET:
@@ -137,7 +146,10 @@ def _text_head(source: Source) -> Head:
     if start not in ("{", "["):
         header = start if start in "\r\n" else start + source.text.readline(LONGEST_HEADER)
         if not header.strip():
-            message = f"{source.path}:1: is blank; a trace begins with a header or a JSON object"
+            message = (
+                f"{source.path}:1: is blank; a trace begins with a header or a JSON object: did what wrote "
+                "it come to its end?"
+            )
             raise TraceFormatError(message)
         return Head(
             source.path, "csv", tuple(name.strip() for name in next(csv.reader([header], strict=True)))
@@ -202,5 +214,5 @@ def _seen(head: Head) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-    told = ", ".join(name[:40] for name in names[:TOLD_FIELDS]) or "nothing"
+    told = ", ".join(name[:40].translate(CONTROL) for name in names[:TOLD_FIELDS]) or "nothing"
     return told + (f" and {len(names) - TOLD_FIELDS} more" if len(names) > TOLD_FIELDS else "")

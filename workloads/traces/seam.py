@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol
 
+from simulator.text_files import Progress
 from workloads.traces.table import Trace
-
-Progress: TypeAlias = Callable[[int, int], None]
-"""Called with (bytes read, bytes in all)."""
 
 
 @dataclass(frozen=True, slots=True)

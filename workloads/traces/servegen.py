@@ -31,12 +31,16 @@ from workloads.traces.faults import Faults, shown
 from workloads.traces.seam import Head, Reading
 from workloads.traces.sources import Source, opened
 from workloads.traces.table import FloatArray, IntArray, Trace
-from workloads.traces.tables import NO_OUTPUT, NO_PROMPT, count
+from workloads.traces.tables import CUT, NO_OUTPUT, NO_PROMPT, count
 from workloads.traces.values import MOST_SECONDS, MOST_TOKENS, SECONDS, Kind
 
 CLIENT: Final = re.compile(r"chunk-(\d+)-(trace\.csv|dataset\.json)(?:\.gz|\.zst)?", re.ASCII)
 WINDOW_S: Final = 600.0
 """Length of the last window of a client, s; of the others, the distance to the next."""
+
+LEAST_WINDOW_S: Final = 1.0
+MOST_WINDOW_S: Final = 86_400.0
+"""Assumed: the published windows have 600 s, so that milliseconds taken for seconds are outside."""
 
 FIELDS: Final = ("start", "rate", "cv", "pattern", "shape", "scale")
 PATTERNS: Final = ("Gamma", "Weibull")
@@ -200,6 +204,10 @@ def _windows(path: Path) -> list[_Window]:
                 rows.append(_window_row(row, reader.line_num, faults))
                 if len(rows) > 1 and rows[-1][0] <= rows[-2][0]:
                     faults.add(reader.line_num, "start", f"{row[0]} is not after that of the window before")
+                elif len(rows) > 1 and not LEAST_WINDOW_S <= rows[-1][0] - rows[-2][0] <= MOST_WINDOW_S:
+                    allowed = f"windows of {LEAST_WINDOW_S:g} to {MOST_WINDOW_S:g} s are read"
+                    told = f"a window of {rows[-1][0] - rows[-2][0]:g} s; {allowed}: is its unit right?"
+                    faults.add(reader.line_num, "start", told)
     faults.check()
     if not rows:
         message = f"{path}: holds no windows"
@@ -210,7 +218,9 @@ def _windows(path: Path) -> list[_Window]:
 
 def _window_row(row: list[str], line: int, faults: Faults) -> tuple[float, float, str, float]:
     if len(row) != len(FIELDS):
-        faults.add(line, "row", f"has {len(row)} fields; a window has {len(FIELDS)}: {', '.join(FIELDS)}")
+        faults.add(
+            line, "row", f"has {len(row)} fields; a window has {len(FIELDS)}: {', '.join(FIELDS)}: {CUT}"
+        )
         return 0.0, 0.0, "", 0.0
 
     def number(place: int, kind: Kind) -> float:

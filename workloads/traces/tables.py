@@ -16,6 +16,8 @@ from workloads.traces.sources import Source
 from workloads.traces.table import FloatArray, Gathered, IntArray
 from workloads.traces.values import Kind, earlier
 
+CUT: Final = "was the file cut, or put together of two?"
+
 CHUNK_ROWS: Final = 1 << 15
 """Rows held as texts at a time: some 10 MB."""
 
@@ -126,7 +128,7 @@ class CsvTable:
         kept = [(line, row) for line, row in zip(lines, rows, strict=True) if row]
         for line, row in kept:
             if len(row) != width:
-                self._faults.add(line, "row", f"has {len(row)} fields, the header has {width}")
+                self._faults.add(line, "row", f"has {len(row)} fields, the header has {width}: {CUT}")
         right = [(line, row) for line, row in kept if len(row) == width]
         return [line for line, _ in right], [row for _, row in right]
 

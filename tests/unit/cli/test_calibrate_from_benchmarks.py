@@ -154,8 +154,8 @@ def test_faults_of_all_files_are_told_at_once(kinesim: Kinesim) -> None:
     told = refused(kinesim, *SERVER, *words).splitlines()
     assert told == [
         "a.json:1: duration: 0 is no positive number",
-        "b.json: is empty",
-        "c.json: cannot be read: No such file or directory",
+        "b.json: is empty; did what wrote it come to its end?",
+        "c.json: cannot be read: No such file or directory; check the name and the folder",
     ]
 
 

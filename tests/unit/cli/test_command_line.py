@@ -28,13 +28,23 @@ SMALL = ["quickstart", "--set", "workload.tasks.repeats=1", "--set", "report.see
 
 def test_help_names_every_command(kinesim: Kinesim) -> None:
     assert kinesim("--help") == 0
-    assert {"run", "describe", "list", "calibrate", "schema", "new", "model", "validate"} <= set(
-        kinesim.out.split()
-    )
+    assert {
+        "run",
+        "compare",
+        "explain",
+        "describe",
+        "list",
+        "calibrate",
+        "schema",
+        "new",
+        "model",
+        "validate",
+    } <= set(kinesim.out.split())
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "describe", "list", "schema", "new", "model import", "validate silicon"]
+    "command",
+    ["run", "compare", "explain", "describe", "list", "schema", "new", "model import", "validate silicon"],
 )
 def test_every_command_has_help(kinesim: Kinesim, command: str) -> None:
     assert kinesim(*command.split(), "--help") == 0

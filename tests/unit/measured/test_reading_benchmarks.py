@@ -120,9 +120,9 @@ def test_all_faults_of_a_file_are_told_at_once_with_near_names(tmp_path: Path) -
         (b"\xff\xfe{\x00", "is UTF-16 text; save it as UTF-8"),
         (
             b"\xff\xd8",
-            "is no UTF-8 text (byte 0 is 0xff): is it the right file? A benchmark's result is JSON",
+            ":1: is no UTF-8 text (byte 0 is 0xff, invalid start byte); save it as UTF-8",
         ),
-        (b"\x1f\x8b\x08", "is compressed by gzip; unpack it first"),
+        (b"\x1f\x8b\x08", "ends inside its compressed data: was the file cut?"),
         (b'{"a": "\x00"}', "is no text (byte 7 is 0x00)"),
         (
             b'[\n{"a": 1}, {"a": 2}]',
@@ -134,9 +134,9 @@ def test_all_faults_of_a_file_are_told_at_once_with_near_names(tmp_path: Path) -
         (b'[{"a": 1}, {"a"', ":1: is a JSON array; runs stand one after the other"),
         (b"a;b\n1;2\n", ":1: is no JSON; it looks like a table of columns separated by semicolons; read are"),
         (b'{"a": 1', ":1: the text ends inside object 1: was the file cut?"),
-        (b'{"a": 1}\n{"a": "x', ":2: the text ends inside object 2: was the file cut?"),
+        (b'{"benchmarks": []}\n{"a": "x', ":2: the text ends inside object 2: was the file cut?"),
         (b'{"a": 1,\n "b": }', ":2: no JSON at column 7: Expecting value"),
-        (b'{"a": 1}\n[1, 2]', ":2: '[1, 2]' is no JSON object"),
+        (b'{"benchmarks": []}\n[1, 2]', ":2: '[1, 2]' is no JSON object"),
         (b'{"a": ' + b"[" * 100_000, ":1: object 1 cannot be read"),
         (b'{"a": ' + b"9" * 5000 + b"}", ":1: object 1 cannot be read"),
         (b'{"a": 1}', ":1: object 1 is of no benchmark that is known; read are: vLLM bench serve, sglang"),
@@ -204,6 +204,14 @@ def test_means_in_seconds_are_noticed_by_the_requests_in_flight(tmp_path: Path) 
 def test_more_in_flight_than_the_limit_is_refused(tmp_path: Path) -> None:
     run = summary()
     assert "max_concurrency: 1, but" in refused(tmp_path, {**vllm(run), "max_concurrency": 1})
+
+
+def test_a_third_more_in_flight_than_the_limit_is_refused_and_a_seventh_is_not(tmp_path: Path) -> None:
+    # The file's means give 8 in flight; more than the limit can only come from its means standing in.
+    run = summary(concurrency=8)
+    assert "max_concurrency: 6, but" in refused(tmp_path, {**vllm(run), "max_concurrency": 6})
+    (kept,) = read_runs(write(tmp_path / "kept.json", {**vllm(run), "max_concurrency": 7}))
+    assert kept.max_concurrency == 7
 
 
 def test_an_end_to_end_latency_that_its_parts_cannot_make_is_refused(tmp_path: Path) -> None:

@@ -382,7 +382,7 @@ def test_two_scrapes_are_differenced(tmp_path: Path, version: int, engines: int)
         (
             scrape(requests=1),
             re.sub(r"(e2e_request_latency_seconds_count.*) .*", r"\1 NaN", scrape(requests=4)),
-            "after.txt: vllm:e2e_request_latency_seconds_count: is missing",
+            "after.txt:19: vllm:e2e_request_latency_seconds_count: is no number, but before.txt has one",
         ),
         (scrape(requests=1), scrape(requests=4)[:-9], "is no line of /metrics: was the file cut?"),
         (scrape(requests=1), "a,b\n1,2\n", "after.txt: is no scrape of vLLM's /metrics"),

@@ -88,7 +88,7 @@ def test_parquet_without_its_package_says_what_to_install(
         ),
         (b"PK\x03\x04rest", "a.csv", "is a ZIP archive or a spreadsheet"),
         ("arrival_s\n1\n".encode("utf-16"), "a.csv", "is UTF-16 text; save it as UTF-8"),
-        (b"arrival_s\n\xff1\n", "a.csv", "is not UTF-8 text: b'\\xff'"),
+        (b"arrival_s\n\xff1\n", "a.csv", "a.csv:2: is no UTF-8 text (byte 10 is 0xff"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a.csv", "is a pointer of Git LFS"),
         (b"[{}]", "a.json", "is a JSON array; a trace has one object a line"),
         (b'{\n"a": 1}\n', "a.json", "no line of it is a JSON object"),
@@ -126,13 +126,13 @@ def test_all_faults_of_a_file_are_told_at_once_in_order(tmp_path: Path) -> None:
     text = "\n".join([VIDUR.splitlines()[0], *rows])
     path = written(tmp_path, text)
     assert [line.removeprefix(f"{path}:") for line in refusal(path)] == [
-        "2: num_decode_tokens: 'x' is not a whole number in [0, 10000000]",
-        "4: num_prefill_tokens: '0.5' is not a whole number in [0, 10000000]",
+        "2: num_decode_tokens: 'x' is not a whole number in [0, 9999999]",
+        "4: num_prefill_tokens: '0.5' is not a whole number in [0, 9999999]",
         "5: arrived_at: '-1' is not a number of seconds in [0, 1e+09]",
         "5: arrived_at: 0.0 is earlier than 1.0 of the row before; sort the file by it",
-        "6: row: has 2 fields, the header has 3",
+        "6: row: has 2 fields, the header has 3: was the file cut, or put together of two?",
         "7: arrived_at: 'nan' is not a number of seconds in [0, 1e+09]",
-        "8: num_prefill_tokens: '20000000' is not a whole number in [0, 10000000]",
+        "8: num_prefill_tokens: '20000000' is not a whole number in [0, 9999999]",
     ]
 
 
@@ -187,7 +187,7 @@ def test_a_wrong_moment_of_azure_is_refused(tmp_path: Path, old: str, new: str, 
         ({"timestamp": -3}, ":1: timestamp: -3 is not"),
         ({"timestamp": "0"}, ":1: timestamp: '0' is not"),
         ({"input_length": True}, ":1: input_length: True is not a whole number"),
-        ({"input_length": 10**8}, ":1: input_length: 100000000 is not a whole number in [0, 10000000]"),
+        ({"input_length": 10**8}, ":1: input_length: 100000000 is not a whole number in [0, 9999999]"),
         ({"output_length": None}, ":1: output_length: nothing is not"),
         ({"hash_ids": 3}, ":1: hash_ids: 3 is not a list of whole numbers"),
         ({"hash_ids": [1, "a"]}, ":1: hash_ids: 'a' is not a whole number"),
@@ -247,3 +247,10 @@ def test_how_far_it_is_is_told_up_to_the_end(tmp_path: Path) -> None:
         path = written(tmp_path, text)
         read(path, how=Reading(progress=lambda done, total: told.append((done, total))))  # noqa: B023 - called at once
         assert told[-1] == (path.stat().st_size, path.stat().st_size)
+
+
+def test_control_characters_of_a_header_do_not_reach_a_terminal(tmp_path: Path) -> None:
+    told = refusal(written(tmp_path, b"arrived_at,a\x1b[31m\xe2\x80\xa8b\n1,2\n", "a.csv"))[0]
+    assert "a?[31m?b" in told
+    found = read(written(tmp_path, b"arrival_s,a\x1b[31mb\n1,2\n", "b.csv"))
+    assert found.ignored == ("a?[31mb",)
