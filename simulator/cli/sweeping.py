@@ -127,7 +127,11 @@ def _answer(
             if not quiet:
                 say(f"wrote {path}")
     if as_json:
-        typer.echo(swept.runs.to_json(orient="records", indent=2, double_precision=15))
+        import json  # noqa: PLC0415 - only asked for here
+
+        from simulator.sweeps.table import plain_rows  # noqa: PLC0415 - help loads no pandas
+
+        typer.echo(json.dumps(plain_rows(swept.runs), indent=2, allow_nan=False))
     elif not quiet:
         typer.echo(render(swept, measures, **_width()))
     if all(row.status != "ok" for row in swept.rows):

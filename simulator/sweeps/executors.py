@@ -5,13 +5,15 @@ All are `concurrent.futures.Executor`; nothing but this file knows which.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context, parent_process
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -23,6 +25,9 @@ T = TypeVar("T")
 LOCAL: Final = "local"
 CONNECT_S: Final = 10.0
 """Time that a Dask scheduler has to answer, s."""
+
+ASK_S: Final = 1.0
+"""Time after which a cluster is asked again how many workers it has, s: they come and go."""
 
 
 class ExecutorError(SimulatorError):
@@ -40,6 +45,40 @@ class Serial(Executor):
         except Exception as error:  # noqa: BLE001 - whoever asks for the result gets it
             future.set_exception(error)
         return future
+
+
+class Cluster(Executor):
+    """Runs what is submitted on the workers of a Dask cluster.
+
+    Parameters
+    ----------
+    client : a connected client.
+    """
+
+    def __init__(self, client: Any) -> None:  # noqa: ANN401 - an extra, whose stubs are incomplete
+        self._client = client
+        self._executor = client.get_executor()
+        self._workers = 1
+        self._asked_s = -ASK_S
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Return the future of a call on one of the workers."""
+        future: Future[T] = self._executor.submit(fn, *args, **kwargs)
+        return future
+
+    @property
+    def workers(self) -> int:
+        """Threads of all workers just now, at least 1: those still to come find something to do."""
+        if time.monotonic() - self._asked_s >= ASK_S:
+            with suppress(OSError):  # lost: the runs that are handed out say so
+                self._workers = max(1, sum(self._client.ncores().values()))
+            self._asked_s = time.monotonic()
+        return self._workers
+
+
+def workers_of(executor: Executor, otherwise: int) -> int:
+    """Return how many jobs an executor runs at once; `otherwise` where it does not say."""
+    return executor.workers if isinstance(executor, Cluster) else otherwise
 
 
 @contextmanager
@@ -127,9 +166,24 @@ def _cluster(workers: int, address: str) -> Iterator[Executor]:
             cluster.close()
         message = f"--dask {address}: no Dask scheduler answers within {CONNECT_S:g} s: {error}"
         raise ExecutorError(message) from error
+    with _quiet("distributed"):
+        try:
+            yield Cluster(client)
+        finally:
+            client.close()  # type: ignore[no-untyped-call] # as above
+            if cluster is not None:
+                cluster.close()
+
+
+@contextmanager
+def _quiet(package: str) -> Iterator[None]:
+    """Keep a package from writing tracebacks to the terminal: what is lost is said once, in words."""
+    names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == package]
+    before = {logger: logger.level for logger in map(logging.getLogger, names)}
+    for logger in before:
+        logger.setLevel(logging.CRITICAL + 1)
     try:
-        yield client.get_executor()  # type: ignore[no-untyped-call] # as above
+        yield
     finally:
-        client.close()  # type: ignore[no-untyped-call] # as above
-        if cluster is not None:
-            cluster.close()
+        for logger, level in before.items():
+            logger.setLevel(level)

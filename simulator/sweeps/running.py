@@ -19,7 +19,7 @@ from simulator.scenario.overrides import Overrides, split
 from simulator.scenario.sweeps import SweepSpec, axis_of
 from simulator.sweeps.checking import refuse_wrong_values
 from simulator.sweeps.design import Point, design
-from simulator.sweeps.executors import ExecutorError, is_loss, open_executor
+from simulator.sweeps.executors import ExecutorError, is_loss, open_executor, workers_of
 from simulator.sweeps.figures import Row, row_of
 from simulator.sweeps.files import Fingerprints, anchored
 from simulator.sweeps.jobs import Base, Job, Outcome, base_of, code_sha256, document_of, run_job
@@ -256,7 +256,7 @@ def open_pool(workers: int = 1, dask: str | None = None, executor: Executor | No
         yield Pool(lambda: nullcontext(given), MOST_AT_ONCE, own=False)
     elif dask is not None:
         with open_executor(workers, dask) as cluster:
-            yield Pool(lambda: nullcontext(cluster), MOST_AT_ONCE, own=False)
+            yield Pool(lambda: nullcontext(cluster), workers, own=False)
     else:
         yield Pool(lambda: open_executor(workers), workers, own=True)
 
@@ -298,7 +298,11 @@ def _outcome(future: Future[Outcome], job: Job) -> Outcome:
         return future.result()
     except Exception as error:
         if is_loss(error):
-            message = f"the workers were lost while {job.changes} was run: {error}; what was done is kept"
+            why = f": {error}" if str(error) else ""
+            message = (
+                f"the workers or their scheduler were lost while {job.changes} was run{why}; go on with "
+            )
+            message += "the same line: what was done is kept"
             raise ExecutorError(message) from error
         raise
 
@@ -311,7 +315,8 @@ def computed(jobs: Sequence[Job], pool: Pool) -> Iterator[tuple[Job, Outcome]]:
         try:
             with pool.reopen() as executor:
                 while waiting or running:
-                    while waiting and len(running) < WINDOW * pool.workers:
+                    most = WINDOW * workers_of(executor, pool.workers)
+                    while waiting and len(running) < most:
                         job = waiting.popleft()
                         running[executor.submit(run_job, job)] = job
                     for future in wait(running, return_when=FIRST_COMPLETED).done:

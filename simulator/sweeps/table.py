@@ -35,6 +35,11 @@ def run_table(swept: Swept) -> pd.DataFrame:
     return pd.DataFrame({**columns, **{name: figures[:, at] for at, name in enumerate(FIGURES)}})
 
 
+def plain_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows as plain values, every digit of them kept; None where there is none."""
+    return table.astype(object).where(table.notna(), None).to_dict(orient="records")  # type: ignore[return-value] # names are texts
+
+
 def point_table(swept: Swept) -> pd.DataFrame:
     """Return one row a point and variant, with the mean of every measure over the seeds and its interval.
 

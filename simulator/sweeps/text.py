@@ -112,15 +112,31 @@ def _label(value: object) -> str:
 
 
 def _parts(texts: dict[str, list[str]], figures: dict[str, list[str]], width: int) -> list[str]:
-    """Return the lines of as many tables one below the other as it takes to keep to the width."""
+    """Return the lines of as many tables one below the other as it takes to keep to the width.
+
+    Where what a row varies leaves no room for a figure, rows have numbers, and each table begins with them.
+    """
+    if all(len(_aligned(texts, {name: cells})[0]) <= width for name, cells in figures.items()):
+        return _split(texts, figures, width)
+    rows = len(next(iter(texts.values())))
+    numbers = {"row": [str(place) for place in range(1, rows + 1)]}
+    return [*_split(numbers, texts, width, left=True), "", *_split(numbers, figures, width)]
+
+
+def _split(
+    lead: dict[str, list[str]], columns: dict[str, list[str]], width: int, *, left: bool = False
+) -> list[str]:
+    """Return tables that begin with `lead` and share the other columns, texts if they keep to the left."""
     lines: list[str] = []
-    left = list(figures)
-    while left:
-        count = len(left)
-        while count > 1 and len(_aligned(texts, {name: figures[name] for name in left[:count]})[0]) > width:
-            count -= 1
-        lines += [*([""] if lines else []), *_aligned(texts, {name: figures[name] for name in left[:count]})]
-        left = left[count:]
+    names = list(columns)
+    while names:
+        for count in range(len(names), 0, -1):
+            some = {name: columns[name] for name in names[:count]}
+            found = _aligned({**lead, **some}, {}) if left else _aligned(lead, some)
+            if len(found[0]) <= width or count == 1:
+                break
+        lines += [*([""] if lines else []), *found]
+        names = names[count:]
     return lines
 
 

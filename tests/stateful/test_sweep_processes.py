@@ -174,7 +174,7 @@ def test_two_at_once_on_one_store_give_the_same_table(scenario: Path, whole: byt
 
 @contextmanager
 def cluster(folder: Path, workers: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """Yield the address of a real scheduler and the processes of its workers."""
+    """Yield the address of a real scheduler and the processes: its own, then those of its workers."""
     pytest.importorskip("distributed", reason="needs the extra `dask`")
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     file = folder / "scheduler.json"
@@ -195,7 +195,7 @@ def cluster(folder: Path, workers: int) -> Iterator[tuple[str, list[subprocess.P
         address = str(json.loads(file.read_text(encoding="utf-8"))["address"])
         some = ["--nworkers", "1", "--nthreads", "1", "--no-nanny"]
         running += [run("dask_worker", address, *own, *some) for _ in range(workers)]
-        yield address, running[1:]
+        yield address, running
     finally:
         for process in running:
             process.kill()
@@ -203,7 +203,7 @@ def cluster(folder: Path, workers: int) -> Iterator[tuple[str, list[subprocess.P
 
 
 def test_a_dask_cluster_gives_the_same_table_though_a_worker_is_killed(scenario: Path, whole: bytes) -> None:
-    with cluster(scenario.parent, 2) as (address, workers):
+    with cluster(scenario.parent, 2) as (address, (_, *workers)):
         child = started(scenario, "--dask", address)
         wait_for(lambda: len(results(scenario.parent)) >= 2)
         workers[0].kill()
@@ -231,3 +231,16 @@ def test_a_scheduler_that_does_not_answer_is_said_in_ten_seconds(scenario: Path)
     assert code == 2
     assert "--dask tcp://127.0.0.1:9: no Dask scheduler answers within 10 s" in told
     assert "Traceback" not in told
+
+
+def test_a_scheduler_that_dies_ends_the_sweep_in_words_and_keeps_what_was_done(scenario: Path) -> None:
+    with cluster(scenario.parent, 1) as (address, (scheduler, _)):
+        child = started(scenario, "--dask", address)
+        wait_for(lambda: len(results(scenario.parent)) >= 2)
+        scheduler.kill()
+        _, told = child.communicate(timeout=60)
+    assert child.returncode == 2, told
+    assert told.startswith("the workers or their scheduler were lost while")
+    assert told.endswith("go on with the same line: what was done is kept\n")
+    assert len(told.splitlines()) == 1
+    assert 2 <= len(results(scenario.parent)) < POINTS
