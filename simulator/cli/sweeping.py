@@ -121,9 +121,9 @@ def _answer(
     from simulator.sweeps.table_files import write_table  # noqa: PLC0415 - help loads no pandas
     from simulator.sweeps.text import render  # noqa: PLC0415 - as above
 
-    for path, table in ((out, swept.runs), (means, swept.table)):
+    for path, name in ((out, "runs"), (means, "table")):
         if path is not None:
-            write_table(table, path)
+            write_table(getattr(swept, name), path)  # a table that nobody asks for is not made
             if not quiet:
                 say(f"wrote {path}")
     if as_json:

@@ -152,7 +152,7 @@ def test_an_interval_of_whole_numbers_gives_those_within(low: int, width: int, q
 
 @given(st.integers(0, 20), st.integers(1, 9))
 def test_every_whole_number_of_an_interval_is_equally_likely(low: int, width: int) -> None:
-    axis, shares = interval({"low": low, "high": low + width}), 200
+    axis, shares = interval({"low": low, "high": low + width}), 50
     found = [axis.at((place + 0.5) / (shares * (width + 1))).label for place in range(shares * (width + 1))]
     assert {number: found.count(number) for number in found} == dict.fromkeys(
         range(low, low + width + 1), shares

@@ -191,7 +191,9 @@ def test_a_sweep_of_a_manifest_is_that_of_its_scenario(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(table, swept({TRIALS: [1, 2]}).runs)
 
 
-def test_a_trace_beside_the_scenario_is_found_by_workers_elsewhere(tmp_path: Path) -> None:
+@pytest.fixture
+def traced(tmp_path: Path) -> Path:
+    """Return a scenario that names a trace beside it, with another trace there."""
     folder = tmp_path / "with spaces"
     folder.mkdir()
     (folder / "t.csv").write_text("arrival_s,prompt_tokens,output_tokens\n0,8,8\n1,16,16\n", encoding="utf-8")
@@ -200,12 +202,22 @@ def test_a_trace_beside_the_scenario_is_found_by_workers_elsewhere(tmp_path: Pat
     workload["tasks"] = {**SMALL["workload"]["tasks"], "count": 2}
     path = folder / "s.json"
     path.write_text(json.dumps(small(workload=workload, report={"window": "whole"})), encoding="utf-8")
-    found = swept({"parallelism.dp": [1, 2]}, source=path, workers=2)
-    assert found.runs["status"].tolist() == ["ok", "ok"]
-    axes: dict[str, object] = {"workload.arrivals.path": [str(folder / "t.csv"), str(folder / "u.csv")]}
-    early, late = swept(axes, source=path).runs["throughput.tasks_per_s"]
+    return path
+
+
+def test_a_trace_is_a_value_of_an_axis(traced: Path) -> None:
+    files: list[object] = [str(traced.parent / name) for name in ("t.csv", "u.csv")]
+    early, late = swept({"workload.arrivals.path": files}, source=traced).runs["throughput.tasks_per_s"]
     assert early > late
-    assert early == found.runs["throughput.tasks_per_s"][0]
+    assert early == swept({"parallelism.dp": [1]}, source=traced).runs["throughput.tasks_per_s"][0]
+
+
+@pytest.mark.slow
+def test_a_trace_beside_the_scenario_is_found_by_workers_elsewhere(traced: Path) -> None:
+    axes: dict[str, object] = {"parallelism.dp": [1, 2]}
+    found = swept(axes, source=traced, workers=2).runs
+    assert found["status"].tolist() == ["ok", "ok"]
+    pd.testing.assert_frame_equal(found, swept(axes, source=traced).runs)
 
 
 def test_sampled_points_keep_numbers_as_numbers() -> None:
