@@ -48,72 +48,89 @@ Dask = Annotated[
 ]
 
 
+Combining = Annotated[Combine | None, typer.Option("--combine", help="All combinations, rows, or draws.")]
+Samples = Annotated[int | None, typer.Option(min=1, help="Points to draw.")]
+Seeds = Annotated[int | None, typer.Option(min=1, help="Runs of each point.")]
+DrawSeed = Annotated[int | None, typer.Option(min=0, help="Seed of the drawn points.")]
+Metrics = Annotated[
+    list[str] | None, typer.Option("--metric", help="Show this figure of docs/metrics.md; repeatable.")
+]
+RowsFile = Annotated[
+    Path | None, typer.Option(help="Write a row for each run to this file: .csv or .parquet.")
+]
+MeansFile = Annotated[
+    Path | None, typer.Option(help="Write a row for each point, means over its seeds: .csv or .parquet.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only, and with --json the rows.")]
+
+
 @answering
 def sweep(
     source: Source,
     *,
     axes: AxisOptions = None,
-    combine: Annotated[Combine | None, typer.Option(help="All combinations, rows, or draws.")] = None,
-    samples: Annotated[int | None, typer.Option(min=1, help="Points to draw.")] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Runs of each point.")] = None,
-    draw_seed: Annotated[int | None, typer.Option(min=0, help="Seed of the drawn points.")] = None,
+    combine: Combining = None,
+    samples: Samples = None,
+    seeds: Seeds = None,
+    draw_seed: DrawSeed = None,
     sets: Sets = None,
-    metrics: Annotated[
-        list[str] | None,
-        typer.Option("--metric", help="Show this figure of docs/metrics.md; repeatable."),
-    ] = None,
+    metrics: Metrics = None,
     store: Store = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Write a row for each run to this file: .csv or .parquet.")
-    ] = None,
-    means: Annotated[
-        Path | None, typer.Option(help="Write a row for each point, means over its seeds: .csv or .parquet.")
-    ] = None,
+    out: RowsFile = None,
+    means: MeansFile = None,
     overwrite: Overwrite = False,
     workers: Workers = None,
     dask: Dask = None,
     as_json: AsJson = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", help="Print errors only, and with --json the rows.")
-    ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Simulate a scenario at many points and print what came of each."""
-    for path in (out, means):
-        if path is not None:
-            check_file(path, overwrite=overwrite)
-    from simulator.scenario.loader import resolve  # noqa: PLC0415 - help and completion load no simulator
-    from simulator.sweeps import sweep as run_sweep  # noqa: PLC0415 - as above
-    from simulator.sweeps.table_files import check_table_file  # noqa: PLC0415 - as above
+    _check_files((out, means), overwrite=overwrite)
+    from simulator.sweeps import sweep as run_sweep  # noqa: PLC0415 - help and completion load no simulator
     from simulator.sweeps.text import chosen_measures  # noqa: PLC0415 - as above
 
-    for path in (out, means):
-        if path is not None:
-            check_table_file(path)
     measures = chosen_measures(metrics or [])
-    name = resolve(source, overrides=sets or [], must_fit=False).scenario.name
     with RateBar(quiet=quiet) as progress:
         swept = run_sweep(
             source,
             parsed_axes(axes or []),
             overrides=sets or [],
-            combine=None if combine is None else combine.value,
+            combine=combine and combine.value,
             samples=samples,
             seeds=seeds,
             draw_seed=draw_seed,
-            store=store or Path(f"{name}.sweep"),
+            store=store or _store_of(source, sets or []),
             workers=workers or cores(),
             dask=dask,
             progress=progress,
         )
-    _answer(swept, measures, out=out, means=means, as_json=as_json, quiet=quiet)
+    _answer(swept, measures, (out, means), as_json=as_json, quiet=quiet)
+
+
+def _check_files(files: Sequence[Path | None], *, overwrite: bool) -> None:
+    """Refuse tables that cannot be written, before anything runs."""
+    for path in files:
+        if path is not None:
+            check_file(path, overwrite=overwrite)
+    from simulator.sweeps.table_files import check_table_file  # noqa: PLC0415 - help loads no simulator
+
+    for path in files:
+        if path is not None:
+            check_table_file(path)
+
+
+def _store_of(source: str, sets: Sequence[str]) -> Path:
+    """Return the folder that keeps results where nobody names one."""
+    from simulator.scenario.loader import resolve  # noqa: PLC0415 - help loads no simulator
+
+    return Path(f"{resolve(source, overrides=sets, must_fit=False).scenario.name}.sweep")
 
 
 def _answer(
     swept: Swept,
     measures: Sequence[Measure],
+    files: tuple[Path | None, Path | None],
     *,
-    out: Path | None,
-    means: Path | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -121,7 +138,7 @@ def _answer(
     from simulator.sweeps.table_files import write_table  # noqa: PLC0415 - help loads no pandas
     from simulator.sweeps.text import render  # noqa: PLC0415 - as above
 
-    for path, name in ((out, "runs"), (means, "table")):
+    for path, name in zip(files, ("runs", "table"), strict=True):
         if path is not None:
             write_table(getattr(swept, name), path)  # a table that nobody asks for is not made
             if not quiet:

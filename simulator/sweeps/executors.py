@@ -160,7 +160,7 @@ def _cluster(workers: int, address: str) -> Iterator[Executor]:
                 cluster = LocalCluster(  # type: ignore[no-untyped-call] # its stubs are incomplete
                     n_workers=workers, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
                 )
-        client = Client(cluster or address, timeout=CONNECT_S)  # type: ignore[no-untyped-call] # as above
+        client = Client(cluster or address, timeout=CONNECT_S)  # type: ignore[no-untyped-call] # its stubs, too
     except (OSError, ValueError, TimeoutError) as error:
         if cluster is not None:
             cluster.close()
@@ -170,7 +170,7 @@ def _cluster(workers: int, address: str) -> Iterator[Executor]:
         try:
             yield Cluster(client)
         finally:
-            client.close()  # type: ignore[no-untyped-call] # as above
+            client.close()  # type: ignore[no-untyped-call] # its stubs, too
             if cluster is not None:
                 cluster.close()
 

@@ -117,7 +117,7 @@ def test_killed_at_any_moment_nothing_is_lost_or_computed_twice(
     for _ in range(4):
         child = started(scenario, "--workers", workers)
         wanted = min(len(kept) + dice.randint(1, 5), POINTS - 1)
-        wait_for(lambda wanted=wanted: len(results(folder)) >= wanted)  # type: ignore[misc]
+        wait_for(lambda wanted=wanted: len(results(folder)) >= wanted)  # type: ignore[misc] # bound early
         time.sleep(dice.random() * 0.2)
         os.kill(child.pid, signal.SIGKILL)
         child.communicate()
