@@ -65,6 +65,7 @@ def test_a_limit_that_nothing_meets_says_by_how_much_it_is_missed() -> None:
         answer.require_met()
 
 
+@pytest.mark.slow
 def test_the_highest_rate_of_a_single_server_is_that_of_queueing_theory() -> None:
     # M/D/1 with service of 0.1 s: the mean wait is rho s / (2 (1 - rho)), 0.1 s at rho = 2/3.
     answer = plan(
@@ -83,6 +84,7 @@ def test_the_highest_rate_of_a_single_server_is_that_of_queueing_theory() -> Non
     assert bracket.good.value == pytest.approx(20 / 3, rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_rate_beyond_the_service_rate_is_not_sustained() -> None:
     answer = plan(
         open_loop(count=4000),
@@ -94,6 +96,7 @@ def test_a_rate_beyond_the_service_rate_is_not_sustained() -> None:
     assert 9.5 < answer.bracket.good.value < 10.7
 
 
+@pytest.mark.slow
 def test_fewest_replicas_for_a_rate_are_whole_and_linked_numbers_follow() -> None:
     load = open_loop(rate_per_s=45.0, count=4000)
     answer = plan(
@@ -124,6 +127,7 @@ def test_ends_that_hold_both_or_neither_say_so() -> None:
     assert "task time p50" in neither.unmet
 
 
+@pytest.mark.slow
 def test_a_search_finds_the_best_of_all_at_a_tenth_of_the_runs(tmp_path: Path) -> None:
     pytest.importorskip("optuna")
     choices = {
