@@ -85,7 +85,7 @@ def _same(one: Any, two: Any) -> bool:  # noqa: ANN401 - numbers, or whatever st
 
 def _column(values: NDArray[Any], code: str) -> Column[Any]:
     found: array[Any] = array(code)
-    found.frombytes(np.ascontiguousarray(values, dtype=code).view(np.uint8))
+    found.frombytes(np.ascontiguousarray(values, dtype=code).view(np.uint8).data)
     return Column(found)
 
 

@@ -14,7 +14,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -98,7 +98,9 @@ class _Rows:
         self._has = {name: name in head.names for name in ("tpot_s", "itl_s", CANCELLED)}
         self._cancelled = bytearray()
         whole_ = ("prompt_tokens", "output_tokens")
-        self._columns = {name: array("q" if name in whole_ else "d") for name in COLUMNS}
+        self._columns: dict[str, array[Any]] = {
+            name: array("q" if name in whole_ else "d") for name in COLUMNS
+        }
         self._gaps = array("d")
         self._offsets = array("q", [0])
 
@@ -126,7 +128,7 @@ class _Rows:
 
     def first_s(self) -> float:
         """Return the first arrival, s."""
-        return min(self._columns["arrival_s"])
+        return float(min(self._columns["arrival_s"]))
 
     def requests(self) -> Requests:
         """Return the requests in the order of their arrival."""

@@ -26,13 +26,14 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from simulator.errors import TraceFormatError
+from simulator.frozen import MOST_TOKENS
 from simulator.rng import Streams
 from workloads.traces.faults import Faults, shown
 from workloads.traces.seam import Head, Reading
 from workloads.traces.sources import Source, opened
 from workloads.traces.table import FloatArray, IntArray, Trace
 from workloads.traces.tables import CUT, NO_OUTPUT, NO_PROMPT, count
-from workloads.traces.values import MOST_SECONDS, MOST_TOKENS, SECONDS, Kind
+from workloads.traces.values import MOST_SECONDS, SECONDS, Kind
 
 CLIENT: Final = re.compile(r"chunk-(\d+)-(trace\.csv|dataset\.json)(?:\.gz|\.zst)?", re.ASCII)
 WINDOW_S: Final = 600.0
