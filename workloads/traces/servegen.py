@@ -49,8 +49,9 @@ RATE: Final = Kind("a rate in [0, 1e6] requests/s", np.float64, 0, 1e6, float)
 SHAPE: Final = Kind("a shape in [0.001, 1000]", np.float64, 1e-3, 1e3, float)
 LENGTHS: Final = ("input_tokens", "output_tokens")
 
-MOST_REQUESTS: Final = 20_000_000
-"""Requests drawn for a client at most; the busiest of the published ones has some 400,000 a day."""
+MOST_REQUESTS: Final = 5_000_000
+"""Requests drawn for a client at most, 0.6 GB and some seconds; the busiest of the published ones has some
+400,000 a day."""
 
 MOST_TEXT: Final = 1 << 26
 """Characters of the longest dataset read: 64 Mi."""
