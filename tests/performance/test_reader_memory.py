@@ -41,6 +41,8 @@ from simulator.errors import TraceFormatError
 from simulator.measured import read_measured
 from workloads.traces import read
 import workloads.traces.own
+if sys.argv[2].endswith(".parquet"):
+    import pyarrow.parquet
 paths = [Path(word) for word in sys.argv[2:]]
 def most_kb():
     return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])

@@ -17,8 +17,6 @@ MOST = 9_999_999
 TRACE = "arrived_at,num_prefill_tokens,num_decode_tokens\n0,{tokens},1\n"
 HEAD = "request_id,arrival_s,prompt_tokens,output_tokens,ttft_s,tpot_s,e2e_s\n"
 RESULT = HEAD + "0,0.0,{tokens},2,0.1,0.1,0.2\n"
-    "request_id,arrival_s,prompt_tokens,output_tokens,ttft_s,tpot_s,e2e_s\n0,0.0,{tokens},2,0.1,0.1,0.2\n"
-)
 
 
 def written(path: Path, text: str, tokens: int) -> Path:
