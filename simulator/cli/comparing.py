@@ -95,9 +95,7 @@ def measured(
 
     allowed = tolerances(tolerance or ())
     said = ToldLoad(concurrency, rate, prompt_tokens, output_tokens, requests, duration)
-    from simulator.validate.measured_run import chosen_run  # noqa: PLC0415 - as above
-
-    chosen = chosen_run(results, run, units_are_right=units_are_right)
+    chosen = _chosen(results, run, units_are_right=units_are_right)
     one = _judged(source, sets or [], results[-1], chosen, said, allowed=allowed, asked=bool(tolerance))
     for note in one.notes:
         say(f"note: {note}")
@@ -110,6 +108,12 @@ def measured(
         say(f"wrote {write_judgement(out, one, asked=bool(tolerance), overwrite=overwrite)}")
     if not one.verdict.inside:
         raise typer.Exit(1)
+
+
+def _chosen(results: list[Path], number: int | None, *, units_are_right: bool) -> BenchRun:
+    from simulator.validate.measured_run import chosen_run  # noqa: PLC0415 - help loads no simulator
+
+    return chosen_run(results, number, units_are_right=units_are_right)
 
 
 def _judged(
