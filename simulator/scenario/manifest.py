@@ -89,10 +89,10 @@ def components_in(
         made = _made(table, about, known)
         if isinstance(made, str):
             faults.append(Fault(table.origin, keys, made))
-            continue
-        found[keys] = made
-        stand_in = locate(seam.stand_in, table.origin)
-        scenario = _with(scenario, keys, stand_in)
+        else:
+            found[keys] = made
+        # Also for one that is refused: its kind is told once.
+        scenario = _with(scenario, keys, locate(seam.stand_in, table.origin))
     return scenario, found, faults
 
 
@@ -104,8 +104,8 @@ def _made(table: Located, about: Located, known: Mapping[str, type[FrozenModel]]
     one = known.get(kind) if isinstance(kind, str) else None
     if one is None:
         return (
-            f"kind {shown(kind)} is the class {shown(name)} of whoever ran it, which no file holds; run it "
-            "from Python: load_scenario(FILE, components=[CLASS])"
+            f"of kind {_quoted(kind)}, which is the class {_quoted(name)} of whoever ran it, and in no file; "
+            "run it from Python: load_scenario(FILE, components=[CLASS])"
         )
     try:
         made = one.model_validate(table.plain(), strict=False)
@@ -120,6 +120,10 @@ def _made(table: Located, about: Located, known: Mapping[str, type[FrozenModel]]
             name_of(one),
         )
     return made
+
+
+def _quoted(value: object) -> str:
+    return shown(value).removeprefix("the text ")
 
 
 def _with(node: Located, keys: Sequence[str], value: Located) -> Located:
