@@ -3,7 +3,8 @@
 Each family of settings (fixed numbers of trials, adaptive ones, an oracle as the bound) is asked for its
 cheapest setting that solves at least 60 % of the tasks, by the assumed loss of small KV budgets.  A quick
 budget with one seed: 85 runs, half a minute on one core, to show the frames; its numbers are not to be
-quoted.  `run_study("adaptive", seeds=3, workers=8)` is the study of docs/kinetics.md.  Prints (GPU-s per task):
+quoted.  `run_study("adaptive", seeds=3, workers=8)` is the study of docs/kinetics.md.
+In GPU-s per task.  Prints:
 
     loss                                   none  0.005   0.02
     family

@@ -88,18 +88,18 @@ class LastReplica(FrozenModel):
 
 
 class Named(OneMore):
-    kind: Literal["best_of_n"] = "best_of_n"  # type: ignore[assignment] # as above
+    kind: Literal["best_of_n"] = "best_of_n"  # type: ignore[assignment] # another kind than the base has
 
 
 class Deep(OneMore):
-    kind: Literal["deep"] = "deep"  # type: ignore[assignment] # as above
+    kind: Literal["deep"] = "deep"  # type: ignore[assignment] # another kind than the base has
     max_depth: ClassVar[int] = 10_000_000
 
 
 class Forgetful(OneMore):
     """What it depends on is in no manifest."""
 
-    kind: Literal["forgetful"] = "forgetful"  # type: ignore[assignment] # as above
+    kind: Literal["forgetful"] = "forgetful"  # type: ignore[assignment] # another kind than the base has
     _seen: list[int] = PrivateAttr(default_factory=lambda: [1])
 
     def __init__(self, seen: int = 0, **fields: object) -> None:
@@ -118,7 +118,7 @@ def plain() -> Scenario:
 
 @pytest.fixture(scope="module")
 def own(plain: Scenario) -> Scenario:
-    return with_components(plain, **OWN)  # type: ignore[arg-type] # by name
+    return with_components(plain, **OWN)  # type: ignore[arg-type] # given by name
 
 
 def test_both_engines_run_them_to_the_same_records(own: Scenario) -> None:
@@ -130,7 +130,7 @@ def test_both_engines_run_them_to_the_same_records(own: Scenario) -> None:
 
 @pytest.mark.parametrize("name", OWN)
 def test_each_of_them_changes_the_run(plain: Scenario, name: str) -> None:
-    changed = with_components(plain, **{name: OWN[name]})  # type: ignore[arg-type] # by name
+    changed = with_components(plain, **{name: OWN[name]})  # type: ignore[arg-type] # given by name
     before, after = simulate(plain).trials, simulate(changed).trials
     assert not before.equals(after)
 
