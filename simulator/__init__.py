@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from simulator.explaining.comparison import SideBySide, compare_sides
     from simulator.explaining.explanation import Explanation, explain
     from simulator.planning.plan import plan
+    from simulator.scenario.components import with_components
     from simulator.scenario.loader import load_scenario
     from simulator.scenario.schema import Scenario
     from simulator.sweeps.running import sweep
@@ -52,6 +53,7 @@ __all__ = [
     "plan",
     "simulate",
     "sweep",
+    "with_components",
 ]
 
 _HOMES = {
@@ -67,6 +69,7 @@ _HOMES = {
     "plan": "simulator.planning.plan",
     "simulate": "simulator.api",
     "sweep": "simulator.sweeps.running",
+    "with_components": "simulator.scenario.components",
 }
 
 

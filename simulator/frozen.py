@@ -7,7 +7,7 @@ and absurd magnitudes are refused by the ranges below.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,9 +29,13 @@ class FrozenModel(BaseModel):
 
 
 # Ranges that refuse typing errors (a bandwidth in GB/s, a length in characters) rather than
-# express taste; each bound is at least ten times beyond anything sold or served today.
-Tokens = Annotated[int, Field(ge=1, le=10_000_000)]
-TokensOrZero = Annotated[int, Field(ge=0, le=10_000_000)]
+# express taste; each bound is beyond anything served today, and all but that of lengths ten times so.
+MOST_TOKENS: Final = 9_999_999
+"""Longest prompt, output or context accepted, tokens, inline, in traces and in results: ten million and more
+are taken for a slip, such as a total in place of a mean."""
+
+Tokens = Annotated[int, Field(ge=1, le=MOST_TOKENS)]
+TokensOrZero = Annotated[int, Field(ge=0, le=MOST_TOKENS)]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 CountOrZero = Annotated[int, Field(ge=0, le=10_000_000)]
 Ratio = Annotated[float, Field(ge=0.0, le=1.0)]

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from simulator.engine.records import STEP_COLUMNS, TASK_COLUMNS, TRIAL_COLUMNS, RunRecords
 from simulator.errors import OutputExistsError
+from simulator.scenario.components import own_components
 from simulator.scenario.schema import Scenario
 
 PACKAGES: Final = ("kinesim", "numpy", "pydantic", "simpy")
@@ -81,12 +82,13 @@ def manifest(scenario: Scenario, *, seed: int) -> dict[str, Any]:
     scenario : what was run.
     seed : its root seed, which replaces the scenario's own when the manifest is run again.
     """
-    document = _document(scenario, seed)
+    document, own = _document(scenario, seed), own_components(scenario)
     return {
         "manifest": MANIFEST_VERSION,
         "scenario_sha256": _sha256(document),
         "seed": seed,
         **package_versions(),
+        **({"components": own} if own else {}),
         "scenario": document,
     }
 

@@ -14,7 +14,7 @@ from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field, SerializeAsAny, model_validator
 
 from simulator.frozen import CountOrZero, FrozenModel, Tokens
 from simulator.rng import Streams
@@ -40,7 +40,7 @@ class Workload(FrozenModel):
     arrivals: Arrivals = Field(description="[-] When they arrive.")
     lengths: Lengths = Field(description="[-] How long a trial is, before the cap.")
     outcomes: Outcomes = Field(description="[-] How hard tasks are and what wrong answers look like.")
-    strategy: AnyStrategy = Field(description="[-] How the trials of a task are spent.")
+    strategy: SerializeAsAny[AnyStrategy] = Field(description="[-] How the trials of a task are spent.")
     max_tokens: Tokens = Field(
         default=32_768,
         description="[tokens] Cap on the output of a whole solution; a node has its share of it.",
@@ -63,7 +63,18 @@ class Workload(FrozenModel):
     )
 
     @model_validator(mode="after")
-    def _trace_is_long_enough(self) -> Self:
+    def _parts_fit_together(self) -> Self:
+        self.check_parts()
+        return self
+
+    def check_parts(self) -> None:
+        """Refuse parts that do not go together; called for every workload that is made.
+
+        Raises
+        ------
+        ValueError
+            Says which parts, and what is allowed.
+        """
         most_tasks = self.arrivals.most_tasks
         if most_tasks is not None and most_tasks < self.count:
             msg = f"{self.count} tasks, but only {most_tasks} of them are recorded in arrivals"
@@ -83,7 +94,6 @@ class Workload(FrozenModel):
                     f"{self.strategy.kind} does not send them; allowed: recorded"
                 )
                 raise ValueError(msg)
-        return self
 
     @property
     def _recorded_prefixes(self) -> bool:

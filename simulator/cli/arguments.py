@@ -34,6 +34,12 @@ Sets = Annotated[
         "--set", metavar="PATH=VALUE", help="Change a value, for example --set parallelism.dp=4; repeatable."
     ),
 ]
+UnitsAreRight = Annotated[
+    bool,
+    typer.Option(
+        "--units-are-right", help="Take times and rates of results that no server is known to have."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is already there.")]
 Workers = Annotated[

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from simulator.cli.answering import answering, say
-from simulator.cli.arguments import Overwrite
+from simulator.cli.arguments import Overwrite, UnitsAreRight
 from simulator.cli.layout import aligned
 from simulator.cli.outputs import check_file, write_whole
 from simulator.cli.own_engine import ExpertFormat, Format, Ran, from_bench, from_steps
@@ -98,11 +98,12 @@ def calibrate(
     expert_parallel: ExpertParallel = False,
     context: Context = None,
     like: Like = None,
+    units_are_right: UnitsAreRight = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Fit an engine's step latency on a GPU to public measurements, or to your own steps or benchmarks."""
     path = out or Path(f"{gpu}.{engine}.json")
-    ran = Ran(engine, model or "", tp, weights, kv, experts, expert_parallel, context)
+    ran = Ran(engine, model or "", tp, weights, kv, experts, expert_parallel, context, units_are_right)
     sources = {"--from": steps, "--from-bench": bench, "--like": like}
     _check_sources([option for option, given in sources.items() if given], ran, levels, server)
     for read in [*(bench or []), steps]:
@@ -128,7 +129,7 @@ def _own(
 ) -> Calibration:
     """Return what a user's own runs or steps say."""
     if bench and server:
-        return from_replays(profile, bench, server, ran.engine)
+        return from_replays(profile, bench, server, ran.engine, units_are_right=ran.units_are_right)
     if bench or steps is None:
         return from_bench(profile, bench, ran)
     return from_steps(profile, steps, ran)
@@ -212,6 +213,8 @@ def _check_sources(own: list[str], ran: Ran, levels: str | None, server: list[st
     if len(own) > 1:
         faults.append(f"{' and '.join(own)}: choose one; steps say more than benchmarks")
     measured = [option for option in own if option != "--like"]
+    if ran.units_are_right and "--from-bench" not in own:
+        faults.append("--units-are-right: is said of results; it goes with --from-bench")
     if server:
         faults += [f"{option}: --server says it; leave it out" for option in ran.given()]
         faults += ["--server: goes with --from-bench alone"] if own != ["--from-bench"] else []

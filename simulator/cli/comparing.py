@@ -10,12 +10,13 @@ import typer
 from typer.core import TyperGroup
 
 from simulator.cli.answering import answering, say
-from simulator.cli.arguments import AsJson, Overwrite, Sets, Source
+from simulator.cli.arguments import AsJson, Overwrite, Sets, Source, UnitsAreRight
 from simulator.cli.layout import aligned
 from simulator.cli.outputs import check_folder
 from simulator.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
+    from simulator.measured import BenchRun
     from simulator.validate.measured_run import Judgement
     from simulator.validate.told_load import ToldLoad
 
@@ -83,6 +84,7 @@ def measured(
         Path | None, typer.Option(help="Write tables, pictures and a page to this folder.")
     ] = None,
     overwrite: Overwrite = False,
+    units_are_right: UnitsAreRight = False,
     as_json: AsJson = False,
 ) -> None:
     """Replay a measured run through a scenario and compare; exit with 1 where more is off than allowed."""
@@ -93,7 +95,8 @@ def measured(
 
     allowed = tolerances(tolerance or ())
     said = ToldLoad(concurrency, rate, prompt_tokens, output_tokens, requests, duration)
-    one = _judged(source, sets or [], results, run, said, allowed=allowed, asked=bool(tolerance))
+    chosen = _chosen(results, run, units_are_right=units_are_right)
+    one = _judged(source, sets or [], results[-1], chosen, said, allowed=allowed, asked=bool(tolerance))
     for note in one.notes:
         say(f"note: {note}")
     typer.echo(
@@ -107,11 +110,17 @@ def measured(
         raise typer.Exit(1)
 
 
+def _chosen(results: list[Path], number: int | None, *, units_are_right: bool) -> BenchRun:
+    from simulator.validate.measured_run import chosen_run  # noqa: PLC0415 - help loads no simulator
+
+    return chosen_run(results, number, units_are_right=units_are_right)
+
+
 def _judged(
     source: str,
     sets: list[str],
-    results: list[Path],
-    number: int | None,
+    path: Path,
+    run: BenchRun,
     said: ToldLoad,
     *,
     allowed: dict[str, float],
@@ -119,11 +128,10 @@ def _judged(
 ) -> Judgement:
     """Return the comparison that is asked for."""
     from simulator.scenario.loader import load_scenario  # noqa: PLC0415 - help and completion load no simulator
-    from simulator.validate.measured_run import chosen_run, judgement  # noqa: PLC0415 - as above
+    from simulator.validate.measured_run import judgement  # noqa: PLC0415 - as above
     from simulator.validate.told_load import overrides_of, sidecar_of  # noqa: PLC0415 - as above
 
-    run = chosen_run(results, number)
-    sidecar = sidecar_of(results[-1])
+    sidecar = sidecar_of(path)
     scenario = load_scenario(source, overrides=[*overrides_of(sidecar), *sets])
     with ProgressBar(quiet=False) as progress:
         return judgement(scenario, run, said.over(sidecar), allowed=allowed, asked=asked, progress=progress)

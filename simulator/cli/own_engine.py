@@ -50,6 +50,7 @@ class Ran:
     experts : format of the experts' weights; None: that of all weights.
     expert_parallel : whether GPUs held whole experts.
     context : tokens in the cache of each sequence, where a profiler's trace does not say.
+    units_are_right : times of results that no server is known to have are taken as they are.
     """
 
     engine: str
@@ -60,6 +61,7 @@ class Ran:
     experts: ExpertFormat | None = None
     expert_parallel: bool = False
     context: int | None = None
+    units_are_right: bool = False
 
     def given(self) -> list[str]:
         """Return the options that the user gave, the engine aside, as they are typed."""
@@ -110,7 +112,7 @@ def from_bench(profile: Gpu, paths: Sequence[Path], ran: Ran) -> Calibration:
     from simulator.calibrate.points import check_points, points_of  # noqa: PLC0415 - as above
 
     base, deployment = _start(profile, ran)
-    runs = _read_all(paths)
+    runs = _read_all(paths, units_are_right=ran.units_are_right)
     _check_model(runs, deployment.architecture.name)
     points = points_of(runs)
     check_points(points, deployment)
@@ -172,7 +174,7 @@ def _check_experts(architecture: Architecture, ran: Ran) -> None:
         raise SimulatorError("\n".join(faults))
 
 
-def _read_all(paths: Sequence[Path]) -> list[BenchRun]:
+def _read_all(paths: Sequence[Path], *, units_are_right: bool) -> list[BenchRun]:
     from simulator.errors import TraceFormatError  # noqa: PLC0415 - help loads no simulator
     from simulator.measured import read_runs  # noqa: PLC0415 - as above
 
@@ -182,7 +184,7 @@ def _read_all(paths: Sequence[Path]) -> list[BenchRun]:
             faults.append(f"{path}: is given twice")
             continue
         try:
-            runs += read_runs(path)
+            runs += read_runs(path, units_are_right=units_are_right)
         except TraceFormatError as error:
             faults.append(str(error))
     if faults:

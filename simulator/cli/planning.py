@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -26,57 +26,63 @@ def _many(option: str, metavar: str, text: str) -> Any:  # noqa: ANN401 - typer'
     return typer.Option(option, metavar=metavar, help=text)
 
 
+Minimise = Annotated[
+    list[str] | None, _many("--minimise", "FIGURE", "Make this small: cost, gpus, energy, ...; repeatable.")
+]
+Maximise = Annotated[
+    list[str] | None, _many("--maximise", "FIGURE", "Make this large: solved_tasks_per_s, ...; repeatable.")
+]
+Limits = Annotated[
+    list[str] | None,
+    _many("--limit", "FIGURE>=X", "What must hold: solving_rate>=0.8, task_p95<=600; repeatable."),
+]
+Options = Annotated[
+    list[str] | None,
+    _many("--choice", "PATH=VALUES", "What may be chosen: a,b,c or 1:64:*2 or 1..64; repeatable."),
+]
+Highest = Annotated[
+    str | None, _many("--highest", "PATH=LOW..HIGH", "The highest value under which all limits hold.")
+]
+Lowest = Annotated[
+    str | None, _many("--lowest", "PATH=LOW..HIGH", "The lowest value under which all limits hold.")
+]
+Runs = Annotated[int | None, typer.Option(min=1, help="Candidates that are simulated at most.")]
+Seeds = Annotated[int | None, typer.Option(min=1, help="Seeds of the best candidates.")]
+Storage = Annotated[
+    str | None,
+    typer.Option(metavar="URL|FILE.log", help="Optuna storage, for processes that share one search."),
+]
+Out = Annotated[
+    Path | None, typer.Option(help="Write the best plans, the ledger and pictures to this folder.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only, and with --json the answer.")]
+
+
 @answering
 def plan(
     source: Source,
     *,
-    minimise: Annotated[
-        list[str] | None,
-        _many("--minimise", "FIGURE", "Make this small: cost, gpus, energy, ...; repeatable."),
-    ] = None,
-    maximise: Annotated[
-        list[str] | None,
-        _many("--maximise", "FIGURE", "Make this large: solved_tasks_per_s, ...; repeatable."),
-    ] = None,
-    limits: Annotated[
-        list[str] | None,
-        _many("--limit", "FIGURE>=X", "What must hold: solving_rate>=0.8, task_p95<=600; repeatable."),
-    ] = None,
-    choices: Annotated[
-        list[str] | None,
-        _many("--choice", "PATH=VALUES", "What may be chosen: a,b,c or 1:64:*2 or 1..64; repeatable."),
-    ] = None,
-    highest: Annotated[
-        str | None, _many("--highest", "PATH=LOW..HIGH", "The highest value under which all limits hold.")
-    ] = None,
-    lowest: Annotated[
-        str | None, _many("--lowest", "PATH=LOW..HIGH", "The lowest value under which all limits hold.")
-    ] = None,
-    runs: Annotated[int | None, typer.Option(min=1, help="Candidates that are simulated at most.")] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Seeds of the best candidates.")] = None,
+    minimise: Minimise = None,
+    maximise: Maximise = None,
+    limits: Limits = None,
+    choices: Options = None,
+    highest: Highest = None,
+    lowest: Lowest = None,
+    runs: Runs = None,
+    seeds: Seeds = None,
     sets: Sets = None,
     store: Store = None,
-    storage: Annotated[
-        str | None,
-        typer.Option(metavar="URL|FILE.log", help="Optuna storage, for processes that share one search."),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Write the best plans, the ledger and pictures to this folder.")
-    ] = None,
+    storage: Storage = None,
+    out: Out = None,
     overwrite: Overwrite = False,
     workers: Workers = None,
     dask: Dask = None,
     as_json: AsJson = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", help="Print errors only, and with --json the answer.")
-    ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Find the best choice under limits, or the most that a plan sustains."""
     if out is not None:
         check_folder(out, overwrite=overwrite)
-    from simulator.planning import plan as find  # noqa: PLC0415 - help and completion load no simulator
-    from simulator.scenario.loader import resolve  # noqa: PLC0415 - as above
-
     asked = {
         "minimise": minimise,
         "maximise": maximise,
@@ -87,19 +93,22 @@ def plan(
         "runs": runs,
         "seeds": seeds,
     }
-    name = resolve(source, overrides=sets or [], must_fit=False).scenario.name
-    with ProgressBar(quiet=quiet, what="runs") as progress:
-        answer = find(
-            source,
-            overrides=sets or [],
-            asked=asked,
-            store=store or Path(f"{name}.sweep"),
-            storage=storage,
-            workers=workers or cores(),
-            dask=dask,
-            progress=lambda done: progress(done, max(done, runs or done)),
-        )
+    where = {"store": store, "storage": storage, "workers": workers or cores(), "dask": dask}
+    answer = _found(source, sets or [], asked, where, quiet=quiet)
     _answer(answer, source, sets or [], out=out, overwrite=overwrite, as_json=as_json, quiet=quiet)
+
+
+def _found(
+    source: str, sets: Sequence[str], asked: Mapping[str, object], where: dict[str, Any], *, quiet: bool
+) -> Answer:
+    """Return the answer; results are kept in a folder of the scenario's name where no other is given."""
+    from simulator.planning import plan as find  # noqa: PLC0415 - help and completion load no simulator
+    from simulator.scenario.loader import resolve  # noqa: PLC0415 - as above
+
+    if where["store"] is None:
+        where["store"] = Path(f"{resolve(source, overrides=sets, must_fit=False).scenario.name}.sweep")
+    with ProgressBar(quiet=quiet, what="runs") as progress:
+        return find(source, overrides=sets, asked=asked, progress=lambda done: progress(done, done), **where)
 
 
 def _answer(

@@ -18,7 +18,9 @@ COLUMNS: Final = ("run", "server", "numbers", "first token", "per token", "end t
 TOLD_COLUMNS: Final = ("number", "expected", "found", "doubt left")
 
 
-def from_replays(profile: Gpu, paths: Sequence[Path], servers: Sequence[str], engine: str) -> Calibration:
+def from_replays(
+    profile: Gpu, paths: Sequence[Path], servers: Sequence[str], engine: str, *, units_are_right: bool = False
+) -> Calibration:
     """Return the calibration of whole runs; prints how each is met before and after, and unseen.
 
     Parameters
@@ -27,6 +29,7 @@ def from_replays(profile: Gpu, paths: Sequence[Path], servers: Sequence[str], en
     paths : of the runs.
     servers : a scenario for each of them, or one for all.
     engine : whose numbers are fitted.
+    units_are_right : times of results that no server is known to have are taken as they are.
 
     Raises
     ------
@@ -44,7 +47,11 @@ def from_replays(profile: Gpu, paths: Sequence[Path], servers: Sequence[str], en
         message = f"--server: {len(servers)} for {len(paths)} files; give one for all, or one for each"
         raise SimulatorError(message)
     named = list(servers) * (len(paths) if len(servers) == 1 else 1)
-    served = [run for path, name in zip(paths, named, strict=True) for run in served_of(path, name)]
+    served = [
+        run
+        for path, name in zip(paths, named, strict=True)
+        for run in served_of(path, name, units_are_right=units_are_right)
+    ]
     for each in served:
         if each.scenario.hardware.gpu.name != profile.name:
             message = (
@@ -58,7 +65,7 @@ def from_replays(profile: Gpu, paths: Sequence[Path], servers: Sequence[str], en
     return fit.calibration
 
 
-def served_of(path: Path, server: str) -> list[Served]:
+def served_of(path: Path, server: str, *, units_are_right: bool = False) -> list[Served]:
     """Return the runs of a file on a scenario's server, with what a file beside says of the load.
 
     Raises
@@ -74,7 +81,7 @@ def served_of(path: Path, server: str) -> list[Served]:
 
     beside = sidecar_of(path)
     scenario = load_scenario(server, overrides=overrides_of(beside))
-    runs = read_runs(path)
+    runs = read_runs(path, units_are_right=units_are_right)
     for run in runs:
         check_model(run, scenario)
     return [Served(run, scenario, ToldLoad().over(beside)) for run in runs]

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import SimulatorError
+from simulator.frozen import MOST_TOKENS
 from simulator.kinetics.checks import check_positive, check_whole, is_whole
 
-LONGEST_TOKENS = 10_000_000
+LONGEST_TOKENS = MOST_TOKENS
 """Longest output that is taken for a length rather than for a slip of the pen."""
 
 

@@ -18,10 +18,11 @@ from typing import Final
 import numpy as np
 
 from simulator.errors import TraceFormatError
+from simulator.frozen import MOST_TOKENS
 from simulator.measured.bench import BenchRun, Requests
 from simulator.measured.columns import Column, Ragged, floats, whole
 from simulator.measured.faults import Faults
-from simulator.measured.fields import MOST, MOST_TOKENS, TOO_LONG, Fields, told
+from simulator.measured.fields import MOST, TOO_LONG, Fields, told
 from simulator.measured.json_objects import JsonObject, objects_in
 from simulator.measured.layouts import each_read
 from simulator.measured.opening import opened_result

@@ -68,7 +68,7 @@ class Requests:
     def gaps_s(self, kept: NDArray[np.bool_]) -> Column[float]:
         """Return the times between what arrived of the requests that are `kept`, s."""
         rows = self.itl_s if isinstance(self.itl_s, Ragged) else Ragged.of(self.itl_s)
-        return rows.flat.taken(np.repeat(kept, rows.lengths()))
+        return rows.flat if kept.all() else rows.flat.taken(np.repeat(kept, rows.lengths()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,8 @@ class Column(Sequence[T]):
 
     def taken(self, places: NDArray[np.int64] | NDArray[np.bool_]) -> Column[T]:
         """Return the values at `places`, or where they are true."""
+        if places.dtype == np.bool_ and places.all() and len(places) == len(self):
+            return self
         return _column(self.array()[places], self.values.typecode)
 
 
@@ -83,7 +85,7 @@ def _same(one: Any, two: Any) -> bool:  # noqa: ANN401 - numbers, or whatever st
 
 def _column(values: NDArray[Any], code: str) -> Column[Any]:
     found: array[Any] = array(code)
-    found.frombytes(np.ascontiguousarray(values, dtype=code).tobytes())
+    found.frombytes(np.ascontiguousarray(values, dtype=code).view(np.uint8).data)
     return Column(found)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.frozen import MOST_TOKENS
 from simulator.measured.columns import Column, Entries, Ragged, whole
 from simulator.measured.faults import Faults
 from simulator.measured.json_objects import JsonObject
@@ -17,9 +18,6 @@ from simulator.text_files import CONTROL
 MS: Final = 1e-3
 MOST: Final = 1e15
 """Above this nothing is a time, a length or a count."""
-
-MOST_TOKENS: Final = 9_999_999
-"""Longest prompt or output accepted, tokens; as of traces."""
 
 MOST_FAULTS_OF_A_LIST: Final = 3
 

@@ -14,13 +14,12 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulator.measured.bench import BenchRun, Requests, Series
-from simulator.measured.columns import Column, Ragged, floats, whole
+from simulator.measured.columns import Column, Ragged, floats
 from simulator.measured.faults import Faults
 from simulator.measured.fields import told
 from simulator.measured.opening import opened_result
@@ -31,6 +30,9 @@ from simulator.text_files import Source
 
 TOOL: Final = "kinesim requests.csv"
 NEEDED: Final = ("arrival_s", "prompt_tokens", "output_tokens", "ttft_s", "e2e_s")
+COLUMNS: Final = (*NEEDED, "tpot_s")
+"""What is kept of a row, 8 bytes each."""
+
 CANCELLED: Final = "cancelled"
 SERIES: Final = "timeseries.csv"
 SERIES_COLUMNS: Final = ("running", "waiting", "kv_cache_pct")
@@ -88,14 +90,17 @@ def read(source: Source) -> list[BenchRun]:
 
 
 class _Rows:
-    """The requests of a table as they are gathered."""
+    """The requests of a table as they are gathered, each column on its own: what is returned is no copy."""
 
     def __init__(self, head: Head) -> None:
         self.count = 0
         self._head = head
         self._has = {name: name in head.names for name in ("tpot_s", "itl_s", CANCELLED)}
         self._cancelled = bytearray()
-        self._values = array("d")
+        whole_ = ("prompt_tokens", "output_tokens")
+        self._columns: dict[str, array[Any]] = {
+            name: array("q" if name in whole_ else "d") for name in COLUMNS
+        }
         self._gaps = array("d")
         self._offsets = array("q", [0])
 
@@ -114,38 +119,41 @@ class _Rows:
         token = head.number(row, "tpot_s", blank=True) if self._has["tpot_s"] else math.nan
         if self._has["itl_s"]:
             self._gaps.extend(_gaps(head, row))
-        self._offsets.append(len(self._gaps))
+            self._offsets.append(len(self._gaps))
         self._cancelled.append(given_up)
         _check_row(row[0], output, (ttft, end, token), head.faults)
-        self._values.extend((arrival, prompt, output, ttft, end, _token(output, ttft, end, token)))
+        values = (arrival, prompt, output, ttft, end, _token(output, ttft, end, token))
+        for column, value in zip(self._columns.values(), values, strict=True):
+            column.append(value)
 
     def first_s(self) -> float:
         """Return the first arrival, s."""
-        return float(self._table()[:, 0].min())
+        return float(min(self._columns["arrival_s"]))
 
     def requests(self) -> Requests:
         """Return the requests in the order of their arrival."""
-        table = self._table()
-        order = np.argsort(table[:, 0], kind="stable")
-        gaps = Ragged(Column(self._gaps), self._offsets)
-        if (np.diff(order) < 0).any():
-            table, gaps = table[order], gaps.taken(order.tolist())
-        failed = (np.frombuffer(self._cancelled, dtype=np.uint8)[order] > 0) | (table[:, 2] == 0.0)
-        del order
-        start, prompt, output, ttft, end, token = table.T
+        columns = {name: Column(values) for name, values in self._columns.items()}
+        gaps = Ragged(Column(self._gaps), self._offsets) if self._has["itl_s"] else Ragged.empty(self.count)
+        cancelled = np.frombuffer(self._cancelled, dtype=np.uint8) > 0
+        start = columns["arrival_s"].array()
+        if (np.diff(start) < 0.0).any():
+            order = np.argsort(start, kind="stable")
+            for name, column in columns.items():  # one at a time: the old one of each is let go
+                columns[name] = column.taken(order)
+                self._columns.pop(name)
+            cancelled, gaps = cancelled[order], gaps.taken(map(int, order)) if len(gaps.flat) else gaps
+            start = columns["arrival_s"].array()
+        start -= start[0]
         return Requests(
-            prompt_tokens=whole(prompt),
-            output_tokens=whole(output),
-            ttft_s=floats(ttft),
+            prompt_tokens=columns["prompt_tokens"],
+            output_tokens=columns["output_tokens"],
+            ttft_s=columns["ttft_s"],
             itl_s=gaps,
-            failed=tuple(failed.tolist()),
-            start_s=floats(start - start[0]),
-            e2e_s=floats(end),
-            tpot_s=floats(token),
+            failed=tuple((cancelled | (columns["output_tokens"].array() == 0)).tolist()),
+            start_s=columns["arrival_s"],
+            e2e_s=columns["e2e_s"],
+            tpot_s=columns["tpot_s"],
         )
-
-    def _table(self) -> NDArray[np.float64]:
-        return np.frombuffer(self._values, dtype=np.float64).reshape(self.count, -1)
 
 
 def _cancelled(head: Head, row: Row) -> bool:

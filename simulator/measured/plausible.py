@@ -6,7 +6,9 @@ Nothing is turned into another unit here; a factor of 1000 between two fields of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final, NamedTuple
 
 from simulator.measured.bench import BenchRun
@@ -33,18 +35,40 @@ RANGES: Final = {
 """Assumed: bounds beyond all public results (times per token of 0.3 ms to 1 s, first tokens of 10 ms to some
 minutes), near enough that milliseconds taken for seconds, or the reverse, are outside in most files."""
 
+RIGHT_OPTION: Final = "--units-are-right"
+"""How a user says that values beyond `RANGES` are meant."""
+
+_RIGHT: Final = ContextVar("units_are_right", default=False)
+
 Fault = Callable[[str, str], None]
 """Called with the name of a field and what is wrong with it."""
+
+
+@contextmanager
+def units(*, right: bool) -> Iterator[None]:
+    """Take times and rates as they are within this, where the user has said that their units are right.
+
+    It is said once for a file and asked in every reader, row by row: no reader has to hand it on.
+    """
+    before = _RIGHT.set(right)
+    try:
+        yield
+    finally:
+        _RIGHT.reset(before)
 
 
 def doubt(quantity: str, value: float | None, *, only_most: bool = False) -> str | None:
     """Return what to ask about a value, or None where it is plausible, 0 or not known.
 
+    Lengths that no model takes are asked for whatever is said of units.
+
     Examples
     --------
-    >>> doubt("ttft", 4e4)
-    '40000 s is not in [0.0001, 10000] s: is it in another unit than its name says? write it in that'
+    >>> doubt("ttft", 4e4).partition(": ")[0]
+    '40000 s is not in [0.0001, 10000] s'
     >>> doubt("ttft", 0.3)
+    >>> with units(right=True):
+    ...     doubt("ttft", 4e4)
     """
     range_ = RANGES[quantity]
     if not value or value != value:  # noqa: PLR0124 - NaN differs from itself
@@ -55,7 +79,9 @@ def doubt(quantity: str, value: float | None, *, only_most: bool = False) -> str
     if range_.unit == "tokens":
         told = f"{value:.9g} tokens are more than {range_.most:.9g}, which no model takes"
         return f"{told}: is it the total? mend it"
-    asked = "is it in another unit than its name says? write it in that"
+    if _RIGHT.get():
+        return None
+    asked = f"is it in another unit than its name says? write it in that; if it is right, say {RIGHT_OPTION}"
     return f"{value:.6g} {range_.unit} is not in {allowed}: {asked}"
 
 

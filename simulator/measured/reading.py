@@ -15,6 +15,7 @@ from simulator.measured.inferencex import INFERENCEX
 from simulator.measured.json_objects import JsonObject, objects_in
 from simulator.measured.llmservingsim import LLMSERVINGSIM
 from simulator.measured.opening import head_of, opened_result
+from simulator.measured.plausible import units
 from simulator.measured.sglang import SGLANG
 from simulator.measured.unread import array_of, object_of, text_of
 from simulator.measured.vllm import VLLM
@@ -68,8 +69,13 @@ TEXT_READERS: Final = (
 LEAST_MARKS_RATIO: Final = 0.5
 
 
-def read_measured(paths: Sequence[Path]) -> list[BenchRun]:
+def read_measured(paths: Sequence[Path], *, units_are_right: bool = False) -> list[BenchRun]:
     """Return the runs of one file, or the run between two scrapes of a server.
+
+    Parameters
+    ----------
+    paths : one file, or the scrape before the run and the one after it.
+    units_are_right : times and rates that no server is known to have are taken as they are.
 
     Raises
     ------
@@ -77,10 +83,11 @@ def read_measured(paths: Sequence[Path]) -> list[BenchRun]:
         As `read_runs`, or if several files are given that are no two scrapes.
     """
     if len(paths) == 1:
-        return read_runs(paths[0])
+        return read_runs(paths[0], units_are_right=units_are_right)
     scraped = [scrapes.knows(head_of(path)) for path in paths]
     if len(paths) == 2 and all(scraped):  # noqa: PLR2004 - before and after
-        return [scrapes.difference(*paths)]
+        with units(right=units_are_right):
+            return [scrapes.difference(*paths)]
     message = "\n".join(
         f"{path}: is {'a' if is_scrape else 'no'} scrape of vLLM's /metrics; several files are read where "
         "they are two scrapes, the one before the run first"
@@ -89,8 +96,13 @@ def read_measured(paths: Sequence[Path]) -> list[BenchRun]:
     raise TraceFormatError(message)
 
 
-def read_runs(path: Path) -> list[BenchRun]:
+def read_runs(path: Path, *, units_are_right: bool = False) -> list[BenchRun]:
     """Return the runs of a benchmark's file, in its order.
+
+    Parameters
+    ----------
+    path : the file.
+    units_are_right : times and rates that no server is known to have are taken as they are.
 
     Raises
     ------
@@ -104,9 +116,9 @@ def read_runs(path: Path) -> list[BenchRun]:
         raise TraceFormatError(message)
     if not head.lstrip().startswith("{"):
         reader = _text_reader(head, path)
-        with opened_result(path) as source:
+        with opened_result(path) as source, units(right=units_are_right):
             return reader.read(source)
-    with opened_result(path) as source:
+    with opened_result(path) as source, units(right=units_are_right):
         objects = objects_in(source, LISTED)
         first = next(objects)
         return _runs_of(_reader(first), first, objects)

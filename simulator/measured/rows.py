@@ -11,8 +11,9 @@ from itertools import groupby
 from typing import Final
 
 from simulator.errors import TraceFormatError
+from simulator.frozen import MOST_TOKENS
 from simulator.measured.faults import Faults
-from simulator.measured.fields import MOST, MOST_TOKENS, TOO_LONG, told
+from simulator.measured.fields import MOST, TOO_LONG, told
 from simulator.measured.opening import result_lines
 from simulator.text_files import CONTROL, Source
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 
@@ -47,10 +47,12 @@ def statistics_of(values: Iterable[float]) -> Statistics | None:
     Statistics(mean=2.0, std=1.0, percentiles={50.0: 2.0, 90.0: 2.8, 99.0: 2.98}, bounds={})
     """
     found = (values if isinstance(values, Column) else floats(values)).array()
-    # Back in an array of its own: that of numpy gives numbers that are no Python floats.
-    ordered = floats(np.sort(found[~np.isnan(found)]))
-    if not len(ordered):
+    known = found[~np.isnan(found)]  # a copy, which is sorted in its place
+    known.sort()
+    if not len(known):
         return None
+    # A view: numpy's own numbers are no Python floats.
+    ordered = cast("Sequence[float]", memoryview(known))
     mean = math.fsum(ordered) / len(ordered)
     std = math.sqrt(math.fsum((value - mean) ** 2 for value in ordered) / len(ordered))
     return Statistics(mean, std, {percent: percentile(ordered, percent) for percent in PERCENTS})

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from simulator.measured.agreement import ALIKE, SAME, UNIT, UNIT_WITHIN, Pair
 from simulator.measured.bench import BenchRun, Requests
-from simulator.measured.columns import floats
+from simulator.measured.columns import Column, floats
 from simulator.measured.plausible import Fault, check_plausible
 from simulator.measured.statistics import Statistics, statistics_of
 
@@ -78,7 +78,7 @@ def with_requests(run: BenchRun, requests: Requests) -> BenchRun:
     good = requests.answered()
     ends, tokens = requests.ends_s(), requests.token_seconds()
     found = {
-        "ttft": statistics_of(floats(np.array(requests.ttft_s)[good])),
+        "ttft": statistics_of(_column(requests.ttft_s).taken(good)),
         "tpot": statistics_of(tokens.taken(good)),
         "itl": statistics_of(requests.gaps_s(good)),
         "e2e": statistics_of(ends.taken(good)),
@@ -86,8 +86,8 @@ def with_requests(run: BenchRun, requests: Requests) -> BenchRun:
     stats = {name: value for name, value in found.items() if value is not None} | run.stats
     span = None
     if requests.start_s is not None and good.any():
-        starts = np.array(requests.start_s)
-        span = float((starts[good] + ends.array()[good]).max() - starts.min())
+        starts = _column(requests.start_s).array()
+        span = float((starts + ends.array())[good].max() - starts.min())
     fresh = run_of(Place(run.path, run.line, run.number), run.tool, stats)
     return replace(
         run,
@@ -104,6 +104,10 @@ def with_requests(run: BenchRun, requests: Requests) -> BenchRun:
         stats=fresh.stats,
         requests=requests,
     )
+
+
+def _column(values: Sequence[float]) -> Column[float]:
+    return values if isinstance(values, Column) else floats(values)
 
 
 def _mean(values: Sequence[int], good: NDArray[np.bool_]) -> float | None:

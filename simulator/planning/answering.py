@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +13,10 @@ from simulator.planning.bisecting import Bracket
 from simulator.planning.evaluating import Candidate, Evaluated, Evaluator
 from simulator.planning.goals import LABELS, Bound, Goal, Wanted
 from simulator.planning.searching import Space, beats, ranked
+from simulator.scenario.loader import vary
 from simulator.scenario.plans import PlanSpec
 from simulator.sweeps.design import Point
+from simulator.sweeps.jobs import document_of
 from simulator.sweeps.text import short
 
 if TYPE_CHECKING:
@@ -213,8 +214,9 @@ def _choices_beside(space: Space, candidate: Candidate) -> Iterator[_Change]:
 
 def _inputs(spec: PlanSpec, evaluator: Evaluator, candidate: Candidate) -> Iterator[_Change]:
     """Yield the best candidate with one input lower and higher."""
-    document = json.loads(evaluator.base.text)
     changed = candidate.point.changes
+    found = vary(document_of(evaluator.base.text, candidate.variant or None), changed, must_fit=False)
+    document = (found.variants[candidate.variant] if candidate.variant else found.document).plain()
     if spec.sensitivity is not None:
         for path, pair in spec.sensitivity.items():
             for value in pair:
@@ -222,8 +224,8 @@ def _inputs(spec: PlanSpec, evaluator: Evaluator, candidate: Candidate) -> Itera
         return
     for what, paths in INPUTS.items():
         values = [_at(document, path) for path in paths]
-        if any(path.startswith(f"{own}.") or path == own for path in paths for own in changed):
-            continue  # a choice, or of a part that is one
+        if any(path in changed for path in paths):
+            continue  # it is a choice
         if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
             continue
         for factor in (1.0 / SWING, SWING):

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from simulator.errors import SimulatorError
 from simulator.output import package_versions, write_files
-from simulator.planning.answering import Answer
+from simulator.planning.answering import Answer, Effect
 from simulator.planning.evaluating import Candidate, Evaluated
 from simulator.scenario.loader import resolve
 from simulator.scenario.overrides import Overrides
@@ -183,17 +183,18 @@ def answer_document(answer: Answer) -> dict[str, Any]:
         "binding": [
             {"limit": str(bound), "better_without": _finite(gain)} for bound, gain in answer.binding.items()
         ],
-        "effects": [
-            {
-                "what": e.what,
-                "before": e.before,
-                "after": e.after,
-                "change": _finite(e.change),
-                "misses": list(e.missed),
-            }
-            for e in answer.effects
-        ],
+        "effects": [_effect_document(effect) for effect in answer.effects],
         "bracket": None if answer.bracket is None else _bracket_document(answer, told),
+    }
+
+
+def _effect_document(effect: Effect) -> dict[str, Any]:
+    return {
+        "what": effect.what,
+        "before": effect.before,
+        "after": effect.after,
+        "change": _finite(effect.change),
+        "misses": list(effect.missed),
     }
 
 

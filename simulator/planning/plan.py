@@ -14,7 +14,7 @@ from simulator.errors import ScenarioError
 from simulator.planning.answering import Answer, Effect, binding_limits, effects_of, nearest_miss
 from simulator.planning.bisecting import Bracket, bisect
 from simulator.planning.evaluating import Evaluator
-from simulator.planning.goals import Bound, Wanted, wanted_of
+from simulator.planning.goals import Bound, wanted_of
 from simulator.planning.searching import Space, confirm, search
 from simulator.scenario.loader import Resolved
 from simulator.scenario.overrides import Overrides
@@ -84,17 +84,26 @@ def plan(
     with open_pool(workers, dask, executor) as pool:
         evaluator = Evaluator(base, wanted, pool, kept, progress)
         if not spec.goals:
-            return _monotone(spec, wanted, evaluator, variants[0], confidence)
-        space = Space(axes, variants)
-        how = search(space, spec, evaluator, storage=storage, name=f"kinesim-{base.sha256[:16]}")
-        confirmed = [each for each in confirm(spec, evaluator) if not each.missed(wanted.bounds)]
-        ledger = tuple(evaluator.ledger.values())
-        binding: Mapping[Bound, float] = {}
-        effects: tuple[Effect, ...] = ()
-        more = Evaluator(base, wanted, pool, kept, _after(progress, evaluator.runs))
-        if confirmed:
-            binding = binding_limits(evaluator, confirmed[0])
-            effects = effects_of(space, spec, more, confirmed[0], wanted.goals[0])
+            return _monotone(spec, evaluator, variants[0], confidence)
+        name = f"kinesim-{base.sha256[:16]}"
+        how = search(Space(axes, variants), spec, evaluator, storage=storage, name=name)
+        more = Evaluator(base, wanted, pool, kept, _after(progress, evaluator))
+        return _best(Space(axes, variants), spec, how, (evaluator, more), confidence)
+
+
+def _best(
+    space: Space, spec: PlanSpec, how: str, evaluators: tuple[Evaluator, Evaluator], confidence: float
+) -> Answer:
+    """Return the answer to a search: `evaluators` are that of the candidates, and one for other inputs."""
+    evaluator, more = evaluators
+    wanted = evaluator.wanted
+    confirmed = [each for each in confirm(spec, evaluator) if not each.missed(wanted.bounds)]
+    ledger = tuple(evaluator.ledger.values())
+    binding: Mapping[Bound, float] = {}
+    effects: tuple[Effect, ...] = ()
+    if confirmed:
+        binding = binding_limits(evaluator, confirmed[0])
+        effects = effects_of(space, spec, more, confirmed[0], wanted.goals[0])
     return Answer(
         spec=spec,
         wanted=wanted,
@@ -115,15 +124,13 @@ MOST_TRIED: Final = 20
 """Candidates beside whose values a wrong one is tried."""
 
 
-def _after(progress: Callable[[int], None] | None, runs: int) -> Callable[[int], None] | None:
+def _after(progress: Callable[[int], None] | None, first: Evaluator) -> Callable[[int], None] | None:
     if progress is None:
         return None
-    return lambda more: progress(runs + more)
+    return lambda more: progress(first.runs + more)
 
 
-def _monotone(
-    spec: PlanSpec, wanted: Wanted, evaluator: Evaluator, variant: str, confidence: float
-) -> Answer:
+def _monotone(spec: PlanSpec, evaluator: Evaluator, variant: str, confidence: float) -> Answer:
     direction: Literal["highest", "lowest"] = "highest" if spec.highest is not None else "lowest"
     extreme = spec.highest or spec.lowest
     if extreme is None:
@@ -134,7 +141,7 @@ def _monotone(
     )
     return Answer(
         spec=spec,
-        wanted=wanted,
+        wanted=evaluator.wanted,
         how=f"bisection, {len(bracket.tries)} values",
         best=(),
         nearest=None,

@@ -135,7 +135,7 @@ def _memory(capacity: KvCapacity) -> list[tuple[str, float | int | str, str]]:
 def _rows(model: FrozenModel, node: Located | None, keys: Keys) -> Iterator[Row]:
     names = {info.alias or name: name for name, info in type(model).model_fields.items()}
     for key, info in shape.fields(type(model)).items():
-        if isinstance(model, Scenario) and key == "variants":
+        if isinstance(model, Scenario) and (key == "variants" or info.exclude):  # others are no part of a run
             continue
         yield from _value_rows(
             getattr(model, names[key]), node.get(key) if node is not None else None, (*keys, key), info

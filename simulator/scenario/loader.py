@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -13,10 +13,11 @@ from simulator.errors import InfeasiblePlanError, ScenarioError, UnknownNameErro
 from simulator.frozen import FrozenModel
 from simulator.scenario.catalog import SUFFIXES, find, label_of
 from simulator.scenario.checks import capacity_of, mistakes_in
+from simulator.scenario.components import put_back
 from simulator.scenario.document import shown
 from simulator.scenario.faults import addressed, faults_of
 from simulator.scenario.located import Fault, Keys, Located, Origin, Source, Unreadable, locate, ordered
-from simulator.scenario.manifest import scenario_in, warn_if_changed
+from simulator.scenario.manifest import Own, components_in, scenario_in, warn_if_changed
 from simulator.scenario.overrides import Overrides, Setting, merge, parse_overrides
 from simulator.scenario.references import References
 from simulator.scenario.schema import Scenario
@@ -41,7 +42,12 @@ class Resolved:
     variants: Mapping[str, Located]
 
 
-def load_scenario(source: str | Path | Mapping[str, object], *, overrides: Overrides = ()) -> Scenario:
+def load_scenario(
+    source: str | Path | Mapping[str, object],
+    *,
+    overrides: Overrides = (),
+    components: Sequence[type[FrozenModel]] = (),
+) -> Scenario:
     """Return the scenario that `source` describes, complete and checked.
 
     Parameters
@@ -50,6 +56,8 @@ def load_scenario(source: str | Path | Mapping[str, object], *, overrides: Overr
         a mapping as such a file would hold.
     overrides : ``path.to.key=value`` texts with values in YAML, or a mapping from dotted paths to values;
         None and empty ones change nothing.
+    components : classes of the strategies, schedulers and routers that `with_components` had put into the
+        run of a manifest.
 
     Returns
     -------
@@ -82,11 +90,15 @@ def load_scenario(source: str | Path | Mapping[str, object], *, overrides: Overr
     >>> scenario.parallelism.dp, scenario.hardware.gpu.name
     (8, 'b200-sxm')
     """
-    return resolve(source, overrides=overrides).scenario
+    return resolve(source, overrides=overrides, components=components).scenario
 
 
 def resolve(
-    source: str | Path | Mapping[str, object], *, overrides: Overrides = (), must_fit: bool = True
+    source: str | Path | Mapping[str, object],
+    *,
+    overrides: Overrides = (),
+    must_fit: bool = True,
+    components: Sequence[type[FrozenModel]] = (),
 ) -> Resolved:
     """Return the scenario that `source` describes and where each of its values was written.
 
@@ -95,7 +107,7 @@ def resolve(
     """
     if isinstance(source, Mapping):
         root = locate(source, Origin(Source("<mapping>", Path())))
-        return _load(root, _Loader(References(), None, must_fit=must_fit), overrides)
+        return _load(root, _Loader(References(), None, must_fit=must_fit), overrides, components)
     if not isinstance(source, str | Path):
         message = (
             "the source of a scenario: expected the path of a file, the name of a shipped scenario "
@@ -105,12 +117,14 @@ def resolve(
     path = path_of(source)
     label = str(source) if path == Path(source) else label_of(path)
     try:
-        return _load_file(path, label, overrides, References(exact=False), must_fit=must_fit)
+        loader = _Loader(References(exact=False), path, must_fit=must_fit)
+        return _load(loader.references.document(path, label), loader, overrides, components)
     except ScenarioError as error:
         if not any(fault.partition(": ")[0].endswith(".json") for fault in error.faults):
             raise
         # The same faults, with lines.
-        return _load_file(path, label, overrides, References(exact=True), must_fit=must_fit)
+        loader = _Loader(References(exact=True), path, must_fit=must_fit)
+        return _load(loader.references.document(path, label), loader, overrides, components)
 
 
 def vary(document: Located, overrides: Overrides, *, must_fit: bool = True) -> Resolved:
@@ -145,20 +159,32 @@ def load_part(path: Path, model: type[Part]) -> Part:
     raise ScenarioError([str(fault) for fault in ordered(faults)])
 
 
-def _load_file(
-    path: Path, label: str, overrides: Overrides, references: References, *, must_fit: bool
+def _load(
+    root: Located, loader: _Loader, overrides: Overrides, components: Sequence[type[FrozenModel]]
 ) -> Resolved:
-    loader = _Loader(references, path, must_fit=must_fit)
-    return _load(references.document(path, label), loader, overrides)
-
-
-def _load(root: Located, loader: _Loader, overrides: Overrides) -> Resolved:
     """Return the scenario that `root`, a scenario or the manifest of a run, describes."""
     scenario, faults = scenario_in(root)
-    loader.references.faults += faults
+    scenario, own, missing = components_in(root, scenario, components)
+    loader.references.faults += [*faults, *missing, *_changed_components(own, overrides)]
     resolved = loader.load(scenario, overrides)
     warn_if_changed(root)
-    return resolved
+    return replace(resolved, scenario=put_back(resolved.scenario, own)) if own else resolved
+
+
+def _changed_components(own: Own, overrides: Overrides) -> list[Fault]:
+    """Return overrides that would change a component of the user's own: nothing is known of its fields."""
+    if not own:
+        return []
+    faults = []
+    for setting in parse_overrides(overrides)[0]:
+        for keys in own:
+            shared = keys[2:] if keys[0] == "variants" else keys
+            both = zip(setting.keys, keys, strict=False), zip(setting.keys, shared, strict=False)
+            if setting.keys != ("variants",) and any(all(a == b for a, b in pairs) for pairs in both):
+                message = "is of your own class; change it in Python, by with_components"
+                faults.append(Fault(setting.node.origin, setting.keys, message))
+                break
+    return faults
 
 
 def path_of(source: str | Path) -> Path:

@@ -60,8 +60,10 @@ def parse_overrides(overrides: Overrides) -> tuple[list[Setting], list[Fault]]:
     if overrides is None:
         return [], []
     if isinstance(overrides, Mapping):
-        table = undotted(locate(overrides, HERE))
-        return [setting for key, node in table.table.items() for setting in _settings(node, (key,))], []
+        root = locate(overrides, HERE)
+        # Key by key, as options are: a part by its name, and then something in it.
+        parts = [undotted(root.with_table({key: node})) for key, node in root.table.items()]
+        return [s for part in parts for key, node in part.table.items() for s in _settings(node, (key,))], []
     if not isinstance(overrides, Iterable):
         message = f"expected PATH=VALUE texts or a mapping from paths to values, got {shown(overrides)}"
         return [], [Fault(HERE, (), message)]

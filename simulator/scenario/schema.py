@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializeAsAny, model_validator
 
 from simulator.attention import Attention, DenseAttention
 from simulator.deployment import Deployment, check_split, own_attention
@@ -85,8 +85,10 @@ class Parallelism(FrozenModel):
 class EngineConfig(FrozenModel):
     """The serving engine of every replica."""
 
-    scheduler: Scheduler = Field(default=Fcfs(), description="[-] who is admitted next")
-    router: Router = Field(default=LeastLoaded(), description="[-] which replica serves a sequence")
+    scheduler: SerializeAsAny[Scheduler] = Field(default=Fcfs(), description="[-] who is admitted next")
+    router: SerializeAsAny[Router] = Field(
+        default=LeastLoaded(), description="[-] which replica serves a sequence"
+    )
     latency: Latency = Field(default=AutoLatency(), description="[-] how long a step takes")
     kv: KvConfig = Field(default=KvConfig(), description="[-] the KV cache")
     max_sequences: Count = Field(default=512, description="[-] largest batch of a replica")
@@ -201,6 +203,17 @@ class Scenario(FrozenModel):
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
+        self.check_parts()
+        return self
+
+    def check_parts(self) -> None:
+        """Refuse parts that do not go together; called for every scenario that is made.
+
+        Raises
+        ------
+        ValueError
+            Says which parts, and what is allowed.
+        """
         p, node = self.parallelism, self.hardware
         if p.tp * p.dp > node.gpus:
             message = (
@@ -222,7 +235,6 @@ class Scenario(FrozenModel):
                 f"is published for {limit}"
             )
             raise ValueError(message)
-        return self
 
     def deployment(self) -> Deployment:
         """Return one replica's share of the model.

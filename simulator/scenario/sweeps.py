@@ -202,10 +202,10 @@ def _interval(name: str, table: Mapping[str, object]) -> Interval:
     if low >= high:  # type: ignore[operator] # both are numbers
         message = f"low {low} must be below high {high}"
         raise ValueError(message)
-    if log and low <= 0:  # type: ignore[operator] # numbers, as above
+    if log and low <= 0:  # type: ignore[operator] # both are numbers
         message = f"low {low} must be above 0 where log is true"
         raise ValueError(message)
-    return Interval(name, low, high, log)  # type: ignore[arg-type] # numbers, as above
+    return Interval(name, low, high, log)  # type: ignore[arg-type] # both are numbers
 
 
 def number_of(text: str) -> float:

@@ -85,20 +85,21 @@ class Judgement:
         }
 
 
-def chosen_run(paths: Sequence[Path], number: int | None) -> BenchRun:
+def chosen_run(paths: Sequence[Path], number: int | None, *, units_are_right: bool = False) -> BenchRun:
     """Return the run of a file that is asked for.
 
     Parameters
     ----------
     paths : one file, or two scrapes of a server.
     number : from 1; None takes the only one.
+    units_are_right : times and rates that no server is known to have are taken as they are.
 
     Raises
     ------
     TraceFormatError
         If the file cannot be read, or holds several runs and none is chosen.
     """
-    runs = read_measured(paths)
+    runs = read_measured(paths, units_are_right=units_are_right)
     if number is None and len(runs) == 1:
         return runs[0]
     if number is not None and 1 <= number <= len(runs):

@@ -2,8 +2,9 @@
 
 Arrivals are the measured ones where the file has them and the client did not wait for answers. A client that
 kept so many requests in flight is replayed as such, with the recorded lengths if there are any; of a rate
-alone, arrivals are drawn.  Not replayed: prompts that repeat earlier ones (prefix caching), the limit of a
-client on requests in flight beside a rate, and tokens that a speculation lost.
+alone, arrivals are drawn.  Prompts have in common what the scenario says.  Not replayed: other prompts that
+repeat earlier ones, the limit of a client on requests in flight beside a rate, and tokens that a speculation
+lost.
 """
 
 from __future__ import annotations

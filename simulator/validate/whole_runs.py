@@ -1,8 +1,9 @@
 """Measured runs of whole workloads, replayed and judged by numbers that have not seen them.
 
 The runs lie beside a checkout and are not part of the project (`RUNS` says where in a folder of them).  Each
-is judged by calibrations made elsewhere, and by the serving numbers that other runs told: replayed whole, or
-for B300 from single engine steps (``fitted_without/``).  Not judged: runs whose prompts share a prefix.
+is judged by calibrations made elsewhere, and by the serving numbers that other runs told: replayed whole, one
+run at a time, or for B300 from single engine steps (``fitted_without/``).  What prompts have in common is one
+beginning for a whole run, as the scenario of its server says.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class WholeRun:
     where : file in the folder of measurements; of `STEPS` the name of the run.
     elsewhere : what the calibration was made from, without any of these runs; None: there is none.
     borrowed : whether the host's times of other GPUs are taken too, where no running engine was measured.
-    told_by : runs that the serving numbers are fitted to instead, by name.
+    told_by : runs that the serving numbers are fitted to instead, by name; each gives a row of its own.
     steps : file of numbers from the engine steps of other runs instead.
     peer : errors of LLMServingSim fitted to this card: first token, per token, end to end.
     """
@@ -65,6 +66,8 @@ GEFORCE: Final = "RTX 4090, Llama-3.1-8B"
 PRO: Final = "RTX PRO 6000, Llama-3.1-8B"
 MIXTURE: Final = "2 x RTX PRO 6000, Qwen3-30B-A3B"
 CODE: Final = "H100, CodeLlama-34B"
+CODE_64: Final = f"{CODE}, steps of 64"
+CODE_4096: Final = f"{CODE}, steps of 4096"
 
 _SERVING_SIM: Final = "llmservingsim/{}/requests.csv"
 _HYBRID: Final = "qwen3.6-35b-a3b"
@@ -79,6 +82,17 @@ def _b300(model: str, ranks: str, gpus: int) -> WholeRun:
         f"validation/b300-{model}-{ranks.replace('_', '-')}",
         f"{model}_{ranks}",
         steps=f"{model}-tp{gpus}",
+    )
+
+
+def _code(name: str, server: str, where: str, told_by: tuple[str, ...]) -> WholeRun:
+    """Return a run of CodeLlama-34B on H100."""
+    return WholeRun(
+        name,
+        f"validation/h100-codellama-34b{server}",
+        f"blis_ground_truth/H100__codellama-34b_{where}/requests.csv",
+        elsewhere="runs of other models",
+        told_by=told_by,
     )
 
 
@@ -109,12 +123,9 @@ RUNS: Final = (
         told_by=(PRO,),
         peer=Misses(-0.136, -0.017, -0.022),
     ),
-    WholeRun(
-        CODE,
-        "validation/h100-codellama-34b",
-        "blis_ground_truth/H100__codellama-34b_mixed_lengths/requests.csv",
-        elsewhere="runs of other models",
-    ),
+    _code(CODE, "", "mixed_lengths", (CODE_64, CODE_4096)),
+    _code(CODE_64, "-budget-64", "prefill_budget64", (CODE, CODE_4096)),
+    _code(CODE_4096, "-budget-4096", "prefill_budget4096", (CODE, CODE_64)),
     *(_b300("qwen3-32b", f"tp{gpus}", gpus) for gpus in (1, 2, 8)),
     *(_b300(_HYBRID, ranks, int(ranks[2])) for ranks in ("tp1", "tp4", "tp4_ep4", "tp8_ep8")),
 )
@@ -196,10 +207,10 @@ def _rows(run: WholeRun, served: Mapping[str, Served]) -> list[Row]:
         found.append(Row(run, run.elsewhere, misses_of(shipped, own)))
     if run.borrowed:
         found.append(Row(run, BORROWED, misses_of(as_expected(shipped), own)))
-    others = [served[name] for name in run.told_by if name in served]
-    if others:
-        fitted = fit_to(shipped, others, ", ".join(run.told_by))
-        found.append(Row(run, f"fitted to {', '.join(run.told_by)}", misses_of(fitted, own)))
+    for name in run.told_by:
+        if name in served:
+            fitted = fit_to(shipped, [served[name]], name)
+            found.append(Row(run, f"fitted to {name}", misses_of(fitted, own)))
     if run.steps is not None:
         fitted = fitted_without(shipped, run.steps)
         found.append(Row(run, "steps on other numbers of GPUs", misses_of(fitted, own)))

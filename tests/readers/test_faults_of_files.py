@@ -243,6 +243,27 @@ def test_the_command_ends_with_2_and_writes_nothing(
     check_command(kinesim, name, fault, tmp_path)
 
 
+CALIBRATED = [
+    (name, (*WHOLE, "huge", "unit", "negative")[place % (len(WHOLE) + 3)])
+    for place, name in enumerate(name for name in RESULTS if name != "metrics")  # two files are a run there
+]
+
+
+@pytest.mark.parametrize(("name", "fault"), CALIBRATED)
+def test_calibrating_from_it_ends_with_2_and_writes_nothing(
+    kinesim: Kinesim, name: str, fault: str, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    (path,) = files(name, fault, tmp_path / "in")
+    before = sorted(tmp_path.rglob("*"))
+    words = ("calibrate", "--gpu", "h100-sxm", "--model", "qwen3-8b", "--out", "mine.json")
+    assert kinesim(*words, "--from-bench", str(path)) == 2
+    assert kinesim.out == ""
+    assert "Traceback" not in kinesim.err
+    check_told(name, fault, kinesim.err.strip(), tmp_path / "in")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "fault"), [cell for cell in cells() if cell not in FEW])
 def test_the_command_ends_so_with_every_fault(

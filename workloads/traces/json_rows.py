@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
+from simulator.frozen import MOST_TOKENS
 from workloads.traces.faults import Faults, shown
 from workloads.traces.sources import Source, lines_of
 from workloads.traces.table import Gathered
-from workloads.traces.values import MOST_ID, MOST_TOKENS
+from workloads.traces.values import MOST_ID
 
 TOLD_LINES: Final = 2048
 """Lines between two reports of how far a file has been read."""

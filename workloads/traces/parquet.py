@@ -16,6 +16,8 @@ from workloads.traces.table import Trace
 from workloads.traces.values import Kind
 
 BATCH_ROWS: Final = 1 << 16
+STREAMED: Final = {"buffer_size": 1 << 18, "pre_buffer": False}
+"""Read by 256 KiB; else a whole row group is held, which may be the whole file."""
 
 
 def library(path: Path) -> Any:  # noqa: ANN401 - a module without types
@@ -42,7 +44,7 @@ def columns_of(path: Path) -> tuple[str, ...]:
 
 def read_parquet(path: Path, how: Reading) -> Trace:
     """Return the trace in a Parquet file of our own form; "lines" of messages are its rows, from 1."""
-    with refusing(path), library(path).ParquetFile(path) as file:
+    with refusing(path), library(path).ParquetFile(path, **STREAMED) as file:
         names = file.schema_arrow.names
         rows = OwnRows(Faults(path), names)
         if NEEDED not in names:
@@ -66,8 +68,14 @@ def read_parquet(path: Path, how: Reading) -> Trace:
 
 def _numbers(column: Any, kind: Kind, name: str, lines: range, faults: Faults) -> Any:  # noqa: ANN401 - pyarrow's
     """Return a column as an array; a null is what a blank is in CSV."""
-    if column.null_count == 0 and str(column.type) == ("double" if kind.dtype is np.float64 else "int64"):
-        values = np.array(column.to_numpy(zero_copy_only=False), dtype=kind.dtype)
+    if (
+        len(column)
+        and column.null_count == 0
+        and str(column.type) == ("double" if kind.dtype is np.float64 else "int64")
+    ):
+        # Not column.to_numpy(), which imports pandas where that is installed: 57 MB.
+        start, buffer = column.offset, column.buffers()[1]
+        values = np.frombuffer(buffer, dtype=kind.dtype)[start : start + len(column)].copy()
         with np.errstate(invalid="ignore"):
             wrong = ~((values >= kind.least) & (values <= kind.most))
         for place in np.flatnonzero(wrong).tolist():

@@ -26,13 +26,14 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from simulator.errors import TraceFormatError
+from simulator.frozen import MOST_TOKENS
 from simulator.rng import Streams
 from workloads.traces.faults import Faults, shown
 from workloads.traces.seam import Head, Reading
 from workloads.traces.sources import Source, opened
 from workloads.traces.table import FloatArray, IntArray, Trace
 from workloads.traces.tables import CUT, NO_OUTPUT, NO_PROMPT, count
-from workloads.traces.values import MOST_SECONDS, MOST_TOKENS, SECONDS, Kind
+from workloads.traces.values import MOST_SECONDS, SECONDS, Kind
 
 CLIENT: Final = re.compile(r"chunk-(\d+)-(trace\.csv|dataset\.json)(?:\.gz|\.zst)?", re.ASCII)
 WINDOW_S: Final = 600.0
@@ -48,8 +49,9 @@ RATE: Final = Kind("a rate in [0, 1e6] requests/s", np.float64, 0, 1e6, float)
 SHAPE: Final = Kind("a shape in [0.001, 1000]", np.float64, 1e-3, 1e3, float)
 LENGTHS: Final = ("input_tokens", "output_tokens")
 
-MOST_REQUESTS: Final = 20_000_000
-"""Requests drawn for a client at most; the busiest of the published ones has some 400,000 a day."""
+MOST_REQUESTS: Final = 5_000_000
+"""Requests drawn for a client at most, 0.6 GB and some seconds; the busiest of the published ones has some
+400,000 a day."""
 
 MOST_TEXT: Final = 1 << 26
 """Characters of the longest dataset read: 64 Mi."""

@@ -10,13 +10,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from simulator.frozen import MOST_TOKENS
 from workloads.traces.table import FloatArray, IntArray
 
 MOST_SECONDS: Final = 1e9
 """Latest time accepted, s (32 years); as for inline arrivals."""
-
-MOST_TOKENS: Final = 9_999_999
-"""Longest prompt or output accepted, tokens: ten million are no request of any model that is known."""
 
 MOST_ID: Final = 2**63 - 1
 """Largest number of a request, session or block."""

@@ -12,6 +12,9 @@ from simulator.scenario.catalog import find
 from simulator.scenario.loader import load_part, load_scenario
 from simulator.validate.replay_fit import Misses
 from simulator.validate.whole_runs import (
+    CODE,
+    CODE_64,
+    CODE_4096,
     RUNS,
     Row,
     closed_loop,
@@ -44,6 +47,38 @@ def test_no_run_is_told_by_itself_and_every_server_is_shipped() -> None:
         assert run.name not in run.told_by
         assert set(run.told_by) <= set(names)
         assert load_scenario(run.scenario).variants
+
+
+def test_runs_that_begin_alike_have_a_server_that_says_so_and_are_told_by_each_other() -> None:
+    runs = {run.name: run for run in RUNS if run.name in (CODE, CODE_64, CODE_4096)}
+    shared = {name: load_scenario(run.scenario) for name, run in runs.items()}
+    assert {name: one.workload.shared_prefix_tokens for name, one in shared.items()} == {
+        CODE: 0,
+        CODE_64: 1024,
+        CODE_4096: 1024,
+    }
+    assert all(one.engine.kv.prefix_sharing for one in shared.values())
+    assert [shared[name].engine.max_batched_tokens for name in (CODE_64, CODE_4096)] == [64, 4096]
+    for name, run in runs.items():
+        assert set(run.told_by) == runs.keys() - {name}
+
+
+def test_each_run_that_tells_numbers_gives_a_row_of_its_own(tmp_path: Path) -> None:
+    head = "request_id,arrival_s,prompt_tokens,output_tokens,ttft_s,tpot_s,e2e_s\n"
+    rows = "".join(f"{place},{0.5 * place},1100,3,0.2,0.03,0.26\n" for place in range(4))
+    for run in RUNS:
+        if run.name in (CODE, CODE_64):
+            (tmp_path / run.where).parent.mkdir(parents=True)
+            (tmp_path / run.where).write_text(head + rows, encoding="utf-8")
+    found = judged(tmp_path)
+    elsewhere = "runs of other models"
+    assert [(row.run.name, row.source) for row in found] == [
+        (CODE, elsewhere),
+        (CODE, f"fitted to {CODE_64}"),
+        (CODE_64, elsewhere),
+        (CODE_64, f"fitted to {CODE}"),
+    ]
+    assert len({row.misses for row in found}) == 4
 
 
 @pytest.mark.parametrize("run", [run for run in RUNS if run.steps], ids=lambda run: run.name)

@@ -177,7 +177,7 @@ def test_a_seed_of_servegen_gives_the_same_requests_whatever_part_is_read(tmp_pa
     ("old", "new", "message"),
     [
         ("Gamma", "Pareto", r"chunk-4-trace.csv:1: pattern: 'Pareto' is not Gamma or Weibull"),
-        ("0,1,1.0,G", "0,99999,1.0,G", r"chunk-4-trace.csv: .* requests; at most 20,000,000 are drawn"),
+        ("0,1,1.0,G", "0,99999,1.0,G", r"chunk-4-trace.csv: .* requests; at most 5,000,000 are drawn"),
         ("600,0", "600,-1", r"chunk-4-trace.csv:2: rate: '-1' is not a rate"),
         ("1200,2.0", "1200", r"chunk-4-trace.csv:3: row: has 5 fields; a window has 6"),
         ("1200,2.0", "300,2.0", r"chunk-4-trace.csv:3: start: 300 is not after"),
