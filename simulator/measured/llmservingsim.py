@@ -1,14 +1,18 @@
 """LLMServingSim's ``bench`` against vLLM: ``requests.jsonl``, a line a request, with stamps of the engine.
 
+The model stands in ``meta.json`` beside it.
+
 ``arrival_time`` is of another clock than the other stamps, so ``queued_ts`` is the arrival.
 """
 
 from __future__ import annotations
 
+import json
 from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from simulator.measured.bench import BenchRun, Requests
@@ -18,6 +22,9 @@ from simulator.measured.fields import Fields
 from simulator.measured.json_objects import JsonObject
 from simulator.measured.plausible import check_plausible, doubt
 from simulator.measured.summaries import Place, run_of, with_requests
+
+META: Final = "meta.json"
+"""File of the tool beside its requests."""
 
 STAMPS: Final = ("queued_ts", "first_token_ts", "last_token_ts")
 NAMES: Final = {
@@ -60,10 +67,20 @@ class LlmServingSim:
             start_s=floats(queued - queued[0]),
             e2e_s=floats(last - queued),
         )
-        run = with_requests(run_of(place, self.tool, {}), requests)
+        run = replace(with_requests(run_of(place, self.tool, {}), requests), model=_model(place.path))
         check_plausible(run, NAMES, partial(faults.add, place.line))
         faults.check()
         return [run]
+
+
+def _model(path: Path) -> str | None:
+    """Return the model that ``meta.json`` beside the requests names; None where it names none."""
+    try:
+        found = json.loads(path.with_name(META).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    model = found.get("model") if isinstance(found, dict) else None
+    return model if isinstance(model, str) else None
 
 
 def _row(fields: Fields) -> tuple[float, ...]:

@@ -20,6 +20,9 @@ from simulator.text_files import CONTROL, Source
 MOST_FAULTS: Final = 5
 """Faults of a table that are told one by one."""
 
+MOST_CELL: Final = 2**28
+"""Characters of a cell: the times of all tokens of ten million are some 200 MB."""
+
 THOUSANDS: Final = re.compile(r"\d{1,3}(,\d{3})+(\.\d*)?")
 """A number with separators of thousands, as spreadsheets and GenAI-Perf write them."""
 
@@ -49,6 +52,7 @@ def sections_in(source: Source) -> Iterator[Iterator[Row]]:
 
 
 def _rows(source: Source) -> Iterator[Row]:
+    csv.field_size_limit(max(csv.field_size_limit(), MOST_CELL))  # Python's own is 128 KiB
     reader = csv.reader(result_lines(source), strict=True)
     try:
         for row in reader:
@@ -66,6 +70,8 @@ def as_number(cell: str) -> float | None:
     >>> as_number("1,146.31"), as_number("12"), as_number("-1"), as_number("nan")
     (1146.31, 12.0, None, None)
     """
+    if "_" in cell:  # which Python allows in numbers
+        return None
     try:
         value = float(cell.replace(",", "") if "," in cell and THOUSANDS.fullmatch(cell) else cell)
     except ValueError:

@@ -156,7 +156,14 @@ def judged(folder: Path) -> list[Row]:
     """
     served = {run.name: each for run in RUNS if (each := served_of(folder, run)) is not None}
     if not served:
-        message = f"{folder}: holds none of the runs, for example {RUNS[0].where}"
+        if not folder.is_dir():
+            message = (
+                f"{folder}: is no folder; give the one that holds {RUNS[0].where.split('/')[0]} and others"
+            )
+        else:
+            message = (
+                f"{folder}: holds none of the runs, for example {RUNS[0].where}: give the folder above it?"
+            )
         raise TraceFormatError(message)
     return [row for run in RUNS if run.name in served for row in _rows(run, served)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -115,7 +116,8 @@ def recognise(path: Path) -> Reader:
         message = f"{path}: could be {names} ({_seen(head)}); say which with format, or part them"
         raise TraceFormatError(message)
     known = ", ".join(sorted(reader.name for reader in READERS))
-    message = f"{path}: is no trace that is known: {_seen(head)}{_nearest(head)}; known are {known}"
+    near = _part_of_folder(path) or _nearest(head)
+    message = f"{path}: is no trace that is known: {_seen(head)}{near}; known are {known}"
     raise TraceFormatError(message)
 
 
@@ -168,10 +170,17 @@ def _text_head(source: Source) -> Head:
             keys |= dict.fromkeys(values)
     if not keys:
         message = (
-            f"{source.path}:1: begins with a brace but no line of it is a JSON object: was the file cut?"
+            f"{source.path}:1: begins with a brace but no line of it is a JSON object: "
+            f"was the file cut, or is it one object over several lines?{_part_of_folder(source.path)}"
         )
         raise TraceFormatError(message)
     return Head(source.path, "jsonl", tuple(keys))
+
+
+def _part_of_folder(path: Path) -> str:
+    """Return what to give instead of one file of a ServeGen folder; empty for another file."""
+    is_part = re.fullmatch(r"chunk-\d+-(trace\.csv|dataset\.json)", path.name) is not None
+    return f"; by its name it is a part of a ServeGen folder: give {path.parent}" if is_part else ""
 
 
 def _reader(path: Path, name: str) -> Reader:

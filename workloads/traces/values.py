@@ -85,6 +85,8 @@ def whole(text: str) -> int:
     >>> whole("12"), whole("12.0")
     (12, 12)
     """
+    if "_" in text:  # which Python allows in numbers
+        raise ValueError(text)
     try:
         return int(text)
     except ValueError:
@@ -92,6 +94,13 @@ def whole(text: str) -> int:
         if not value.is_integer():
             raise
         return int(value)
+
+
+def fraction(text: str) -> float:
+    """Return a number; one with underscores, which Python allows, is none."""
+    if "_" in text:
+        raise ValueError(text)
+    return float(text)
 
 
 def nanoseconds(text: str) -> int:
@@ -111,13 +120,13 @@ def nanoseconds(text: str) -> int:
     return whole_seconds * 10**9 + int((fraction or "").ljust(9, "0"))
 
 
-SECONDS: Final = Kind(f"a number of seconds in [0, {MOST_SECONDS:g}]", np.float64, 0, MOST_SECONDS, float)
+SECONDS: Final = Kind(f"a number of seconds in [0, {MOST_SECONDS:g}]", np.float64, 0, MOST_SECONDS, fraction)
 TOKENS: Final = Kind(f"a whole number in [1, {MOST_TOKENS}]", np.int64, 1, MOST_TOKENS, whole)
 TOKENS_OR_ZERO: Final = Kind(f"a whole number in [0, {MOST_TOKENS}]", np.int64, 0, MOST_TOKENS, whole)
 STAMPS: Final = Kind(
     "a moment in UTC such as 2023-11-16 18:17:03.9799600", np.int64, -(2**63), MOST_ID, nanoseconds
 )
-IDS: Final = Kind("a whole number from 0", np.int64, 0, MOST_ID, int)
+IDS: Final = Kind("a whole number from 0", np.int64, 0, MOST_ID, whole)
 
 
 def earlier(times: FloatArray | IntArray, last: float) -> IntArray:
