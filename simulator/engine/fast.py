@@ -63,6 +63,7 @@ class FastReplica:
         self._batch = Batch(node.scenario.engine, cache, self._contexts)
         self._cache = cache
         self._recorder = node.recorder.steps[index]
+        self._keeps_ends = self._recorder.keeps_ends
         self._tasks = TaskCounts()
         self._to_cancel: list[Sequence] = []
         self._chunks: list[tuple[Sequence, int]] = []
@@ -181,7 +182,8 @@ class FastReplica:
                 self._end_ns - (int(self._ends[steps - 2]) if steps > 1 else self._start_ns),
             ]
         )
-        self._recorder.ended(self._end_ns, self._ends[:steps] if steps > 1 else None)
+        if self._keeps_ends:
+            self._recorder.ended(self._end_ns, self._ends[:steps] if steps > 1 else None)
         self._planned = 0
 
     def _finish_sequences(self) -> None:

@@ -51,6 +51,11 @@ class StepRecorder:
         self._row: list[int] | None = None
         self._ends = ends
 
+    @property
+    def keeps_ends(self) -> bool:
+        """Whether it records when single steps end."""
+        return self._ends is not None
+
     def ended(self, end_ns: int, ends_ns: NDArray[np.int64] | None = None) -> None:
         """Record when a step ended, or each of several; does nothing where it was not asked for."""
         if self._ends is None:

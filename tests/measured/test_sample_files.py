@@ -24,6 +24,7 @@ AIPERF = "aiperf/mi355x_kimi-k2.7_agentic_conc1"
 ADA = "aiperf/rtx6000ada_qwen_conc1"
 GUIDELLM = "guidellm/0.6.0.dev5_codellama34b_sweep.subset.json"
 METRICS = ("vllm_metrics/v0_2024-06_opt-125m.txt", "vllm_metrics/v1_0.25.1_loaded.txt")
+NO_REQUESTS = "looks like a trace, which holds no requests"
 NO_RESULTS = {
     "README.md": "is no JSON",
     "SHA256SUMS": "is no JSON",
@@ -31,8 +32,8 @@ NO_RESULTS = {
     f"{AIPERF}/server_metrics_export.csv": "is no JSON",
     "llmservingsim_bench/rtxpro6000_llama-3.1-8b/meta.json": "is of no benchmark that is known",
     "llmservingsim_bench/rtxpro6000_llama-3.1-8b/timeseries.csv": "is no JSON",
-    "torch_profiler/sglang_b300_qwen3-30b-a3b_decode_bs16.json.gz": "looks like a trace, which holds no requests",
-    "torch_profiler/vllm_mi300x_gpt-oss_decode_bs32_full_graph.json.gz": "looks like a trace, which holds no requests",
+    "torch_profiler/sglang_b300_qwen3-30b-a3b_decode_bs16.json.gz": NO_REQUESTS,
+    "torch_profiler/vllm_mi300x_gpt-oss_decode_bs32_full_graph.json.gz": NO_REQUESTS,
     "vllm_bench/2024-11_detailed_llama405b-fp8_8xh100_16qps.first80.json": "80 requests, but 1000 completed",
     "vllm_otel/codellama34b_llm_request_spans.jsonl": "OpenTelemetry spans, which is not read yet",
     **dict.fromkeys(METRICS, "is one scrape of a server's /metrics"),

@@ -57,7 +57,7 @@ def workload(**parts: object) -> Workload:
         "lengths": {"kind": "lognormal", "median_tokens": 50_000.0, "log_sigma": 0.7},
         "outcomes": {"kind": "fixed", "solve_probability": 0.3},
         "strategy": {"kind": "best_of_n", "trials": 4},
-        "max_tokens": 10_000_000,
+        "max_tokens": 9_999_999,
     } | parts
     return Workload.model_validate(parts)
 

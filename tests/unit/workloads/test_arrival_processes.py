@@ -72,7 +72,7 @@ def test_a_missing_trace_file_is_refused(tmp_path: Path) -> None:
 def test_a_binary_trace_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "binary.csv"
     path.write_bytes(b"arrival_s\n\xff\xfe\x00")
-    with pytest.raises(TraceFormatError, match="is not UTF-8 text"):
+    with pytest.raises(TraceFormatError, match="is no UTF-8 text"):
         TraceArrivals(path=path).times_s(1, Streams(1))
 
 
