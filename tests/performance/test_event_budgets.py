@@ -201,5 +201,5 @@ def test_a_boundary_takes_few_python_calls() -> None:
         records = run_scenario(scenario, seed=1).records
     finally:
         sys.setprofile(None)
-    # Counted: 50 calls a step row, 80 a trial (drawn, routed, admitted, ended, recorded), and some once a run.
+    # Counted: 50 calls a step row, 80 a trial (drawn, routed, admitted, ended, recorded), some once a run.
     assert calls <= 56 * len(records.steps) + 90 * len(records.trials) + 400
