@@ -42,6 +42,7 @@ def sections_in(source: Source) -> Iterator[Iterator[Row]]:
     Examples
     --------
     >>> import io
+    >>> from pathlib import Path
     >>> text = io.StringIO('a,b\n1,"2,0"\n\nc\n3\n')
     >>> [list(section) for section in sections_in(Source(Path("."), text, io.BytesIO(), None))]
     [[(1, ['a', 'b']), (2, ['1', '2,0'])], [(4, ['c']), (5, ['3'])]]

@@ -49,6 +49,11 @@ def command(scenario: Path, *options: str) -> list[str]:
     return [sys.executable, "-m", "simulator", *words, *options]
 
 
+def _attends_to_ctrl_c() -> None:
+    """Undo what a shell does to commands in the background: they ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def started(scenario: Path, *options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603 - our own interpreter
         command(scenario, *options),
@@ -57,6 +62,7 @@ def started(scenario: Path, *options: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=_attends_to_ctrl_c,  # noqa: PLW1509 - no threads at this point
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )
 
