@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import inf, isfinite, sqrt
 from typing import Final
 
@@ -35,10 +36,10 @@ class Candidate:
     point: Point
     variant: str = ""
 
-    @property
-    def changes(self) -> str:
-        """The changes as a job has them."""
-        return json.dumps(self.point.changes, sort_keys=True)
+    @cached_property
+    def key(self) -> tuple[str, str]:
+        """What tells it from others: its changes as text, and its variant."""
+        return json.dumps(self.point.changes, sort_keys=True), self.variant
 
     @property
     def labels(self) -> dict[str, str | int | float | bool]:
@@ -143,7 +144,7 @@ class Evaluator:
         return [self._known(candidate) for candidate in wanted]
 
     def _known(self, candidate: Candidate) -> Evaluated:
-        return self.ledger.setdefault((candidate.changes, candidate.variant), Evaluated(candidate))
+        return self.ledger.setdefault(candidate.key, Evaluated(candidate))
 
     def _outcomes(self, jobs: Sequence[Job]) -> dict[str, Outcome]:
         found = dict[str, Outcome]()

