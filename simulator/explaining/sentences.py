@@ -9,6 +9,7 @@ from typing import Final
 from simulator.explaining.doubling import BY_TOKENS, FIGURES, NO_CHANGE, Gain, figures_of
 from simulator.explaining.explanation import Explanation
 from simulator.explaining.machine_time import PARTS as MACHINE_PARTS
+from simulator.explaining.targets import is_open, load_sets_rate, rate_under_twice_the_load
 from simulator.metrics.headline import TASK_TIME, times
 from simulator.metrics.intervals import Interval
 from simulator.metrics.measures import HEADLINE
@@ -25,9 +26,6 @@ HARDLY: Final = 0.01
 
 FULL: Final = 0.95
 """Part of the KV memory from which it is full: a sequence that does not fit leaves some of it free."""
-
-LOAD_SETS_IT: Final = 1.5
-"""Rate under twice the load, over the rate as it is, from which the load is said to set it."""
 
 
 def five_lines(found: Explanation) -> list[str]:
@@ -53,10 +51,11 @@ def _what(found: Explanation) -> str:
     )
     task_s = _figure(found, TASK_TIME)
     task = "no task was answered" if task_s is None else f"a task takes {written(task_s, 's')}"
-    arrivals = "; the arrivals set this rate, not the node" if found.target[0] == TASK_TIME else ""
-    return (
-        f"{found.side.name} {_rate(found)} on {plan['gpus']} x {plan['gpu']}, with {steps}; {task}{arrivals}."
-    )
+    load = ""
+    if found.target[0] == TASK_TIME:
+        whose = "arrivals set" if is_open(found.results[0]) else "load sets"
+        load = f"; the {whose} this rate, not the node"
+    return f"{found.side.name} {_rate(found)} on {plan['gpus']} x {plan['gpu']}, with {steps}; {task}{load}."
 
 
 def _rate(found: Explanation) -> str:
@@ -69,28 +68,29 @@ def _rate(found: Explanation) -> str:
     by_tokens = [figures_of(result.summary)[BY_TOKENS] for result in found.results]
     known = [value for value in by_tokens if value is not None]
     if known and len(known) == len(by_tokens):
-        return (
-            f"solves some {digits(fmean(known), 3)} tasks/s by its output tokens, though no task ends in the "
-            "window,"
-        )
+        return f"solves {digits(fmean(known), 3)} tasks/s by its output tokens (no task ends in the window)"
     return "ends no task in the window"
 
 
 def _batch(found: Explanation) -> str:
-    """Say what bounds the batch: memory or a setting where trials wait for it, the load where none does."""
+    """Say what bounds the batch in the window: what is full, or the load where hardly a trial waits."""
     waiting, running = (_figure(found, f"load.{key}_mean") for key in ("waiting", "running"))
     if not running or waiting is None:
         return ""
-    if waiting <= HARDLY * running:
-        return " (bounded by the load: hardly a trial waits)"
-    preempted, occupied = (_figure(found, f"load.{key}") for key in ("preemptions", "kv_occupancy_max_ratio"))
-    if preempted or (occupied or 0.0) >= FULL:
-        times_ = f", {digits(preempted)} preemptions" if preempted else ""
-        return f" (bounded by KV memory{times_})"
+    waits = waiting > HARDLY * running
+    full = []
+    # A preempted trial counts as running, so memory can be full though none waits for its first admission.
+    if (waits or _figure(found, "load.preemptions")) and (
+        _figure(found, "load.kv_occupancy_max_ratio") or 0.0
+    ) >= FULL:
+        given = found.side.scenario.engine.kv.blocks is not None
+        full.append("engine.kv.blocks" if given else "KV memory")
     largest = _figure(found, "load.batch_sequences.max")
-    if largest is not None and largest >= found.side.scenario.engine.max_sequences:
-        return " (bounded by engine.max_sequences)"
-    return ""
+    if waits and largest is not None and largest >= found.side.scenario.engine.max_sequences:
+        full.append("engine.max_sequences")
+    if full:
+        return f" (bounded by {_joined(full)})"
+    return "" if waits else " (bounded by the load: hardly a trial waits)"
 
 
 def _where(found: Explanation) -> str:
@@ -163,10 +163,7 @@ def _why_nothing(found: Explanation) -> str:
         return " for sure: luck may hide it; more seeds would tell"
     if found.time["machine"]["parts"]["constant"]["share_ratio"] >= WORTH_NAMING:
         return ": the step time is constant, whatever the hardware"
-    rate = _rate_under_twice_the_load(found)
-    if rate is not None and rate.estimate >= LOAD_SETS_IT:
-        return f": the load sets the rate, as twice of it gives {_times(rate)} the rate"
-    return ""
+    return ": the load sets the rate" if load_sets_rate(found.gains) else ""
 
 
 def _does_not_help(found: Explanation) -> str:
@@ -189,13 +186,6 @@ def _does_not_help(found: Explanation) -> str:
     return " ".join(told)
 
 
-def _rate_under_twice_the_load(found: Explanation) -> Interval | None:
-    load = next((gain for gain in found.gains if gain.resource.kind == "load"), None)
-    if load is None or load.refusal:
-        return None
-    return next((load.ratios[path] for path in FIGURES if path != TASK_TIME and load.ratios[path]), None)
-
-
 def _room(found: Explanation) -> str:
     light = found.speed_of_light_ratio
     bound = (
@@ -207,7 +197,7 @@ def _room(found: Explanation) -> str:
     slower = None if load is None else load.ratios.get(TASK_TIME)
     told = [
         f"{_times(ratio)} {what}"
-        for ratio, what in ((_rate_under_twice_the_load(found), "the rate"), (slower, "the task time"))
+        for ratio, what in ((rate_under_twice_the_load(found.gains), "the rate"), (slower, "the task time"))
         if ratio is not None
     ]
     if load is None or not told:

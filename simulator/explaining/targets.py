@@ -9,11 +9,15 @@ from typing import Final
 from simulator.api import Result
 from simulator.explaining.doubling import FIGURES, Gain, figures_of
 from simulator.metrics.headline import KEEPS_UP_RATIO, OPEN_ARRIVALS, TASK_TIME
+from simulator.metrics.intervals import Interval
 from simulator.metrics.tables import RunTables
 from simulator.metrics.window import window_of
 
 SURE: Final = 1.645
 """Standard deviations below which 95 % of a normal variable lies: quantile 0.95, one-sided."""
+
+LOAD_SETS_IT: Final = 1.5
+"""Rate under twice the load, over the rate as it is, from which the load is said to set it."""
 
 Target = tuple[str, bool]
 """Path of a figure, and whether less of it is better."""
@@ -67,10 +71,25 @@ def target_of(results: Sequence[Result]) -> Target:
 def settled(target: Target, results: Sequence[Result], gains: Sequence[Gain]) -> Target:
     """Return the figure that counts once it is known what doublings do.
 
-    Where arrivals are open and nothing that was doubled raises the rate, they set it, and time counts.
+    Where no resource that was doubled raises the rate, but the load would, or arrivals are open, the load
+    sets the rate, and time counts.
     """
-    if target == FASTER or not gains or not all(map(is_open, results)):
-        return target
     resources = [gain._replace(target=target) for gain in gains if gain.resource.kind != "load"]
     answered = all(figures_of(result.summary)[TASK_TIME] for result in results)
-    return FASTER if answered and all(gain.is_none for gain in resources) else target
+    if target == FASTER or not resources or not answered or not all(gain.is_none for gain in resources):
+        return target
+    return FASTER if all(map(is_open, results)) or load_sets_rate(gains) else target
+
+
+def rate_under_twice_the_load(gains: Sequence[Gain]) -> Interval | None:
+    """Return the first throughput that is known, of the run with twice the load over that of the run."""
+    load = next((gain for gain in gains if gain.resource.kind == "load"), None)
+    if load is None or load.refusal:
+        return None
+    return next((load.ratios[path] for path in FIGURES if path != TASK_TIME and load.ratios[path]), None)
+
+
+def load_sets_rate(gains: Sequence[Gain]) -> bool:
+    """Say whether twice the load gives far more tasks."""
+    rate = rate_under_twice_the_load(gains)
+    return rate is not None and rate.estimate >= LOAD_SETS_IT

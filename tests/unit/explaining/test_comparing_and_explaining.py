@@ -3,35 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from small_runs import small
 
-from simulator import ScenarioError, compare_sides, explain, load_scenario
+from simulator import ScenarioError, compare_sides, explain
 from simulator.explaining.explanation import Explanation
 from simulator.explaining.inputs import differences
 from simulator.explaining.machine_time import machine_time
 from simulator.explaining.sides import read_sides
-from simulator.scenario.schema import Scenario
 
 FEW = ["workload.tasks.repeats=1", "report.seeds=2"]
-
-
-def small(**changes: object) -> Scenario:
-    """Return a scenario that takes milliseconds, of one task after the other."""
-    return load_scenario(
-        {
-            "schema": 1,
-            "hardware": "b200-sxm-1",
-            "model": {"preset": "qwen3-8b", "attention": "dense"},
-            "engine": {"latency": "roofline"},
-            "workload": {
-                "tasks": {"kind": "synthetic", "count": 4, "prompt_tokens": 128},
-                "arrivals": "all_at_once",
-                "lengths": {"kind": "constant", "tokens": 256},
-                "outcomes": {"kind": "fixed", "solve_probability": 1.0},
-                "strategy": {"kind": "best_of_n", "trials": 2},
-            },
-        },
-        overrides=changes,
-    )
 
 
 def test_scenarios_are_compared_in_frames() -> None:
