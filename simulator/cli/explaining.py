@@ -9,7 +9,7 @@ import typer
 
 from simulator.cli.answering import answering, say
 from simulator.cli.arguments import AsJson, Overwrite, Sets, Workers, cores
-from simulator.cli.outputs import check_folder
+from simulator.cli.outputs import check_folder, refuse_source
 from simulator.cli.progress import ProgressBar
 
 Side = Annotated[
@@ -41,6 +41,7 @@ def explain(
     """Say why a run is as fast as it is: per operation, in time and memory, and what would help most."""
     if out is not None:
         check_folder(out, overwrite=overwrite)
+        refuse_source(out, [side])
     from simulator.explaining.explanation import explain as explained  # noqa: PLC0415 - help loads no simulator
 
     changes = [*(sets or []), *([] if seeds is None else [f"report.seeds={seeds}"])]

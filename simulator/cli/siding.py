@@ -9,7 +9,7 @@ import typer
 
 from simulator.cli.answering import answering, say
 from simulator.cli.arguments import AsJson, Overwrite, Sets
-from simulator.cli.outputs import check_folder
+from simulator.cli.outputs import check_folder, refuse_source
 from simulator.cli.progress import ProgressBar
 
 Sides = Annotated[
@@ -46,6 +46,7 @@ def compare(
     """Run scenarios side by side: what differs, where the time went, figures with paired intervals."""
     if out is not None:
         check_folder(out, overwrite=overwrite)
+        refuse_source(out, sides)
     from simulator.explaining.comparison import (  # noqa: PLC0415 - help and completion load no simulator
         compare_sides,
     )

@@ -87,7 +87,7 @@ def test_a_notebook_runs_from_top_to_bottom(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_notebook_is_kept_without_outputs_in_the_format_of_jupyter(name: str) -> None:
-    """nbformat 4.5, by the rules of its schema: every cell has an id of its own, metadata and its kind's keys."""
+    """By the schema of nbformat 4.5: every cell has an id of its own, metadata and the keys of its kind."""
     book = json.loads((EXAMPLES / name).read_text(encoding="utf-8"))
     assert (book["nbformat"], book["nbformat_minor"]) == (4, 5)
     assert book["metadata"]["kernelspec"]["name"] == "python3"
@@ -98,7 +98,8 @@ def test_a_notebook_is_kept_without_outputs_in_the_format_of_jupyter(name: str) 
         code = {"outputs", "execution_count"} if cell["cell_type"] == "code" else set()
         assert set(cell) == {"cell_type", "id", "metadata", "source"} | code
         assert cell["source"]
-        assert [line.endswith("\n") for line in cell["source"]] == [True] * (len(cell["source"]) - 1) + [False]
+        ends = [line.endswith("\n") for line in cell["source"]]
+        assert ends == [True] * (len(ends) - 1) + [False]
         assert cell.get("outputs", []) == []
         assert cell.get("execution_count") is None
 

@@ -190,6 +190,16 @@ def test_explaining_writes_a_folder(kinesim: Kinesim) -> None:
     assert kinesim.out == ""
 
 
+@pytest.mark.parametrize("source", ["out", "out/manifest.json", "./out#dense@engine.max_sequences=32"])
+def test_a_run_that_is_read_is_not_written_over(kinesim: Kinesim, source: str) -> None:
+    kinesim("run", "quickstart", *FEW[:2], "--set", "report.seeds=1", "--out", "out", "--quiet")
+    before = Path("out/manifest.json").read_bytes()
+    assert kinesim("compare", DENSE, source, *FEW, "--out", "out", "--overwrite") == 2
+    assert "out holds what is read" in kinesim.err
+    assert kinesim("explain", source, *FEW, "--out", "out", "--overwrite") == 2
+    assert Path("out/manifest.json").read_bytes() == before
+
+
 def test_a_folder_of_a_comparison_is_no_run(kinesim: Kinesim) -> None:
     kinesim("compare", "quickstart", *FEW, "--out", "out")
     assert kinesim("explain", "out") == 2
