@@ -18,12 +18,14 @@ from simulator.errors import ScenarioError
 from simulator.scenario.overrides import Overrides, split
 from simulator.scenario.sweeps import SweepSpec, axis_of
 from simulator.sweeps.checking import refuse_wrong_values
+from simulator.sweeps.columns import Columns, frame_of
 from simulator.sweeps.design import Point, design
 from simulator.sweeps.executors import ExecutorError, is_loss, open_executor, workers_of
 from simulator.sweeps.figures import Row, row_of
 from simulator.sweeps.files import Fingerprints, anchored
 from simulator.sweeps.jobs import Base, Job, Outcome, base_of, code_sha256, document_of, run_job
 from simulator.sweeps.store import Others, Store
+from simulator.sweeps.table import point_columns, run_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,18 +74,24 @@ class Swept:
         return len(self.jobs) // len(self.points)
 
     @cached_property
+    def run_columns(self) -> Columns:
+        """Columns of `runs`, without pandas."""
+        return run_columns(self)
+
+    @cached_property
+    def point_columns(self) -> Columns:
+        """Columns of `table`, without pandas."""
+        return point_columns(self)
+
+    @cached_property
     def runs(self) -> pd.DataFrame:
         """One row a run: axes, variant, seed, status, reason, hash, every metric and its own interval."""
-        from simulator.sweeps.table import run_table  # noqa: PLC0415 - pandas only where it is asked for
-
-        return run_table(self)
+        return frame_of(self.run_columns)
 
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row a point and variant: means over the seeds, and their confidence intervals."""
-        from simulator.sweeps.table import point_table  # noqa: PLC0415 - as above
-
-        return point_table(self)
+        return frame_of(self.point_columns)
 
 
 def sweep(
