@@ -6,9 +6,7 @@ Every doubling is really simulated, with the seeds of the original, so what they
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import Any, Final, NamedTuple
 
 from simulator.api import simulate
@@ -17,6 +15,7 @@ from simulator.explaining.resources import RESOURCES, Resource
 from simulator.metrics.headline import TASK_TIME
 from simulator.metrics.intervals import Interval, paired_ratio
 from simulator.metrics.measures import HEADLINE, number
+from simulator.processes import process_pool
 from simulator.scenario.schema import Scenario
 
 BY_TOKENS: Final = "solved_tasks_per_s_by_tokens"
@@ -184,7 +183,7 @@ def _run(jobs: Sequence[_Job], workers: int) -> Iterator[tuple[_Job, Figures, st
         outcomes = map(_measured, jobs)
         yield from ((job, *outcome) for job, outcome in zip(jobs, outcomes, strict=True))
         return
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context("spawn")) as pool:
+    with process_pool(min(workers, len(jobs))) as pool:
         for job, outcome in zip(jobs, pool.map(_measured, jobs), strict=True):
             yield job, *outcome
 

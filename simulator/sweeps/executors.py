@@ -6,18 +6,14 @@ All are `concurrent.futures.Executor`; nothing but this file knows which.
 from __future__ import annotations
 
 import logging
-import multiprocessing
-import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Executor, Future
 from contextlib import contextmanager, suppress
-from multiprocessing import get_context, parent_process
 from typing import Any, Final, ParamSpec, TypeVar
 
 from simulator.errors import SimulatorError
+from simulator.processes import process_pool, without_interrupts
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -101,49 +97,13 @@ def open_executor(workers: int = 1, dask: str | None = None) -> Iterator[Executo
     elif workers == 1:
         yield Serial()
     else:
-        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_attend_to_parent)
-        with _without_interrupts():
-            pool.submit(int)  # starts all of them
-        try:
+        with process_pool(workers) as pool:
             yield pool
-        except (KeyboardInterrupt, SystemExit):
-            for process in multiprocessing.active_children():
-                process.terminate()  # what they compute is computed again, and may take minutes
-            raise
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Start processes that never see Ctrl-C, not even before their first line: the parent answers."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def is_loss(error: BaseException) -> bool:
     """Say whether a run failed because its worker or the cluster was lost, and not by itself."""
     return isinstance(error, CancelledError) or type(error).__module__.partition(".")[0] == "distributed"
-
-
-def _attend_to_parent() -> None:
-    """Leave Ctrl-C to the parent, and end with it: a parent that is killed cannot say so."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = parent_process()
-    if parent is None:
-        return
-
-    def follow() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
 
 
 @contextmanager
@@ -156,7 +116,7 @@ def _cluster(workers: int, address: str) -> Iterator[Executor]:
     cluster: Any = None
     try:
         if address == LOCAL:
-            with _without_interrupts():
+            with without_interrupts():
                 cluster = LocalCluster(  # type: ignore[no-untyped-call] # its stubs are incomplete
                     n_workers=workers, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
                 )

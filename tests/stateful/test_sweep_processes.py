@@ -85,25 +85,23 @@ def wait_for(condition: Callable[[], bool], most_s: float = 60.0) -> None:
         time.sleep(0.02)
 
 
-def children_of(session: int) -> list[int]:
-    """Return the processes of a session, but not its leader."""
-    found = []
+def parents_in(session: int) -> dict[int, int]:
+    """Return the processes of a session but its leader, each with its parent."""
+    found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             fields = (folder / "stat").read_text(encoding="ascii").rpartition(")")[2].split()
         except OSError:
             continue  # has ended
         if int(fields[3]) == session and int(folder.name) != session and fields[0] != "Z":
-            found.append(int(folder.name))
+            found[int(folder.name)] = int(fields[1])
     return found
 
 
 def workers_of(session: int) -> list[int]:
-    return [
-        process
-        for process in children_of(session)
-        if b"spawn_main" in (Path("/proc") / str(process) / "cmdline").read_bytes()
-    ]
+    """Return the processes that were forked from the server of the session's leader."""
+    parents = parents_in(session)
+    return [process for process, parent in parents.items() if parent in parents]
 
 
 @pytest.fixture
@@ -144,7 +142,7 @@ def test_no_process_is_left_when_the_parent_is_killed(scenario: Path) -> None:
     assert len(workers_of(child.pid)) == 2
     os.kill(child.pid, signal.SIGKILL)
     child.communicate()
-    wait_for(lambda: not children_of(child.pid), 20.0)
+    wait_for(lambda: not parents_in(child.pid), 20.0)
 
 
 @linux_only
@@ -226,7 +224,7 @@ def test_a_local_dask_cluster_gives_the_same_table_and_leaves_nothing(scenario: 
     _, told = child.communicate(timeout=240)
     assert child.returncode == 0, told
     assert (scenario.parent / "out.csv").read_bytes() == whole
-    wait_for(lambda: not children_of(child.pid), 20.0)
+    wait_for(lambda: not parents_in(child.pid), 20.0)
 
 
 def test_a_scheduler_that_does_not_answer_is_said_in_ten_seconds(scenario: Path) -> None:
