@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli.answering import answering, flush_answer, say
-from simulator.cli.arguments import AsJson, Overwrite, Sets, Source
+from simulator.cli.arguments import AsJson, Overwrite, Sets, Source, Workers, cores
 from simulator.cli.emitting import Wish, check_wishes, in_folder, say_notes, wishes, write_files
 from simulator.cli.outputs import check_file, check_folder, refuse_existing, refuse_same
 from simulator.cli.progress import ProgressBar
@@ -61,6 +61,7 @@ def run(
     engine: Annotated[
         Engine, typer.Option(help="The fast engine, or the slow one with the same results.")
     ] = Engine.FAST,
+    workers: Workers = None,
 ) -> None:
     """Run a scenario and print its answer."""
     _check_outputs(source, out=out, html=html, overwrite=overwrite)
@@ -74,7 +75,12 @@ def run(
         check_wishes(asked, scenario, (out, html, path_of(source)), overwrite=overwrite)
     with ProgressBar(quiet=quiet) as progress:
         comparison = compare(
-            scenario, engine=engine.value, check=check, token_times=bool(asked), progress=progress
+            scenario,
+            engine=engine.value,
+            check=check,
+            token_times=bool(asked),
+            workers=workers or cores(),
+            progress=progress,
         )
     if check and not quiet:
         say(_checked(comparison))
