@@ -23,6 +23,7 @@ from simulator.kvcache import KvCapacity
 from simulator.latency import StepLatency
 from simulator.metrics import compare_runs, summarise
 from simulator.output import manifest, write_folder
+from simulator.scenario.components import own_components
 from simulator.scenario.document import shown
 from simulator.scenario.schema import LARGEST_SEED, Scenario
 
@@ -253,7 +254,8 @@ def compare(
     ----------
     scenario : what to simulate; without variants it is its own only variant.
     engine, check, token_times : as in `simulate`.
-    workers : processes that may help where the runs take seconds; the results are the same.
+    workers : processes that may help where the runs take seconds; the results are the same.  Components of
+        the caller's own, which another process may not know, run here alone.
     progress : called with (tasks ended, tasks in all) over all runs; runs of other processes count at their
         end.
 
@@ -281,7 +283,8 @@ def compare(
     simulated = partial(simulate, engine=engine, check=check, token_times=token_times)
     jobs = [partial(simulated, variant, seed=seed) for variant in variants.values() for seed in seeds]
     sizes = [variant.workload.count for variant in variants.values() for _ in seeds]
-    results = _run(jobs, sizes, workers, progress)
+    own = any(own_components(variant) for variant in variants.values())
+    results = _run(jobs, sizes, 1 if own else workers, progress)
     return Comparison(scenario, {name: tuple(islice(results, len(seeds))) for name in variants})
 
 

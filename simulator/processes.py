@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_all_start_methods, get_context, parent_process
 from multiprocessing.context import ForkServerContext, SpawnContext
-from typing import Final
+from typing import Any, Final, ParamSpec, TypeVar
+
+from simulator.errors import SimulatorError
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 LOADED: Final = ("simulator.api", "simulator.sweeps.jobs")
 """What workers need: loaded once, by the process that they are forked from."""
@@ -34,14 +40,46 @@ def process_context() -> ForkServerContext | SpawnContext:
     return context
 
 
+class Processes(ProcessPoolExecutor):
+    """A pool that says at once what it cannot send: its own way can wait for ever (CPython issue 94777)."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Return the future of a call in one of the processes.
+
+        Raises
+        ------
+        SimulatorError
+            If the call cannot be sent, or by the future if it is not understood there.
+        """
+        try:
+            call = pickle.dumps((fn, args, kwargs))
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise SimulatorError(_UNSENT.format(error)) from error
+        return super().submit(_called, call)
+
+
+_UNSENT: Final = (
+    "a run cannot be sent to another process: {}; components of your own must stand at the top of a module "
+    "that other processes can import, or use workers=1"
+)
+
+
+def _called(call: bytes) -> Any:  # noqa: ANN401 - whatever the call returns
+    try:
+        fn, args, kwargs = pickle.loads(call)  # noqa: S301 - from our own parent
+    except (pickle.UnpicklingError, AttributeError, ImportError) as error:
+        raise SimulatorError(_UNSENT.format(error)) from error
+    return fn(*args, **kwargs)
+
+
 @contextmanager
-def process_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+def process_pool(workers: int) -> Iterator[Processes]:
     """Yield a pool whose processes run already; it is closed at the end.
 
     An interrupt ends the workers at once, and what was handed out with them; any other error lets the runs
     in progress end.
     """
-    pool = ProcessPoolExecutor(workers, mp_context=process_context(), initializer=_attend_to_parent)
+    pool = Processes(workers, mp_context=process_context(), initializer=_attend_to_parent)
     with without_interrupts():
         pool.submit(int)  # starts a worker, and the server before it
     try:

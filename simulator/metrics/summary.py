@@ -7,7 +7,7 @@ from simulator.kvcache import KvCapacity
 from simulator.latency import StepLatency
 from simulator.metrics.conservation import task_counts, trial_counts
 from simulator.metrics.eflops import eflops
-from simulator.metrics.energy import cost, energy
+from simulator.metrics.energy import cost, energy, verdicts_usd
 from simulator.metrics.hardware import WindowWork, hardware
 from simulator.metrics.load import load
 from simulator.metrics.notes import notes
@@ -102,7 +102,14 @@ def summarise(
         "load": load(tables, parts, window, parallelism.dp, capacity),
         "hardware": machine,
         "energy": power,
-        "cost": cost(window, gpu, gpus=gpus, tokens=tokens, solved=solved),
+        "cost": cost(
+            window,
+            gpu,
+            gpus=gpus,
+            tokens=tokens,
+            solved=solved,
+            verifier_usd=verdicts_usd(scenario.workload.verifier, tables, window),
+        ),
         "kinetics": eflops(tables, work, latency, int(ended.sum())),
         "notes": notes(
             scenario,

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import nullcontext
+from typing import ClassVar, Literal
 
 import pytest
 
 import simulator.api
-from simulator import Scenario, compare, load_scenario
+from simulator import Scenario, compare, load_scenario, with_components
 from simulator.engine.records import RunRecords
+from simulator.frozen import FrozenModel
+from simulator.scheduling import SequenceView
 
 SMALL = {
     "schema": 1,
@@ -54,23 +59,56 @@ def test_results_are_those_of_one_process(scenario: Scenario, monkeypatch: pytes
     assert [done for done, _ in told] == sorted(done for done, _ in told)
 
 
-def test_short_runs_stay_here(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulator.processes.process_pool", None)  # would not be callable
+class CountingPool:
+    """Runs what is submitted at once, and counts it."""
+
+    def __init__(self) -> None:
+        self.submitted = 0
+
+    def submit(self, job: Callable[[], object]) -> Future[object]:
+        self.submitted += 1
+        future: Future[object] = Future()
+        future.set_result(job())
+        return future
+
+
+@pytest.fixture
+def pool(monkeypatch: pytest.MonkeyPatch) -> CountingPool:
+    made = CountingPool()
+    monkeypatch.setattr("simulator.processes.process_pool", lambda _workers: nullcontext(made))
+    return made
+
+
+def test_short_runs_stay_here(scenario: Scenario, pool: CountingPool) -> None:
     assert len(compare(scenario, workers=8).runs["four"]) == 3
+    assert pool.submitted == 0
 
 
-def test_the_first_run_is_made_here_and_the_others_elsewhere(
-    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+def test_after_the_first_long_run_others_are_shared_out(
+    scenario: Scenario, pool: CountingPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here: list[int] = []
-    simulate = simulator.api.simulate
-
-    def counted(*arguments: object, **named: object) -> object:
-        here.append(os.getpid())
-        return simulate(*arguments, **named)  # type: ignore[arg-type] # as they were given
-
     monkeypatch.setattr(simulator.api, "SHARED_FROM_S", 0.0)
-    monkeypatch.setattr(simulator.api, "simulate", counted)
-    with pytest.raises(Exception, match=r"pickle|local object"):
-        compare(scenario, workers=2)  # a local function cannot be sent: the others were not made here
-    assert here == [os.getpid()]
+    assert len(compare(scenario, workers=2).runs["four"]) == 3
+    assert pool.submitted == 5
+
+
+class LastFirst(FrozenModel):
+    """A scheduler of one's own, which no other process knows."""
+
+    kind: Literal["last_first"] = "last_first"
+    reads_prediction: ClassVar[bool] = False
+
+    def rank(self, view: SequenceView) -> tuple[int, ...]:
+        return (-view.number,)
+
+    def victim_rank(self, view: SequenceView, admitted: int) -> tuple[int, ...]:
+        del view
+        return (admitted,)
+
+
+def test_components_of_ones_own_stay_here(
+    scenario: Scenario, pool: CountingPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulator.api, "SHARED_FROM_S", 0.0)
+    assert len(compare(with_components(scenario, scheduler=LastFirst()), workers=2).runs["four"]) == 3
+    assert pool.submitted == 0
