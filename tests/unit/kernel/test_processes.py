@@ -41,6 +41,6 @@ def test_what_is_not_understood_is_said_and_breaks_no_worker(monkeypatch: pytest
     exec("def called(): return 1", module.__dict__)  # noqa: S102 - a function that no other process can import
     monkeypatch.setitem(sys.modules, "only_here", module)
     with process_pool(1) as pool:
-        with pytest.raises(SimulatorError, match="only_here.*components of your own must stand"):
+        with pytest.raises(SimulatorError, match=r"only_here.*components of your own must stand"):
             pool.submit(module.called).result()
         assert pool.submit(factorial, 3).result() == 6
