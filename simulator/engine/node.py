@@ -105,9 +105,7 @@ class ServingNode:
         self._shares_prompt = shares
         self._reads_prefix_once = shares and scenario.model.attention.reads_prefix_once
         self._tasks: Iterator[Task] = iter(())
-        self._submitted = 0
-        self._arrived = 0
-        self._ended = 0
+        self._submitted = self._arrived = self._ended = 0
         self._open_runs: dict[int, TaskRun] = {}
         # Cancelled sequences in the step they still have to finish; their task may have ended already.
         self._leaving: dict[int, Sequence] = {}

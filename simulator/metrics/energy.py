@@ -103,11 +103,20 @@ def verdicts_usd(verifier: Verifier | None, tables: RunTables, window: Window) -
 
 
 def cost(
-    window: Window, gpu: Gpu, *, gpus: int, tokens: float, solved: int, verifier_usd: float
+    tables: RunTables, window: Window, scenario: Scenario, *, tokens: float, solved: int
 ) -> dict[str, object]:
-    """Return what renting the plan's GPUs for the window, busy or not, and judging trials cost, USD."""
-    price = gpu.price_usd_per_hour
-    usd = gpus * price.value * window.seconds / SECONDS_PER_HOUR + verifier_usd
+    """Return what renting the plan's GPUs for the window, busy or not, and judging trials cost, USD.
+
+    Parameters
+    ----------
+    tables, window : what ended, and when.
+    scenario : the plan, its GPU and the verifier.
+    tokens : output tokens in the window.
+    solved : tasks solved in the window.
+    """
+    price, plan = scenario.hardware.gpu.price_usd_per_hour, scenario.parallelism
+    verifier_usd = verdicts_usd(scenario.workload.verifier, tables, window)
+    usd = plan.tp * plan.dp * price.value * window.seconds / SECONDS_PER_HOUR + verifier_usd
     return {
         "usd": usd,
         "verifier_usd": verifier_usd,

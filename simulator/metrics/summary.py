@@ -7,7 +7,7 @@ from simulator.kvcache import KvCapacity
 from simulator.latency import StepLatency
 from simulator.metrics.conservation import task_counts, trial_counts
 from simulator.metrics.eflops import eflops
-from simulator.metrics.energy import cost, energy, verdicts_usd
+from simulator.metrics.energy import cost, energy
 from simulator.metrics.hardware import WindowWork, hardware
 from simulator.metrics.load import load
 from simulator.metrics.notes import notes
@@ -83,7 +83,7 @@ def summarise(
     window = window_of(scenario, tables)
     parts = StepParts.of(tables.steps)
     work = WindowWork.of(records, tables, window, latency)
-    parallelism, gpu, report = scenario.parallelism, scenario.hardware.gpu, scenario.report
+    parallelism, report = scenario.parallelism, scenario.report
     gpus = parallelism.tp * parallelism.dp
     ended = window.ends_inside(tables.tasks["ended_ns"])
     solved = int((ended & (tables.tasks["solved"] == 1)).sum())
@@ -102,14 +102,7 @@ def summarise(
         "load": load(tables, parts, window, parallelism.dp, capacity),
         "hardware": machine,
         "energy": power,
-        "cost": cost(
-            window,
-            gpu,
-            gpus=gpus,
-            tokens=tokens,
-            solved=solved,
-            verifier_usd=verdicts_usd(scenario.workload.verifier, tables, window),
-        ),
+        "cost": cost(tables, window, scenario, tokens=tokens, solved=solved),
         "kinetics": eflops(tables, work, latency, int(ended.sum())),
         "notes": notes(
             scenario,
