@@ -96,6 +96,17 @@ def split(path: str) -> tuple[str, ...]:
     return tuple(quoted or plain for quoted, plain in KEY.findall(path))
 
 
+def kinds_first(path: str) -> list[tuple[bool, str]]:
+    """Return what sorts paths so that each `kind` is set before what it may replace.
+
+    Examples
+    --------
+    >>> sorted(["model.attention.block_tokens", "model.attention.kind", "model"], key=kinds_first)
+    ['model', 'model.attention.kind', 'model.attention.block_tokens']
+    """
+    return [(key != "kind", key) for key in split(path)]
+
+
 def undotted(table: Located) -> Located:
     """Return `table` with its dotted keys (``model.attention``) turned into tables."""
     found = table.with_table({})

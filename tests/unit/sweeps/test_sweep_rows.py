@@ -238,6 +238,21 @@ def test_an_axis_may_need_another(tmp_path: Path) -> None:
     assert "kv_budget_tokens" in table["reason"][0]
 
 
+BLOCKS = "model.attention.block_tokens"
+
+
+def test_a_kind_is_set_before_what_it_may_replace_whatever_the_order_of_axes() -> None:
+    sparse = small(
+        model={"preset": "qwen3-8b", "attention": {"kind": "block_topk", "kv_budget_tokens": 64}}
+    )
+    axes: dict[str, object] = {BLOCKS: [16, 64], "model.attention.kind": ["dense", "block_topk"]}
+    table = swept(axes, source=sparse).table
+    assert table["status"].tolist() == ["invalid", "ok", "invalid", "ok"]  # dense ones have no blocks
+    assert "unknown key of dense" in table["reason"][0]
+    wider = {BLOCKS: [16, 32], BUDGET: [32], "model.attention.kind": ["block_topk"]}
+    assert (swept(wider).table["status"] == "ok").all()  # though the scenario itself is dense
+
+
 def test_a_file_that_an_axis_names_lies_beside_the_scenario_and_its_change_is_noticed(tmp_path: Path) -> None:
     folder = tmp_path / "with spaces"
     folder.mkdir()
