@@ -18,7 +18,7 @@ from simulator.scenario.document import shown
 from simulator.scenario.faults import addressed, faults_of
 from simulator.scenario.located import Fault, Keys, Located, Origin, Source, Unreadable, locate, ordered
 from simulator.scenario.manifest import Own, components_in, scenario_in, warn_if_changed
-from simulator.scenario.overrides import Overrides, Setting, kinds_first, merge, parse_overrides
+from simulator.scenario.overrides import Overrides, Setting, merge, parse_overrides
 from simulator.scenario.references import References
 from simulator.scenario.schema import Scenario
 from simulator.scenario.variants import Bases, variant_documents
@@ -134,10 +134,8 @@ def vary(document: Located, overrides: Overrides, *, must_fit: bool = True) -> R
     ----------
     document : what `resolve` has made of a scenario, with all its variants: no name or path in it is left to
         be replaced, so only those of the changes are.
-    overrides, must_fit : as for `resolve`, whose errors are raised; a mapping in any order means the same.
+    overrides, must_fit : as for `resolve`, whose errors are raised.
     """
-    if isinstance(overrides, Mapping):
-        overrides = {path: overrides[path] for path in sorted(overrides, key=kinds_first)}
     return _Loader(References(), None, must_fit=must_fit, settled=True).load(document, overrides)
 
 

@@ -47,7 +47,7 @@ def parse_overrides(overrides: Overrides) -> tuple[list[Setting], list[Fault]]:
     Parameters
     ----------
     overrides : ``a.b=c`` texts, c being YAML; or a mapping from dotted paths, nested or not, to values; or
-        None, which changes nothing.
+        None, which changes nothing.  Texts are taken one after the other; a mapping has no order.
 
     Examples
     --------
@@ -62,7 +62,9 @@ def parse_overrides(overrides: Overrides) -> tuple[list[Setting], list[Fault]]:
     if isinstance(overrides, Mapping):
         root = locate(overrides, HERE)
         # Key by key, as options are: a part by its name, and then something in it.
-        parts = [undotted(root.with_table({key: node})) for key, node in root.table.items()]
+        parts = [
+            undotted(root.with_table({key: root.table[key]})) for key in sorted(root.table, key=kinds_first)
+        ]
         return [s for part in parts for key, node in part.table.items() for s in _settings(node, (key,))], []
     if not isinstance(overrides, Iterable):
         message = f"expected PATH=VALUE texts or a mapping from paths to values, got {shown(overrides)}"
