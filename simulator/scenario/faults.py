@@ -19,7 +19,7 @@ from simulator.scenario import shape
 from simulator.scenario.document import shown
 from simulator.scenario.located import Fault, Keys, Located, Unreadable, dotted
 from simulator.scenario.schema import Scenario
-from simulator.scenario.sweeps import EntryFaults
+from simulator.scenario.sweeps import EntriesError
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -72,11 +72,11 @@ def faults_of(error: ValidationError, root: Located, model: shape.Model) -> list
         place = _place(detail["loc"], root, model)
         if place is None or isinstance(place.node.value, Unreadable):
             continue
-        error = detail.get("ctx", {}).get("error")
-        if isinstance(error, EntryFaults):
+        cause = detail.get("ctx", {}).get("error")
+        if isinstance(cause, EntriesError):
             found += [
                 Fault((place.node.get(key) or place.node).origin, (*place.path, key), message)
-                for key, message in error.by_key.items()
+                for key, message in cause.by_key.items()
             ]
             continue
         if detail["type"] == "missing" and (place.path[:-1], place.path[-1]) in unknown:

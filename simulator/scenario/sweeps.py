@@ -294,7 +294,7 @@ def _decimal(text: str) -> Decimal:
     return number
 
 
-class EntryFaults(ValueError):
+class EntriesError(ValueError):
     """What is wrong with entries of a table.
 
     Parameters
@@ -315,7 +315,7 @@ def _check_axes(axes: dict[str, Any]) -> dict[str, Any]:
         except ValueError as error:
             faults[name] = str(error)
     if faults:
-        raise EntryFaults(faults)
+        raise EntriesError(faults)
     return axes
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +19,7 @@ from simulator.scenario.overrides import Overrides, split
 from simulator.scenario.sweeps import SweepSpec, axis_of
 from simulator.sweeps.checking import refuse_wrong_values
 from simulator.sweeps.design import Point, design
-from simulator.sweeps.executors import ExecutorError, is_loss, open_executor, workers_of
+from simulator.sweeps.executors import ExecutorError, first_of, is_loss, open_executor, workers_of
 from simulator.sweeps.figures import Row, row_of
 from simulator.sweeps.files import Fingerprints, anchored
 from simulator.sweeps.jobs import Base, Job, Outcome, base_of, code_sha256, document_of, run_job
@@ -319,7 +319,7 @@ def computed(jobs: Sequence[Job], pool: Pool) -> Iterator[tuple[Job, Outcome]]:
                     while waiting and len(running) < most:
                         job = waiting.popleft()
                         running[executor.submit(run_job, job)] = job
-                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    for future in first_of(running, executor):
                         outcome = _outcome(future, running[future])
                         yield running.pop(future), outcome
         except BrokenExecutor as error:

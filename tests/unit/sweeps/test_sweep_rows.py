@@ -242,9 +242,7 @@ BLOCKS = "model.attention.block_tokens"
 
 
 def test_a_kind_is_set_before_what_it_may_replace_whatever_the_order_of_axes() -> None:
-    sparse = small(
-        model={"preset": "qwen3-8b", "attention": {"kind": "block_topk", "kv_budget_tokens": 64}}
-    )
+    sparse = small(model={"preset": "qwen3-8b", "attention": {"kind": "block_topk", "kv_budget_tokens": 64}})
     axes: dict[str, object] = {BLOCKS: [16, 64], "model.attention.kind": ["dense", "block_topk"]}
     table = swept(axes, source=sparse).table
     assert table["status"].tolist() == ["invalid", "ok", "invalid", "ok"]  # dense ones have no blocks
