@@ -148,7 +148,7 @@ def axis_of(name: str, value: object) -> Axis:
 
 
 def _require_path(name: str) -> None:
-    if not PATH.fullmatch(name):
+    if not PATH.fullmatch(str(name)):  # a mapping of Python may have any key
         message = f"{name!r} is no path of a scenario; expected keys joined by dots, such as model.preset"
         raise ValueError(message)
 
@@ -168,7 +168,7 @@ def _label(value: object) -> str | int | float | bool:
 
 
 def _labelled(name: str, table: Mapping[str, object]) -> Choices:
-    if not (LABEL.fullmatch(name) or PATH.fullmatch(name)):
+    if not (LABEL.fullmatch(str(name)) or PATH.fullmatch(str(name))):
         message = f"{name!r} is no name of a column: up to 60 letters, digits, dots, plus and minus signs"
         raise ValueError(message)
     if not table:

@@ -241,6 +241,7 @@ def _cluster(workers: int, address: str) -> Iterator[Executor]:
                     host="127.0.0.1",
                     dashboard_address="127.0.0.1:0",  # without one the scheduler takes 8787 all the same
                     scheduler_kwargs={"dashboard": False},
+                    silence_logs=logging.CRITICAL,  # workers, too, are quiet; what is lost is said here
                 )
         else:
             _greet(address)

@@ -270,3 +270,19 @@ def test_a_file_that_an_axis_names_lies_beside_the_scenario_and_its_change_is_no
     again = sweep(path, store=tmp_path / "store")
     assert (again.computed, again.kept) == (1, 1)
     assert again.table["cost.usd_per_solved_task"][1] == pytest.approx(2 * costs[1])
+
+
+def test_a_value_that_is_right_beside_one_of_many_others_is_not_refused() -> None:
+    many: dict[str, object] = {f"n{number}": {"name": f"n{number}"} for number in range(60)}
+    many["sparse"] = {"model.attention.kind": "topk"}
+    status = swept({"which": many, BUDGET: [16]}).table["status"].tolist()
+    assert status == ["invalid"] * 60 + ["ok"]
+
+
+def test_ranges_and_arrays_are_values_of_axes() -> None:
+    axes: dict[str, object] = {
+        "parallelism.dp": range(1, 3),
+        "hardware.gpu.price_usd_per_hour.value": np.linspace(1.0, 2.0, 2),
+        TRIALS: [np.int64(2)],
+    }
+    assert swept(axes).table[list(axes)].to_numpy().tolist() == [[1, 1, 2], [1, 2, 2], [2, 1, 2], [2, 2, 2]]
