@@ -117,6 +117,12 @@ def _check_files(files: Sequence[Path | None], *, overwrite: bool) -> None:
     for path in files:
         if path is not None:
             check_table_file(path)
+    one, other = files
+    if one is not None and other is not None and one.resolve() == other.resolve():
+        from simulator.errors import OutputExistsError  # noqa: PLC0415 - as above
+
+        message = f"--out {one} and --means {other} are the same file; choose two names"
+        raise OutputExistsError(message)
 
 
 def _store_of(source: str, sets: Sequence[str]) -> Path:

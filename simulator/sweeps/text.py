@@ -191,6 +191,7 @@ def _notes(swept: Swept) -> list[str]:
         )
     if swept.others.other_scenario:
         told.append(f"{swept.others.other_scenario:,} results in the store are of other scenarios")
+    told += swept.remarks
     if swept.runs_per_point > 1 or "variant" in swept.point_columns:
         told.append(
             f"±: half of the {swept.confidence_ratio:.0%} interval over the seeds of a point; points have "
