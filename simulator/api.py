@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import islice
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from simulator.engine.records import RunRecords
 from simulator.engine.run import EngineName, run_scenario
@@ -21,6 +23,7 @@ from simulator.kvcache import KvCapacity
 from simulator.latency import StepLatency
 from simulator.metrics import compare_runs, summarise
 from simulator.output import manifest, write_folder
+from simulator.scenario.components import own_components
 from simulator.scenario.document import shown
 from simulator.scenario.schema import LARGEST_SEED, Scenario
 
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 """Called with (tasks ended, tasks in all)."""
+
+SHARED_FROM_S: Final = 2.0
+"""Time of the runs that are left from which other processes take part: starting them takes a second."""
 
 
 @dataclass(frozen=True)
@@ -239,6 +245,7 @@ def compare(
     engine: EngineName = "fast",
     check: bool = False,
     token_times: bool = False,
+    workers: int = 1,
     progress: Progress | None = None,
 ) -> Comparison:
     """Simulate every variant of a scenario with every seed of ``report.seeds``.
@@ -247,7 +254,10 @@ def compare(
     ----------
     scenario : what to simulate; without variants it is its own only variant.
     engine, check, token_times : as in `simulate`.
-    progress : called with (tasks ended, tasks in all) over all runs.
+    workers : processes that may help where the runs take seconds; the results are the same.  Components of
+        the caller's own, which another process may not know, run here alone.
+    progress : called with (tasks ended, tasks in all) over all runs; runs of other processes count at their
+        end.
 
     Returns
     -------
@@ -270,27 +280,54 @@ def compare(
         raise ScenarioError(message)
     variants = scenario.variants or {scenario.name: scenario}
     seeds = [scenario.seed + repetition for repetition in range(scenario.report.seeds)]
-    total = sum(variant.workload.count for variant in variants.values()) * len(seeds)
-    done = 0
+    simulated = partial(simulate, engine=engine, check=check, token_times=token_times)
+    jobs = [partial(simulated, variant, seed=seed) for variant in variants.values() for seed in seeds]
+    sizes = [variant.workload.count for variant in variants.values() for _ in seeds]
+    own = any(own_components(variant) for variant in variants.values())
+    results = run_jobs(jobs, sizes, 1 if own else workers, progress)
+    return Comparison(scenario, {name: tuple(islice(results, len(seeds))) for name in variants})
 
-    def report(ended: int, _total: int) -> None:
+
+def run_jobs(
+    jobs: Sequence[partial[Result]], sizes: Sequence[int], workers: int, progress: Progress | None
+) -> Iterator[Result]:
+    """Yield the results of `jobs` in order: the first ones from here, others where it pays from processes.
+
+    Parameters
+    ----------
+    jobs : runs.
+    sizes : tasks of each.
+    workers : processes that may run.
+    progress : told of tasks.
+
+    Raises
+    ------
+    LostProcessError
+        If one of the processes is killed.
+    """
+    done, total = 0, sum(sizes)
+
+    def report(ended: int, _total: int = 0) -> None:
         if progress is not None:
             progress(done + ended, total)
 
-    runs: dict[str, tuple[Result, ...]] = {}
-    for name, variant in variants.items():
-        results = []
-        for seed in seeds:
-            results.append(
-                simulate(
-                    variant,
-                    seed=seed,
-                    engine=engine,
-                    check=check,
-                    token_times=token_times,
-                    progress=None if progress is None else report,
-                )
-            )
-            done += variant.workload.count
-        runs[name] = tuple(results)
-    return Comparison(scenario, runs)
+    begun = time.perf_counter()
+    for place, (job, size) in enumerate(zip(jobs, sizes, strict=True)):
+        left_s = (time.perf_counter() - begun) / done * (total - done) if done else 0.0
+        if workers > 1 and len(jobs) - place > 1 and left_s > SHARED_FROM_S:
+            break
+        yield job(progress=None if progress is None else report)
+        done += size
+    else:
+        return
+    from concurrent.futures import as_completed  # noqa: PLC0415 - most runs are over before it is loaded
+
+    from simulator.processes import process_pool  # noqa: PLC0415 - as the line above
+
+    with process_pool(min(workers, len(jobs) - place)) as pool:
+        running = {pool.submit(job): size for job, size in zip(jobs[place:], sizes[place:], strict=True)}
+        for future in as_completed(running):
+            future.result()
+            done += running[future]
+            report(0)
+        yield from (future.result() for future in running)

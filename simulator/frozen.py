@@ -41,6 +41,7 @@ CountOrZero = Annotated[int, Field(ge=0, le=10_000_000)]
 Ratio = Annotated[float, Field(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Field(gt=0.0, le=1e9)]
 SecondsOrZero = Annotated[float, Field(ge=0.0, le=1e9)]
+Dollars = Annotated[float, Field(ge=0.0, le=1e6)]
 
 OneLine = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 """Text without control characters: what is printed on a terminal must not steer it."""

@@ -31,6 +31,7 @@ from workloads.strategies import AnyStrategy, Oracle, Recorded
 from workloads.task import SharedPrefix, Task
 from workloads.tasks import TaskSet
 from workloads.tree import NodeRequest
+from workloads.verifier import Verifier
 
 
 class Workload(FrozenModel):
@@ -60,6 +61,11 @@ class Workload(FrozenModel):
     budget_loss: BudgetLoss | None = Field(
         default=None,
         description="[-] Correct trials that a small KV budget loses, assumed; null: budgets cost none.",
+    )
+
+    verifier: Verifier | None = Field(
+        default=None,
+        description="[-] What judging a finished trial takes; null: neither time nor money.",
     )
 
     @model_validator(mode="after")

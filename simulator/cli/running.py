@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli.answering import answering, flush_answer, say
-from simulator.cli.arguments import AsJson, Overwrite, Sets, Source
+from simulator.cli.arguments import AsJson, Overwrite, Sets, Source, Workers, cores
 from simulator.cli.emitting import Wish, check_wishes, in_folder, say_notes, wishes, write_files
 from simulator.cli.outputs import check_file, check_folder, refuse_existing, refuse_same
 from simulator.cli.progress import ProgressBar
@@ -26,6 +26,10 @@ class Engine(StrEnum):
     REFERENCE = "reference"
 
 
+Seed = Annotated[int | None, typer.Option(min=0, help="Root of the random numbers.")]
+OutFolder = Annotated[Path | None, typer.Option(help="Write records, summary and manifest to this folder.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print errors only, and with --json the summary.")]
+WhichEngine = Annotated[Engine, typer.Option(help="The fast engine, or the slow one with the same results.")]
 Emit = Annotated[
     list[str] | None,
     typer.Option(
@@ -45,22 +49,17 @@ def run(
     source: Source,
     *,
     sets: Sets = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Root of the random numbers.")] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Write records, summary and manifest to this folder.")
-    ] = None,
+    seed: Seed = None,
+    out: OutFolder = None,
     html: Annotated[Path | None, typer.Option(help="Write a report page to this file.")] = None,
     emit: Emit = None,
     perfetto: Perfetto = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", help="Print errors only, and with --json the summary.")
-    ] = False,
+    quiet: Quiet = False,
     check: Annotated[bool, typer.Option("--check", help="Check the invariants on the records.")] = False,
-    engine: Annotated[
-        Engine, typer.Option(help="The fast engine, or the slow one with the same results.")
-    ] = Engine.FAST,
+    engine: WhichEngine = Engine.FAST,
+    workers: Workers = None,
 ) -> None:
     """Run a scenario and print its answer."""
     _check_outputs(source, out=out, html=html, overwrite=overwrite)
@@ -74,7 +73,12 @@ def run(
         check_wishes(asked, scenario, (out, html, path_of(source)), overwrite=overwrite)
     with ProgressBar(quiet=quiet) as progress:
         comparison = compare(
-            scenario, engine=engine.value, check=check, token_times=bool(asked), progress=progress
+            scenario,
+            engine=engine.value,
+            check=check,
+            token_times=bool(asked),
+            workers=workers or cores(),
+            progress=progress,
         )
     if check and not quiet:
         say(_checked(comparison))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from simulator.cli.answering import answering, say
-from simulator.cli.arguments import AsJson, Overwrite, Sets
+from simulator.cli.arguments import AsJson, Overwrite, Sets, Workers, cores
 from simulator.cli.outputs import check_folder, refuse_source
 from simulator.cli.progress import ProgressBar
 
@@ -24,9 +24,6 @@ Seeds = Annotated[
     int | None, typer.Option(min=1, help="Repetitions with common seeds; else those of the first side.")
 ]
 
-Workers = Annotated[
-    int, typer.Option(min=1, max=1024, help="Processes that simulate; more than 1 pay for long runs.")
-]
 Out = Annotated[
     Path | None, typer.Option(help="Write the comparison, its tables and pictures to this folder.")
 ]
@@ -38,7 +35,7 @@ def compare(
     *,
     sets: Sets = None,
     seeds: Seeds = None,
-    workers: Workers = 1,
+    workers: Workers = None,
     out: Out = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -53,7 +50,7 @@ def compare(
 
     changes = [*(sets or []), *([] if seeds is None else [f"report.seeds={seeds}"])]
     with ProgressBar(quiet=False) as progress:
-        found = compare_sides(sides, overrides=changes, workers=workers, progress=progress)
+        found = compare_sides(sides, overrides=changes, workers=workers or cores(), progress=progress)
     if as_json:
         import json  # noqa: PLC0415 - only asked for here
 

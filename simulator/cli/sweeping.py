@@ -117,6 +117,12 @@ def _check_files(files: Sequence[Path | None], *, overwrite: bool) -> None:
     for path in files:
         if path is not None:
             check_table_file(path)
+    one, other = files
+    if one is not None and other is not None and one.resolve() == other.resolve():
+        from simulator.errors import OutputExistsError  # noqa: PLC0415 - as above
+
+        message = f"--out {one} and --means {other} are the same file; choose two names"
+        raise OutputExistsError(message)
 
 
 def _store_of(source: str, sets: Sequence[str]) -> Path:
@@ -135,10 +141,10 @@ def _answer(
     quiet: bool,
 ) -> None:
     """Write the tables, print the answer, and exit with 3 if no point could run."""
-    from simulator.sweeps.table_files import write_table  # noqa: PLC0415 - help loads no pandas
+    from simulator.sweeps.table_files import write_table  # noqa: PLC0415 - help loads no simulator
     from simulator.sweeps.text import render  # noqa: PLC0415 - as above
 
-    for path, name in zip(files, ("runs", "table"), strict=True):
+    for path, name in zip(files, ("run_columns", "point_columns"), strict=True):
         if path is not None:
             write_table(getattr(swept, name), path)  # a table that nobody asks for is not made
             if not quiet:
@@ -146,9 +152,10 @@ def _answer(
     if as_json:
         import json  # noqa: PLC0415 - only asked for here
 
-        from simulator.sweeps.table import plain_rows  # noqa: PLC0415 - help loads no pandas
+        from simulator.sweeps.columns import rows_of  # noqa: PLC0415 - help loads no simulator
 
-        typer.echo(json.dumps(plain_rows(swept.runs), indent=2, allow_nan=False))
+        named = [dict(zip(swept.run_columns, row, strict=True)) for row in rows_of(swept.run_columns)]
+        typer.echo(json.dumps(named, indent=2, allow_nan=False))
     elif not quiet:
         typer.echo(render(swept, measures, **_width()))
     if all(row.status != "ok" for row in swept.rows):

@@ -105,12 +105,13 @@ class ServingNode:
         self._shares_prompt = shares
         self._reads_prefix_once = shares and scenario.model.attention.reads_prefix_once
         self._tasks: Iterator[Task] = iter(())
-        self._submitted = 0
-        self._arrived = 0
-        self._ended = 0
+        self._submitted = self._arrived = self._ended = 0
         self._open_runs: dict[int, TaskRun] = {}
         # Cancelled sequences in the step they still have to finish; their task may have ended already.
         self._leaving: dict[int, Sequence] = {}
+        self._verifier = scenario.workload.verifier
+        # Numbers of sequences that have ended and whose verdict is still to come.
+        self._judging: set[int] = set()
         self._on_task_end = on_task_end
 
     def run(self, replicas: Iterable[Replica]) -> RunRecords:
@@ -270,24 +271,47 @@ class ServingNode:
             raise InfeasiblePlanError(message)
 
     def finished(self, sequences: Iterable[Sequence]) -> None:
-        """Close nodes whose sequences reached their end at a boundary, and act on each in turn."""
+        """Take account of sequences that reached their end at a boundary, each in turn."""
         now = int(self.env.now)
         for sequence in sequences:
-            node, run, outcome = sequence.node, sequence.run, sequence.outcome
+            node, outcome = sequence.node, sequence.outcome
             node.generated_tokens = sequence.view.generated_tokens
             node.truncated, node.correct = outcome.truncated, outcome.correct
             node.answer, node.score = outcome.answer, outcome.score
-            run.tree.close(node, NodeState.FINISHED)
             self.recorder.trial(sequence, now)
-            decision = self._on_finish(run.tree, node)
-            if decision is not CONTINUE:
-                for index in decision.cancel:
-                    self._cancel(run.sequences[index])
-                self._request(run, decision.requests)
-            if not run.tree.open_nodes:
-                self._end_if_done(run)
+            if self._verifier is not None:
+                delay_ns = to_ns(self._verifier.verdict_s(node.prompt_tokens + node.generated_tokens))
+                if delay_ns:
+                    self._judging.add(sequence.view.number)
+                    verdict = self.env.timeout(delay_ns)
+                    verdict.callbacks.append(partial(self._after_verdict, sequence))
+                    continue
+            self._judged(sequence)
+
+    def _after_verdict(self, sequence: Sequence, _event: Event) -> None:
+        """Act on a trial that was judged; as for arrivals, all boundaries of this time are to come."""
+        if sequence.view.number in self._judging:  # else it was given up meanwhile
+            self._judging.remove(sequence.view.number)
+            self.turn = ARRIVING
+            self._judged(sequence)
+
+    def _judged(self, sequence: Sequence) -> None:
+        """Close the node of a finished sequence, ask the strategy, and do what it wants."""
+        node, run = sequence.node, sequence.run
+        run.tree.close(node, NodeState.FINISHED)
+        decision = self._on_finish(run.tree, node)
+        if decision is not CONTINUE:
+            for index in decision.cancel:
+                self._cancel(run.sequences[index])
+            self._request(run, decision.requests)
+        if not run.tree.open_nodes:
+            self._end_if_done(run)
 
     def _cancel(self, sequence: Sequence) -> None:
+        if sequence.view.number in self._judging:
+            self._judging.remove(sequence.view.number)
+            sequence.run.tree.close(sequence.node, NodeState.CANCELLED)
+            return
         if sequence.cancelled or sequence.state not in (SequenceState.WAITING, SequenceState.RUNNING):
             return
         sequence.cancelled = True

@@ -34,6 +34,7 @@ _SUMMED = tuple(
 )
 _LATEST = tuple(STEP_COLUMNS.index(name) for name in ("end_ns", "kv_blocks", "last_step_ns"))
 _TOKENS = TRIAL_COLUMNS.index("output_tokens")
+_ENDED = TASK_COLUMNS.index("ended_ns")
 
 
 class StepRecorder:
@@ -169,7 +170,7 @@ class Recorder:
         )
 
     def finish(self, *, horizon_ns: int | None, pending_tasks: int) -> RunRecords:
-        """Return all records in their order; the run ends at its horizon, or with its last step."""
+        """Return all records in their order; the run ends at its horizon, or with its last step or task."""
         for recorder in self.steps:
             recorder.close()
         trials, tasks = self._trials.take(), self._tasks.take()
@@ -178,7 +179,8 @@ class Recorder:
         order = np.lexsort((trials[:, 1], trials[:, 0]))
         trials = trials[order]
         np.add.at(tasks[:, -1], np.searchsorted(tasks[:, 0], trials[:, 0]), trials[:, _TOKENS])
-        end_ns = int(steps[:, _END].max(initial=0)) if horizon_ns is None else horizon_ns
+        last_ns = max(int(steps[:, _END].max(initial=0)), int(tasks[:, _ENDED].max(initial=0)))
+        end_ns = last_ns if horizon_ns is None else horizon_ns
         return RunRecords(
             steps=steps,
             trials=trials,

@@ -5,23 +5,22 @@ All sides run with the seeds of the first one, so that luck they share cancels i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from simulator.api import Comparison, Progress, Result, simulate
+from simulator.api import Comparison, Progress, run_jobs, simulate
 from simulator.explaining.finished import folder_notes
 from simulator.explaining.inputs import Difference, differences
 from simulator.explaining.mean_time import mean_times
-from simulator.explaining.processes import run_all
 from simulator.explaining.sides import Side, SideSource, read_sides
+from simulator.scenario.components import own_components
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from simulator.scenario.schema import Scenario
 
 SAME_TASKS: Final = ("tasks", "lengths", "outcomes")
 """Keys of a workload that say which tasks come; arrivals and strategies only say when and how often."""
@@ -190,7 +189,7 @@ def compare_sides(
     sources : ``SOURCE[#VARIANT][@PATH=VALUE]...`` texts (`simulator.explaining.sides`), paths or scenarios;
         the first is what the others are compared with, and its seeds are those of all.
     overrides : ``PATH=VALUE`` texts for every side.
-    workers : processes; 1 runs in this one.  The result does not depend on it.
+    workers : processes that may help where the runs take seconds, as in `simulator.compare`.
     progress : called with (tasks ended, tasks in all) over all runs.
 
     Returns
@@ -204,8 +203,8 @@ def compare_sides(
         If a side cannot be read, there is one only, or two are the same.
     InfeasiblePlanError
         If a side does not fit its hardware; shows the sum.
-    ExecutorError
-        If a process is ended before its run is.
+    LostProcessError
+        If one of the processes is killed.
 
     Examples
     --------
@@ -216,34 +215,13 @@ def compare_sides(
     """
     sides = read_sides(list(sources), list(overrides))
     seeds = sides[0].scenario.report.seeds
-    jobs = [(side.scenario, side.scenario.seed + repetition) for side in sides for repetition in range(seeds)]
-    results = list(_results(jobs, workers, progress))
-    runs = {side.name: tuple(results[seeds * n : seeds * (n + 1)]) for n, side in enumerate(sides)}
+    jobs = [
+        partial(simulate, side.scenario, seed=side.scenario.seed + repetition)
+        for side in sides
+        for repetition in range(seeds)
+    ]
+    sizes = [side.scenario.workload.count for side in sides for _ in range(seeds)]
+    own = any(own_components(side.scenario) for side in sides)
+    results = run_jobs(jobs, sizes, 1 if own else workers, progress)
+    runs = {side.name: tuple(islice(results, seeds)) for side in sides}
     return SideBySide(tuple(sides), Comparison(sides[0].scenario, runs))
-
-
-def _results(
-    jobs: Sequence[tuple[Scenario, int]], workers: int, progress: Progress | None
-) -> Iterator[Result]:
-    """Yield the result of each job; tell progress task by task here, run by run on processes."""
-    total = sum(scenario.workload.count for scenario, _ in jobs)
-    done = 0
-
-    def report(ended: int, _total: int) -> None:
-        if progress is not None:
-            progress(done + ended, total)
-
-    def watched(job: tuple[Scenario, int]) -> Result:
-        return simulate(job[0], seed=job[1], progress=report)
-
-    is_here = workers == 1 or len(jobs) == 1
-    found = map(watched, jobs) if is_here else run_all(_result, jobs, workers)
-    for (scenario, _), result in zip(jobs, found, strict=True):
-        yield result
-        report(scenario.workload.count, total)
-        done += scenario.workload.count
-
-
-def _result(job: tuple[Scenario, int]) -> Result:
-    scenario, seed = job
-    return simulate(scenario, seed=seed)

@@ -205,8 +205,8 @@ def explain(
         If the scenario cannot be read, or has variants of which none was picked.
     InfeasiblePlanError
         If it does not fit its hardware; shows the sum.
-    ExecutorError
-        If a process is ended before its run is.
+    LostProcessError
+        If one of the processes is killed.
 
     Examples
     --------

@@ -1,12 +1,11 @@
-"""Runs on processes: in order, with the same results as here, and with an end that is told in words."""
+"""Runs on processes: in order, with the same results as here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor
 from typing import TypeVar
 
-from simulator.sweeps.executors import ExecutorError, open_executor
+from simulator.processes import process_pool
 
 J = TypeVar("J")
 T = TypeVar("T")
@@ -22,19 +21,12 @@ def run_all(function: Callable[[J], T], jobs: Sequence[J], workers: int) -> Iter
 
     Raises
     ------
-    ExecutorError
-        If a process ends before its job does: it was killed, by its user or for want of memory.
+    LostProcessError
+        If one of the processes is killed.
     """
     workers = min(workers, len(jobs))
     if workers <= 1:
         yield from map(function, jobs)
         return
-    try:
-        with open_executor(workers) as pool:
-            yield from pool.map(function, jobs)
-    except BrokenExecutor as error:
-        message = (
-            f"one of {workers} processes was ended before its run was: is there enough memory? fewer at a "
-            "time need less: --workers 1"
-        )
-        raise ExecutorError(message) from error
+    with process_pool(workers) as pool:
+        yield from pool.map(function, jobs)

@@ -114,7 +114,12 @@ def _of_tasks(found: Explanation) -> str:
     task = found.time["task"]
     if task is None:
         return ""
-    words = {"queueing": "in the queue", "stragglers": "for stragglers", "tools": "for tools"}
+    words = {
+        "queueing": "in the queue",
+        "stragglers": "for stragglers",
+        "verdicts": "for verdicts",
+        "tools": "for tools",
+    }
     waits = [
         f"{task['parts'][name]['share_ratio']:.0%} {text}"
         for name, text in words.items()

@@ -1,13 +1,12 @@
 """Where the time of the mean task went, from arrival to answer: parts that sum to it.
 
 A task ends with one of its trials.  From that trial the chain of what it waited for is followed back to the
-task's arrival: the trial was submitted when the task arrived, when another trial of the task ended, or a
-tool's time after that.  The links of the chain fill the task's time without gap or overlap, so the parts
-are exact, in whole nanoseconds; only stragglers are a rule: what a link decodes beyond the mean end of the
-trials that were submitted with it and finished.
+task's arrival: the trial was submitted when the task arrived, when the verdict on another trial of the
+task was there, or a tool's time after that.  The links of the chain fill the task's time without gap or
+overlap, so the parts are exact, in whole nanoseconds; only stragglers are a rule: what a link decodes beyond
+the mean end of the trials that were submitted with it and finished.
 
-Not told apart: pauses after a preemption, which are in decode.  Verifiers take no time in the simulator, so
-there is no such part.
+Not told apart: pauses after a preemption, which are in decode.
 """
 
 from __future__ import annotations
@@ -21,13 +20,15 @@ from simulator.api import Result
 from simulator.engine.records import SequenceState
 from simulator.metrics.tables import RunTables
 from simulator.metrics.window import window_of
-from simulator.units import NS_PER_S
+from simulator.units import NS_PER_S, to_ns
+from workloads.verifier import Verifier
 
 PARTS: Final[Mapping[str, str]] = {
     "queueing": "queueing: submission to admission",
     "prefill": "prefill: admission to first token",
     "decode": "decode, to the mean trial's end",
     "stragglers": "stragglers: last trial beyond mean",
+    "verdicts": "verdicts: a trial's end to its verdict",
     "tools": "tools between trials",
 }
 """Every part, and what it is called in tables."""
@@ -40,6 +41,7 @@ class _Trial(NamedTuple):
     started_ns: int
     first_token_ns: int
     ended_ns: int
+    judged_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def task_time(result: Result) -> TaskTime | None:
         )
     )
     totals = dict.fromkeys(PARTS, 0.0)
-    for task, trials in _by_task(tables):
+    for task, trials in _by_task(tables, result.scenario.workload.verifier):
         if task in chosen:
             for name, spent_ns in _parts(trials, *chosen[task]):
                 totals[name] += spent_ns
@@ -84,38 +86,40 @@ def task_time(result: Result) -> TaskTime | None:
     return TaskTime(seconds, whole_ns / NS_PER_S / count, count)
 
 
-def _by_task(tables: RunTables) -> Iterator[tuple[int, list[_Trial]]]:
+def _by_task(tables: RunTables, verifier: Verifier | None) -> Iterator[tuple[int, list[_Trial]]]:
     """Yield each task with its finished trials, in the order of their nodes."""
     columns = tables.trials
     finished = columns["state"] == SequenceState.FINISHED
-    names = ("task", *_Trial._fields)
+    names = ("task", "prompt_tokens", "output_tokens", *_Trial._fields[:-1])
     rows = zip(*(columns[name][finished].tolist() for name in names), strict=True)
     current, found = -1, list[_Trial]()
-    for task, *rest in rows:
+    for task, prompt_tokens, output_tokens, *times in rows:
         if task != current and found:
             yield current, found
             found = []
         current = task
-        found.append(_Trial(*rest))
+        wait_ns = to_ns(verifier.verdict_s(prompt_tokens + output_tokens)) if verifier else 0
+        found.append(_Trial._make([*times, times[-1] + wait_ns]))
     if found:
         yield current, found
 
 
 def _parts(trials: Sequence[_Trial], arrival_ns: int, ended_ns: int) -> Iterator[tuple[str, float]]:
     """Yield the parts of one task's time, link by link from its end to its arrival, ns."""
-    link: _Trial | None = max(trials, key=lambda trial: (trial.ended_ns <= ended_ns, trial.ended_ns))
-    if link is None or link.ended_ns > ended_ns:
+    link: _Trial | None = max(trials, key=lambda trial: (trial.judged_ns <= ended_ns, trial.judged_ns))
+    if link is None or link.judged_ns > ended_ns:
         yield "tools", ended_ns - arrival_ns
         return
-    yield "tools", ended_ns - link.ended_ns  # nothing: a task ends with a trial
+    yield "tools", ended_ns - link.judged_ns  # nothing: a task ends with a trial
     while link is not None:
+        yield "verdicts", link.judged_ns - link.ended_ns
         yield "queueing", link.started_ns - link.submitted_ns
         yield "prefill", link.first_token_ns - link.started_ns
         late = _late_ns(link, trials)
         yield "stragglers", late
         yield "decode", link.ended_ns - link.first_token_ns - late
         before = _before(link, trials)
-        yield "tools", link.submitted_ns - (arrival_ns if before is None else before.ended_ns)
+        yield "tools", link.submitted_ns - (arrival_ns if before is None else before.judged_ns)
         link = before
 
 
@@ -126,14 +130,14 @@ def _late_ns(link: _Trial, trials: Sequence[_Trial]) -> float:
 
 
 def _before(link: _Trial, trials: Sequence[_Trial]) -> _Trial | None:
-    """Return the trial whose end `link` was submitted at, or after; None if it came with the task.
+    """Return the trial whose verdict `link` was submitted at, or after; None if it came with the task.
 
-    One that ended at that very moment comes first, then the parent, then the last one to end before; of
-    equal ones the parent.  A trial is caused by earlier ones only, so the way back ends.
+    One that was judged at that very moment comes first, then the parent, then the last one to be judged
+    before; of equal ones the parent.  A trial is caused by earlier ones only, so the way back ends.
     """
-    earlier = [t for t in trials if t.node < link.node and t.ended_ns <= link.submitted_ns]
+    earlier = [t for t in trials if t.node < link.node and t.judged_ns <= link.submitted_ns]
     return max(
         earlier,
-        key=lambda t: (t.ended_ns == link.submitted_ns, t.node == link.parent, t.ended_ns, t.node),
+        key=lambda t: (t.judged_ns == link.submitted_ns, t.node == link.parent, t.judged_ns, t.node),
         default=None,
     )

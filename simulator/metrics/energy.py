@@ -13,11 +13,14 @@ from typing import Final
 import numpy as np
 
 from simulator.attention.work import FloatVector
+from simulator.engine.records import SequenceState
 from simulator.hardware import Gpu
 from simulator.metrics.hardware import WindowWork
+from simulator.metrics.tables import RunTables
 from simulator.metrics.window import Window
 from simulator.scenario.schema import Scenario
 from simulator.units import JOULES_PER_KWH, SECONDS_PER_HOUR
+from workloads.verifier import Verifier
 
 ASSUMPTION: Final = "assumed: linear in the busier of compute and memory, idle to limit"
 """Label of every power figure of a GPU whose power was not measured."""
@@ -89,12 +92,34 @@ def _per(amount: float | None, count: float) -> float | None:
     return amount / count if amount is not None and count else None
 
 
-def cost(window: Window, gpu: Gpu, *, gpus: int, tokens: float, solved: int) -> dict[str, object]:
-    """Return what renting the plan's GPUs for the window costs, USD, busy or not."""
-    price = gpu.price_usd_per_hour
-    usd = gpus * price.value * window.seconds / SECONDS_PER_HOUR
+def verdicts_usd(verifier: Verifier | None, tables: RunTables, window: Window) -> float:
+    """Return the price of judging the trials that ended in the window, USD."""
+    if verifier is None:
+        return 0.0
+    trials = tables.trials
+    judged = (trials["state"] == SequenceState.FINISHED) & window.ends_inside(trials["ended_ns"])
+    tokens = trials["prompt_tokens"] + trials["output_tokens"]
+    return verifier.usd(trials=int(judged.sum()), tokens=int(tokens[judged].sum()))
+
+
+def cost(
+    tables: RunTables, window: Window, scenario: Scenario, *, tokens: float, solved: int
+) -> dict[str, object]:
+    """Return what renting the plan's GPUs for the window, busy or not, and judging trials cost, USD.
+
+    Parameters
+    ----------
+    tables, window : what ended, and when.
+    scenario : the plan, its GPU and the verifier.
+    tokens : output tokens in the window.
+    solved : tasks solved in the window.
+    """
+    price, plan = scenario.hardware.gpu.price_usd_per_hour, scenario.parallelism
+    verifier_usd = verdicts_usd(scenario.workload.verifier, tables, window)
+    usd = plan.tp * plan.dp * price.value * window.seconds / SECONDS_PER_HOUR + verifier_usd
     return {
         "usd": usd,
+        "verifier_usd": verifier_usd,
         "usd_per_solved_task": usd / solved if solved else None,
         "usd_per_million_output_tokens": usd / tokens * 1e6 if tokens else None,
         "price_source": price.source,

@@ -83,7 +83,7 @@ def summarise(
     window = window_of(scenario, tables)
     parts = StepParts.of(tables.steps)
     work = WindowWork.of(records, tables, window, latency)
-    parallelism, gpu, report = scenario.parallelism, scenario.hardware.gpu, scenario.report
+    parallelism, report = scenario.parallelism, scenario.report
     gpus = parallelism.tp * parallelism.dp
     ended = window.ends_inside(tables.tasks["ended_ns"])
     solved = int((ended & (tables.tasks["solved"] == 1)).sum())
@@ -102,7 +102,7 @@ def summarise(
         "load": load(tables, parts, window, parallelism.dp, capacity),
         "hardware": machine,
         "energy": power,
-        "cost": cost(window, gpu, gpus=gpus, tokens=tokens, solved=solved),
+        "cost": cost(tables, window, scenario, tokens=tokens, solved=solved),
         "kinetics": eflops(tables, work, latency, int(ended.sum())),
         "notes": notes(
             scenario,

@@ -65,6 +65,7 @@ TIME_COLOURS: Final[Mapping[str, str]] = MappingProxyType(
         "queueing": VARIANT_COLOURS[4],
         "decode": VARIANT_COLOURS[0],
         "stragglers": VARIANT_COLOURS[1],
+        "verdicts": VARIANT_COLOURS[5],
         "tools": VARIANT_COLOURS[3],
     }
 )

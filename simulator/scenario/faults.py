@@ -19,6 +19,7 @@ from simulator.scenario import shape
 from simulator.scenario.document import shown
 from simulator.scenario.located import Fault, Keys, Located, Unreadable, dotted
 from simulator.scenario.schema import Scenario
+from simulator.scenario.sweeps import EntriesError
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -70,6 +71,13 @@ def faults_of(error: ValidationError, root: Located, model: shape.Model) -> list
     for detail in details:
         place = _place(detail["loc"], root, model)
         if place is None or isinstance(place.node.value, Unreadable):
+            continue
+        cause = detail.get("ctx", {}).get("error")
+        if isinstance(cause, EntriesError):
+            found += [
+                Fault((place.node.get(key) or place.node).origin, (*place.path, key), message)
+                for key, message in cause.by_key.items()
+            ]
             continue
         if detail["type"] == "missing" and (place.path[:-1], place.path[-1]) in unknown:
             continue  # its name is misspelt, which is said already

@@ -47,7 +47,7 @@ def parse_overrides(overrides: Overrides) -> tuple[list[Setting], list[Fault]]:
     Parameters
     ----------
     overrides : ``a.b=c`` texts, c being YAML; or a mapping from dotted paths, nested or not, to values; or
-        None, which changes nothing.
+        None, which changes nothing.  Texts are taken one after the other; a mapping has no order.
 
     Examples
     --------
@@ -62,7 +62,9 @@ def parse_overrides(overrides: Overrides) -> tuple[list[Setting], list[Fault]]:
     if isinstance(overrides, Mapping):
         root = locate(overrides, HERE)
         # Key by key, as options are: a part by its name, and then something in it.
-        parts = [undotted(root.with_table({key: node})) for key, node in root.table.items()]
+        parts = [
+            undotted(root.with_table({key: root.table[key]})) for key in sorted(root.table, key=kinds_first)
+        ]
         return [s for part in parts for key, node in part.table.items() for s in _settings(node, (key,))], []
     if not isinstance(overrides, Iterable):
         message = f"expected PATH=VALUE texts or a mapping from paths to values, got {shown(overrides)}"
@@ -94,6 +96,17 @@ def split(path: str) -> tuple[str, ...]:
     ('variants', 'qwen3-1.7b', 'seed')
     """
     return tuple(quoted or plain for quoted, plain in KEY.findall(path))
+
+
+def kinds_first(path: str) -> list[tuple[bool, str]]:
+    """Return what sorts paths so that each `kind` is set before what it may replace.
+
+    Examples
+    --------
+    >>> sorted(["model.attention.block_tokens", "model.attention.kind", "model"], key=kinds_first)
+    ['model', 'model.attention.kind', 'model.attention.block_tokens']
+    """
+    return [(key != "kind", key) for key in split(path)]
 
 
 def undotted(table: Located) -> Located:

@@ -30,6 +30,9 @@ INTERVAL: Final = re.compile(r"\s*([-+\w.]*?\w)\s*\.\.\s*([-+]?[\w.]+)\s*(:\s*lo
 COLUMNS: Final = frozenset({"variant", "seed", "status", "reason", "scenario_sha256", "seeds"})
 """Columns of the table of a sweep that are no axes."""
 
+MOST_DIGITS: Final = 1000
+"""Powers of ten that numbers of a run may have: floats end at 308, and far beyond decimals overflow."""
+
 Value = str | int | float | bool | None | dict[str, Any] | list[Any]
 
 
@@ -140,12 +143,12 @@ def axis_of(name: str, value: object) -> Axis:
         message = f"has {len(expanded)} values; allowed: up to {MOST_VALUES}"
         raise ValueError(message)
     choices = tuple(Choice(_label(each), {name: each}) for each in expanded)
-    _refuse_equal([repr(each) for each in expanded], "value")
+    _refuse_equal(expanded, "value")
     return Choices(name, choices)
 
 
 def _require_path(name: str) -> None:
-    if not PATH.fullmatch(name):
+    if not PATH.fullmatch(str(name)):  # a mapping of Python may have any key
         message = f"{name!r} is no path of a scenario; expected keys joined by dots, such as model.preset"
         raise ValueError(message)
 
@@ -165,6 +168,9 @@ def _label(value: object) -> str | int | float | bool:
 
 
 def _labelled(name: str, table: Mapping[str, object]) -> Choices:
+    if not (LABEL.fullmatch(str(name)) or PATH.fullmatch(str(name))):
+        message = f"{name!r} is no name of a column: up to 60 letters, digits, dots, plus and minus signs"
+        raise ValueError(message)
     if not table:
         message = "has no values"
         raise ValueError(message)
@@ -176,18 +182,24 @@ def _labelled(name: str, table: Mapping[str, object]) -> Choices:
         if not isinstance(changes, Mapping) or not changes:
             message = f"{label}: expected a table of changes, such as {{parallelism.tp: 8}}, got {changes!r}"
             raise ValueError(message)
+        for path in changes:
+            if not isinstance(path, str) or not PATH.fullmatch(path):
+                message = f"{label}: {path!r} is no path of a scenario; expected keys joined by dots"
+                raise ValueError(message)
         choices.append(Choice(label, dict(changes)))
-    _refuse_equal([repr(choice.changes) for choice in choices], "change")
+    _refuse_equal([choice.changes for choice in choices], "change")
     return Choices(name, tuple(choices))
 
 
-def _refuse_equal(values: Sequence[str], what: str) -> None:
-    seen: dict[str, int] = {}
+def _refuse_equal(values: Sequence[object], what: str) -> None:
+    seen: dict[object, int] = {}
     for place, value in enumerate(values, 1):
-        if value in seen:
-            message = f"{what}s {seen[value]} and {place} are equal: {value}"
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        key = value if number else repr(value)  # 1 and 1.0 are one number, and true is none
+        if key in seen:
+            message = f"{what}s {seen[key]} and {place} are equal: {value!r}"
             raise ValueError(message)
-        seen[value] = place
+        seen[key] = place
 
 
 def _interval(name: str, table: Mapping[str, object]) -> Interval:
@@ -197,7 +209,7 @@ def _interval(name: str, table: Mapping[str, object]) -> Interval:
         raise ValueError(message)
     low, high, log = table.get("low"), table.get("high"), table.get("log", False)
     for key, end in (("low", low), ("high", high)):
-        if isinstance(end, bool) or not isinstance(end, int | float) or not math.isfinite(end):
+        if isinstance(end, bool) or not isinstance(end, int | float) or not _finite(end):
             message = f"{key}: expected a finite number, got {end!r}"
             raise ValueError(message)
     if not isinstance(log, bool):
@@ -206,10 +218,21 @@ def _interval(name: str, table: Mapping[str, object]) -> Interval:
     if low >= high:  # type: ignore[operator] # both are numbers
         message = f"low {low} must be below high {high}"
         raise ValueError(message)
+    if not _finite(high - low):  # type: ignore[operator] # both are numbers
+        message = f"low {low} and high {high} are too far apart"
+        raise ValueError(message)
     if log and low <= 0:  # type: ignore[operator] # both are numbers
         message = f"low {low} must be above 0 where log is true"
         raise ValueError(message)
     return Interval(name, low, high, log)  # type: ignore[arg-type] # both are numbers
+
+
+def _finite(number: float) -> bool:
+    """Say whether a number is finite as a float; a whole number may be too large for one."""
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False
 
 
 def number_of(text: str) -> float:
@@ -230,10 +253,18 @@ def _run(value: object) -> list[object]:
     found = RUN.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         return [value]
-    start, end, by = Decimal(found[1]), Decimal(found[2]), Decimal(found[4] or 1)
+    try:
+        start, end, by = (_decimal(text) for text in (found[1], found[2], found[4] or "1"))
+    except ArithmeticError:
+        message = f"{value!r} has numbers that are too large, or too close to zero"
+        raise ValueError(message) from None
     ratio = found[3] == "*"
     if by <= (1 if ratio else 0) or start > end or (ratio and start <= 0):
-        rule = "FROM:TO:*RATIO with 0 < FROM <= TO and RATIO > 1" if ratio else "FROM:TO:STEP with FROM <= TO"
+        rule = (
+            "FROM:TO:*RATIO with 0 < FROM <= TO and RATIO > 1"
+            if ratio
+            else "FROM:TO:STEP with FROM <= TO and STEP > 0"
+        )
         message = f"{value!r} is no run of numbers; expected {rule}"
         raise ValueError(message)
     count = float((end / start).ln() / by.ln()) if ratio else float((end - start) / by)
@@ -249,15 +280,42 @@ def _run(value: object) -> list[object]:
     return list(values)
 
 
+def _decimal(text: str) -> Decimal:
+    """Return the number that a text says, if it is of a size that can be computed with.
+
+    Raises
+    ------
+    ArithmeticError
+        If they do not.
+    """
+    number = Decimal(text)
+    if number and abs(number.adjusted()) > MOST_DIGITS:
+        raise OverflowError
+    return number
+
+
+class EntriesError(ValueError):
+    """What is wrong with entries of a table.
+
+    Parameters
+    ----------
+    by_key : what is wrong by key.
+    """
+
+    def __init__(self, by_key: Mapping[str, str]) -> None:
+        self.by_key = by_key
+        super().__init__("; ".join(f"{key}: {message}" for key, message in by_key.items()))
+
+
 def _check_axes(axes: dict[str, Any]) -> dict[str, Any]:
-    faults = []
+    faults = {}
     for name, value in axes.items():
         try:
             axis_of(name, value)
         except ValueError as error:
-            faults.append(f"{name}: {error}")
+            faults[name] = str(error)
     if faults:
-        raise ValueError("; ".join(faults))
+        raise EntriesError(faults)
     return axes
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import Any, Final
 
 import pandas as pd
@@ -13,6 +11,7 @@ import pandas as pd
 from simulator.api import simulate
 from simulator.errors import InfeasiblePlanError
 from simulator.metrics.measures import number
+from simulator.processes import process_pool
 from simulator.scenario.schema import Scenario
 from simulator.studies.study import Budget
 
@@ -93,7 +92,7 @@ def _run(jobs: Sequence[_Job], workers: int) -> Iterator[_Found]:
     if workers == 1:
         yield from map(_measured, jobs)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with process_pool(workers) as pool:
         yield from pool.map(_measured, jobs)
 
 

@@ -8,12 +8,13 @@ from typing import Final
 
 import numpy as np
 
-from simulator.errors import ScenarioError, UnknownNameError
+from simulator.errors import ScenarioError, SimulatorError, UnknownNameError
 from simulator.scenario.loader import Resolved, vary
 from simulator.scenario.located import Located
 from simulator.scenario.overrides import split
 from simulator.scenario.sweeps import Axis, Choice, Choices
 from simulator.sweeps.design import Point, paths_of
+from simulator.sweeps.figures import HIGH, LOW, PATHS
 from simulator.sweeps.jobs import Base, document_of
 
 MOST_NAMES: Final = 500
@@ -22,8 +23,11 @@ MOST_NAMES: Final = 500
 MOST_NUMBERS: Final = 50
 """The same where all values are numbers: what is wrong with them begins at one end."""
 
-MOST_OTHERS: Final = 20
-"""Points beside whose values one that is wrong by itself is tried."""
+SOME_OTHERS: Final = 20
+"""Points, drawn, beside whose values one that is wrong by itself is tried."""
+
+MOST_OTHERS: Final = 100
+"""The same with those points that have a value which no other of them has: it may be what another needs."""
 
 NO_AXES: Final = {
     ("seed",): "points share their seeds, so that they differ by what is varied alone; use --seeds",
@@ -62,14 +66,51 @@ def refuse_wrong_values(
     """
     document = document_of(base.text)
     where = {axis.name: _where(axis, resolved, section, option) for axis in axes}
-    faults = [fault for axis in axes for fault in _no_axis(axis, where[axis.name])]
+    others = _others(axes, points)
+    faults: list[str] = []
+    for axis in axes:
+        wrong = list(_no_axis(axis, where[axis.name]))
+        faults += wrong or _faults(axis, document, others, where[axis.name])
     if faults:
         raise ScenarioError(faults)
-    places = np.random.default_rng(0).permutation(len(points))[:MOST_OTHERS]
-    others = [points[place].changes for place in places]
-    faults = [fault for axis in axes for fault in _faults(axis, document, others, where[axis.name])]
-    if faults:
-        raise ScenarioError(faults)
+
+
+def unreached(base: Base, axes: Sequence[Axis]) -> Iterator[str]:
+    """Yield, in words, axes that change nothing in a variant, which has a value of its own there."""
+    document = document_of(base.text)
+    for axis in axes:
+        if not base.variants or any(split(path)[0] == "variants" for path in paths_of(axis)):
+            continue
+        ends = [axis.at(0.0).changes, axis.at(1.0).changes]
+        try:
+            low, high = (vary(document, changes, must_fit=False).scenario for changes in ends)
+            if low == high:
+                low = vary(document, {}, must_fit=False).scenario
+        except SimulatorError:  # beside others they may be right: nothing is known of them here
+            continue
+        if low.model_copy(update={"variants": {}}) == high.model_copy(update={"variants": {}}):
+            continue
+        for name in base.variants:
+            if low.variants[name] == high.variants[name]:
+                yield (
+                    f"{axis.name} changes nothing in variant {name}, which has a value of its own there; "
+                    f"paths that begin with variants.{name} change it"
+                )
+
+
+def _others(axes: Sequence[Axis], points: Sequence[Point]) -> list[Mapping[str, object]]:
+    """Return the changes of points that together have every value of every axis, or nearly so."""
+    names = [axis.name for axis in axes if isinstance(axis, Choices)]
+    left = sum(len(axis.choices) for axis in axes if isinstance(axis, Choices))
+    seen, found = set[tuple[str, object]](), list[Mapping[str, object]]()
+    for place in np.random.default_rng(0).permutation(len(points)):
+        new = {(name, points[place].labels[name]) for name in names} - seen
+        if new or len(found) < SOME_OTHERS:
+            found.append(points[place].changes)
+            seen |= new
+        if len(found) == MOST_OTHERS or (len(found) >= SOME_OTHERS and len(seen) == left):
+            break
+    return found
 
 
 def _where(axis: Axis, resolved: Resolved, section: tuple[str, ...], option: str) -> str:
@@ -79,6 +120,8 @@ def _where(axis: Axis, resolved: Resolved, section: tuple[str, ...], option: str
 
 def _no_axis(axis: Axis, where: str) -> Iterator[str]:
     """Yield why paths that an axis changes cannot be varied."""
+    if {axis.name, axis.name.removesuffix(LOW), axis.name.removesuffix(HIGH)} & set(PATHS):
+        yield f"{where}: is another column of the table; choose another name"
     for path in paths_of(axis):
         keys = split(path)
         inner = keys[2:] if keys[0] == "variants" else keys
@@ -95,10 +138,11 @@ def _faults(
 ) -> Iterator[str]:
     told = set[str]()
     for choice in _tried(axis):
-        found = [message for message in _messages(choice, {}, document) if message not in told]
-        if found and all(any(_messages(choice, changes, document)) for changes in others):
+        found = [each for each in _messages(axis, choice, {}, document) if each not in told]
+        if found and all(any(_messages(axis, choice, changes, document)) for changes in others):
             told.update(found)
-            yield from (f"{where}: {message}" for message in found)
+            label = "" if axis.name in choice.changes else f"{choice.label}: "
+            yield from (f"{where}: {label}{message}" for message in found)
 
 
 def _tried(axis: Axis) -> Sequence[Choice]:
@@ -112,18 +156,31 @@ def _tried(axis: Axis) -> Sequence[Choice]:
     return [axis.choices[round(place * (count - 1) / (most - 1))] for place in range(most)]
 
 
-def _messages(choice: Choice, others: Mapping[str, object], document: Located) -> Iterator[str]:
-    """Yield what is wrong with a value beside others: faults at the paths that it sets, or below them."""
+def _messages(axis: Axis, choice: Choice, others: Mapping[str, object], document: Located) -> Iterator[str]:
+    """Yield what is wrong with a value beside others.
+
+    That is, faults at the paths that it sets, or below them; or above, where no table belongs.
+    """
     try:
         vary(document, {**others, **choice.changes}, must_fit=False)
     except UnknownNameError as error:
         yield str(error)
     except ScenarioError as error:
         for path in choice.changes:
-            own = re.compile(
-                rf"[^:]*: (?:variants\.[^:]+?\.)?{re.escape(path)}((?:[.\[][^:]*)?): (.*)", re.DOTALL
-            )
+            own = _faults_at(path, r"(?:[.\[][^:]*)?", ".*")
+            above = [
+                _faults_at(prefix, "", "unknown key.*|expected .*, got a table.*")
+                for place in range(len(path))
+                if path[place] == "." and (prefix := path[:place])
+            ]
             for fault in error.faults:
                 if found := own.fullmatch(fault):
-                    inner = f"{path}{found[1]}: " if found[1] or len(choice.changes) > 1 else ""
-                    yield f"{inner}{found[2]}"
+                    inner = f"{path}{found[2]}: " if found[2] or path != axis.name else ""
+                    yield f"{inner}{found[3]}"
+                elif found := next((each for one in above if (each := one.fullmatch(fault))), None):
+                    yield f"{found[1]}: {found[3]}"
+
+
+def _faults_at(path: str, below: str, message: str) -> re.Pattern[str]:
+    """Return what faults at a path look like: its path, what follows it, and the message."""
+    return re.compile(rf"[^:]*: (?:variants\.[^:]+?\.)?({re.escape(path)})({below}): ({message})", re.DOTALL)

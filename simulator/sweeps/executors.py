@@ -5,19 +5,26 @@ All are `concurrent.futures.Executor`; nothing but this file knows which.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import multiprocessing
-import os
-import signal
-import threading
+import re
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Executor,
+    Future,
+    ThreadPoolExecutor,
+    wait,
+)
 from contextlib import contextmanager, suppress
-from multiprocessing import get_context, parent_process
 from typing import Any, Final, ParamSpec, TypeVar
 
 from simulator.errors import SimulatorError
+from simulator.processes import process_pool, without_interrupts
+
+LOG = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -26,8 +33,24 @@ LOCAL: Final = "local"
 CONNECT_S: Final = 10.0
 """Time that a Dask scheduler has to answer, s."""
 
+GRACE_S: Final = 1.0
+"""Time that Dask has beyond that to say so by itself, s."""
+
+ADDRESS: Final = re.compile(r"(?:(?:tcp|tls|ucx|ws|wss)://)?(?:\[[0-9A-Fa-f:.%]+\]|[^\s/:]+):(\d{1,5})/?")
+"""A scheduler: how to reach it, TCP if that is left out, its machine and its port."""
+
+MOST_PORT: Final = 65535
+"""The largest port of a machine (RFC 9293, 16 bit)."""
+
 ASK_S: Final = 1.0
 """Time after which a cluster is asked again how many workers it has, s: they come and go."""
+
+TELL_S: Final = 10.0
+"""Time after which a cluster without workers is told to the user, s."""
+
+GIVE_UP_S: Final = 1800.0
+"""Time after which a cluster without workers is given up, s: longer than a batch system starts a job in, as a
+rule, and shorter than a night."""
 
 
 class ExecutorError(SimulatorError):
@@ -58,8 +81,10 @@ class Cluster(Executor):
     def __init__(self, client: Any) -> None:  # noqa: ANN401 - an extra, whose stubs are incomplete
         self._client = client
         self._executor = client.get_executor()
-        self._workers = 1
+        self._workers = 0
         self._asked_s = -ASK_S
+        self._alone_since_s: float | None = None
+        self._told = False
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Return the future of a call on one of the workers."""
@@ -69,11 +94,54 @@ class Cluster(Executor):
     @property
     def workers(self) -> int:
         """Threads of all workers just now, at least 1: those still to come find something to do."""
+        return max(1, self._count())
+
+    def _count(self) -> int:
         if time.monotonic() - self._asked_s >= ASK_S:
             with suppress(OSError):  # lost: the runs that are handed out say so
-                self._workers = max(1, sum(self._client.ncores().values()))
+                self._workers = sum(self._client.ncores().values())
             self._asked_s = time.monotonic()
         return self._workers
+
+    def attend(self) -> None:
+        """Look whether there is anybody to wait for.
+
+        Raises
+        ------
+        ExecutorError
+            If there has been no worker for a long time; that there is none is told well before.
+        """
+        now_s = time.monotonic()
+        if self._count():
+            self._alone_since_s, self._told = None, False
+        elif self._alone_since_s is None:
+            self._alone_since_s = now_s
+        elif now_s - self._alone_since_s >= GIVE_UP_S:
+            message = (
+                f"the Dask cluster has had no worker for {GIVE_UP_S / 60:g} min; start some, and go on with "
+                "the same line: what was done is kept"
+            )
+            raise ExecutorError(message)
+        elif now_s - self._alone_since_s >= TELL_S and not self._told:
+            self._told = True
+            LOG.warning(
+                "the Dask cluster has no workers; waiting up to %g min for some to come", GIVE_UP_S / 60
+            )
+
+
+def first_of(running: Collection[Future[T]], executor: Executor) -> Collection[Future[T]]:
+    """Wait for runs that have been handed out, and return those that are done, at least one.
+
+    Raises
+    ------
+    ExecutorError
+        If nobody is there to do them.
+    """
+    if not isinstance(executor, Cluster):
+        return wait(running, return_when=FIRST_COMPLETED).done
+    while not (done := wait(running, timeout=ASK_S, return_when=FIRST_COMPLETED).done):
+        executor.attend()
+    return done
 
 
 def workers_of(executor: Executor, otherwise: int) -> int:
@@ -93,38 +161,19 @@ def open_executor(workers: int = 1, dask: str | None = None) -> Iterator[Executo
     Raises
     ------
     ExecutorError
-        If Dask is not installed, or its scheduler does not answer.
+        If there are to be no workers, Dask is not installed, or its scheduler does not answer.
     """
+    if workers < 1:
+        message = f"workers: expected a whole number of at least 1, got {workers}"
+        raise ExecutorError(message)
     if dask is not None:
         with _cluster(workers, dask) as executor:
             yield executor
     elif workers == 1:
         yield Serial()
     else:
-        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_attend_to_parent)
-        with _without_interrupts():
-            pool.submit(int)  # starts all of them
-        try:
+        with process_pool(workers) as pool:
             yield pool
-        except (KeyboardInterrupt, SystemExit):
-            for process in multiprocessing.active_children():
-                process.terminate()  # what they compute is computed again, and may take minutes
-            raise
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Start processes that never see Ctrl-C, not even before their first line: the parent answers."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def is_loss(error: BaseException) -> bool:
@@ -132,22 +181,9 @@ def is_loss(error: BaseException) -> bool:
     return isinstance(error, CancelledError) or type(error).__module__.partition(".")[0] == "distributed"
 
 
-def _attend_to_parent() -> None:
-    """Leave Ctrl-C to the parent, and end with it: a parent that is killed cannot say so."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = parent_process()
-    if parent is None:
-        return
-
-    def follow() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
-
-
 @contextmanager
 def _cluster(workers: int, address: str) -> Iterator[Executor]:
+    _check_address(address)
     try:
         from distributed import Client, LocalCluster  # noqa: PLC0415 - an extra
     except ImportError as error:
@@ -156,17 +192,24 @@ def _cluster(workers: int, address: str) -> Iterator[Executor]:
     cluster: Any = None
     try:
         if address == LOCAL:
-            with _without_interrupts():
+            with without_interrupts():
                 cluster = LocalCluster(  # type: ignore[no-untyped-call] # its stubs are incomplete
-                    n_workers=workers, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    host="127.0.0.1",
+                    dashboard_address="127.0.0.1:0",  # without one the scheduler takes 8787 all the same
+                    scheduler_kwargs={"dashboard": False},
+                    silence_logs=logging.CRITICAL,  # workers, too, are quiet; what is lost is said here
                 )
+        else:
+            _greet(address)
         client = Client(cluster or address, timeout=CONNECT_S)  # type: ignore[no-untyped-call] # its stubs, too
     except (OSError, ValueError, TimeoutError) as error:
         if cluster is not None:
             cluster.close()
         message = f"--dask {address}: no Dask scheduler answers within {CONNECT_S:g} s: {error}"
         raise ExecutorError(message) from error
-    with _quiet("distributed"):
+    with _quiet("distributed", "tornado"):
         try:
             yield Cluster(client)
         finally:
@@ -175,10 +218,59 @@ def _cluster(workers: int, address: str) -> Iterator[Executor]:
                 cluster.close()
 
 
+def _check_address(address: str) -> None:
+    """Refuse what is no address of a scheduler.
+
+    Raises
+    ------
+    ExecutorError
+        Says what is expected.
+    """
+    found = ADDRESS.fullmatch(address)
+    if address != LOCAL and (found is None or not 0 < int(found[1]) <= MOST_PORT):
+        message = (
+            f"--dask {address or '(nothing)'}: is no address of a Dask scheduler; expected tcp://HOST:PORT "
+            f"with a port from 1 to {MOST_PORT}, such as tcp://127.0.0.1:8786, or {LOCAL}"
+        )
+        raise ExecutorError(message)
+
+
+def _greet(address: str) -> None:
+    """Shake hands with a scheduler, as its clients do, who wait for ever if something else listens there.
+
+    Raises
+    ------
+    ExecutorError
+        If what answers is no Dask scheduler.
+    OSError
+        If nobody answers.
+    """
+    from distributed.comm.core import connect  # noqa: PLC0415 - an extra
+    from distributed.security import Security  # noqa: PLC0415 - an extra
+
+    async def meet() -> None:
+        with _quiet("distributed", "tornado"):
+            options = Security().get_connection_args("client")  # type: ignore[no-untyped-call] # its stubs
+            meeting = connect(address, CONNECT_S, **options)  # type: ignore[no-untyped-call] # its stubs
+            await (await asyncio.wait_for(meeting, CONNECT_S + GRACE_S)).close()
+
+    try:
+        with ThreadPoolExecutor(1) as thread:  # whoever asks may have an event loop of its own: a notebook
+            thread.submit(asyncio.run, meet()).result()
+    except TimeoutError as error:
+        message = f"--dask {address}: something answers there, but no Dask scheduler within {CONNECT_S:g} s"
+        raise ExecutorError(message) from error
+    except OSError:
+        raise
+    except Exception as error:
+        message = f"--dask {address}: cannot be talked to as a Dask scheduler: {error}"
+        raise ExecutorError(message) from error
+
+
 @contextmanager
-def _quiet(package: str) -> Iterator[None]:
-    """Keep a package from writing tracebacks to the terminal: what is lost is said once, in words."""
-    names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == package]
+def _quiet(*packages: str) -> Iterator[None]:
+    """Keep packages from writing tracebacks to the terminal: what is lost is said once, in words."""
+    names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in packages]
     before = {logger: logger.level for logger in map(logging.getLogger, names)}
     for logger in before:
         logger.setLevel(logging.CRITICAL + 1)

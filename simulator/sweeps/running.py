@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,15 +15,21 @@ from typing import TYPE_CHECKING, Final
 from pydantic import ValidationError
 
 from simulator.errors import ScenarioError
-from simulator.scenario.overrides import Overrides, split
+from simulator.scenario.faults import addressed, faults_of
+from simulator.scenario.loader import Resolved
+from simulator.scenario.located import dotted, locate
+from simulator.scenario.overrides import HERE, Overrides, split
+from simulator.scenario.schema import Scenario
 from simulator.scenario.sweeps import SweepSpec, axis_of
-from simulator.sweeps.checking import refuse_wrong_values
+from simulator.sweeps.checking import refuse_wrong_values, unreached
+from simulator.sweeps.columns import Columns, frame_of
 from simulator.sweeps.design import Point, design
-from simulator.sweeps.executors import ExecutorError, is_loss, open_executor, workers_of
+from simulator.sweeps.executors import ExecutorError, first_of, is_loss, open_executor, workers_of
 from simulator.sweeps.figures import Row, row_of
 from simulator.sweeps.files import Fingerprints, anchored
 from simulator.sweeps.jobs import Base, Job, Outcome, base_of, code_sha256, document_of, run_job
 from simulator.sweeps.store import Others, Store
+from simulator.sweeps.table import point_columns, run_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,6 +61,7 @@ class Swept:
     others : results in the store that are not of this sweep.
     computed : runs that were simulated now.
     kept : runs that were in the store.
+    remarks : what to know of the points.
     """
 
     spec: SweepSpec
@@ -65,6 +72,7 @@ class Swept:
     others: Others
     computed: int
     kept: int = 0
+    remarks: tuple[str, ...] = ()
 
     @property
     def runs_per_point(self) -> int:
@@ -72,18 +80,24 @@ class Swept:
         return len(self.jobs) // len(self.points)
 
     @cached_property
+    def run_columns(self) -> Columns:
+        """Columns of `runs`, without pandas."""
+        return run_columns(self)
+
+    @cached_property
+    def point_columns(self) -> Columns:
+        """Columns of `table`, without pandas."""
+        return point_columns(self)
+
+    @cached_property
     def runs(self) -> pd.DataFrame:
         """One row a run: axes, variant, seed, status, reason, hash, every metric and its own interval."""
-        from simulator.sweeps.table import run_table  # noqa: PLC0415 - pandas only where it is asked for
-
-        return run_table(self)
+        return frame_of(self.run_columns)
 
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row a point and variant: means over the seeds, and their confidence intervals."""
-        from simulator.sweeps.table import point_table  # noqa: PLC0415 - as above
-
-        return point_table(self)
+        return frame_of(self.point_columns)
 
 
 def sweep(
@@ -106,7 +120,7 @@ def sweep(
     Parameters
     ----------
     source, overrides : the scenario, as for `load_scenario`; its section ``sweep`` is the start.
-    axes : values by dotted path, added to those of the scenario or in their place.
+    axes : values by dotted path, added to those of the scenario or in their place; lists, ranges, arrays.
     combine, samples, seeds, draw_seed : in place of what the scenario says of its sweep.
     store : folder that keeps results; a sweep that was ended goes on from there.  None keeps them in
         memory alone.
@@ -144,8 +158,15 @@ def sweep(
     repetitions = spec.seeds or resolved.scenario.report.seeds
     variants = base.variants or ("",)
     axes_found = anchored(spec.parsed, resolved)
-    points = design(spec, runs_per_point=repetitions * len(variants), axes=axes_found)
+    in_file = not axes and all(value is None for value in given.values())
+    try:
+        points = design(spec, runs_per_point=repetitions * len(variants), axes=axes_found)
+    except ScenarioError as error:
+        raise ScenarioError(_placed(error.faults, resolved) if in_file else error.faults) from error
     refuse_wrong_values(base, axes_found, points, resolved)
+    remarks = [*unreached(base, axes_found)]
+    if spec.samples is not None and len(points) < spec.samples:
+        remarks.append(f"{spec.samples:,} points were drawn, {len(points):,} of them different")
     jobs = _jobs(base, points, variants, repetitions)
     confidence = resolved.scenario.report.confidence_ratio
 
@@ -153,7 +174,12 @@ def sweep(
         return open_pool(min(workers, runs), dask, executor)
 
     rows, others, made, kept = _rows(jobs, opened, store, progress)
-    return Swept(spec, points, jobs, rows, confidence, others, made, kept)
+    return Swept(spec, points, jobs, rows, confidence, others, made, kept, tuple(remarks))
+
+
+def _placed(faults: Sequence[str], resolved: Resolved) -> list[str]:
+    """Return faults of the section of a scenario with the lines where they stand."""
+    return [str(addressed(fault, resolved.document, Scenario)) for fault in faults]
 
 
 def _jobs(base: Base, points: Sequence[Point], variants: Sequence[str], repetitions: int) -> list[Job]:
@@ -207,6 +233,7 @@ def spec_of(own: SweepSpec | None, axes: Mapping[str, object], given: Mapping[st
     ScenarioError
         If there is no axis, or one is wrong.
     """
+    axes = {name: _plain(value) for name, value in axes.items()}
     start: dict[str, object] = {} if own is None else own.model_dump()
     start |= {name: value for name, value in given.items() if value is not None}
     if given.get("combine") in ("grid", "zip") and given.get("samples") is None:
@@ -228,8 +255,17 @@ def spec_of(own: SweepSpec | None, axes: Mapping[str, object], given: Mapping[st
     try:
         return SweepSpec.model_validate(start)
     except ValidationError as error:
-        told = [f"sweep.{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+        wrong = faults_of(error, locate(start, HERE), SweepSpec)
+        told = [f"{dotted(('sweep', *fault.path))}: {fault.message}" for fault in wrong]
         raise ScenarioError(told) from error
+
+
+def _plain(value: object) -> object:
+    """Return ranges, and arrays and numbers of numpy, as the lists and numbers that a file would hold."""
+    listed = getattr(value, "tolist", None)
+    if listed is not None:
+        return listed()
+    return [_plain(each) for each in value] if isinstance(value, list | tuple | range) else value
 
 
 @dataclass(frozen=True)
@@ -319,7 +355,7 @@ def computed(jobs: Sequence[Job], pool: Pool) -> Iterator[tuple[Job, Outcome]]:
                     while waiting and len(running) < most:
                         job = waiting.popleft()
                         running[executor.submit(run_job, job)] = job
-                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    for future in first_of(running, executor):
                         outcome = _outcome(future, running[future])
                         yield running.pop(future), outcome
         except BrokenExecutor as error:

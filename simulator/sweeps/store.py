@@ -130,7 +130,9 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, json.dumps(table, allow_nan=False) + "\n")
         except OSError as error:
-            raise _failed(path, "cannot be written", error) from error
+            told = f"{_failed(path, 'cannot be written', error)}; what was done before is kept"
+            message = f"{told}: make room, or let it be written, and give the same line again"
+            raise StoreError(message) from error
 
     def get(self, key: str) -> Outcome | None:
         """Return what came of a job; None if it is not known or its file is damaged.
@@ -149,7 +151,7 @@ class Store:
             return None
         except OSError as error:
             raise _failed(path, "cannot be read", error) from error
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return None
         return Outcome(**fields) if whole else None
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from simulator.metrics.intervals import student_t_quantile
+from simulator.sweeps.columns import Columns
 from simulator.sweeps.figures import FIGURES, HIGH, LOW, PATHS, WITH_INTERVAL
 
 if TYPE_CHECKING:
@@ -18,29 +19,22 @@ PLACE: Final = ("variant", "seed", "status", "reason", "scenario_sha256")
 """Columns of a run beside its axes and figures."""
 
 
-def run_table(swept: Swept) -> pd.DataFrame:
+def run_columns(swept: Swept) -> Columns:
     """Return one row a run, in the order of points, variants and seeds."""
-    columns: dict[str, Any] = {name: [] for name in [*swept.points[0].labels, *PLACE]}
-    for place, (job, row) in enumerate(zip(swept.jobs, swept.rows, strict=True)):
-        for name, label in swept.points[place // swept.runs_per_point].labels.items():
-            columns[name].append(label)
-        for name, value in zip(
-            PLACE, (job.variant, row.seed, row.status, row.reason, row.scenario_sha256), strict=True
-        ):
-            columns[name].append(value)
+    points = [swept.points[place // swept.runs_per_point] for place in range(len(swept.jobs))]
+    columns: dict[str, Any] = {
+        name: [point.labels[name] for point in points] for name in swept.points[0].labels
+    }
+    columns["variant"] = [job.variant for job in swept.jobs]
     if not any(columns["variant"]):
         del columns["variant"]
-    columns["seed"] = pd.array(columns["seed"], dtype="Int64")
+    for name in PLACE[1:]:
+        columns[name] = [getattr(row, name) for row in swept.rows]
     figures = np.array([row.figures for row in swept.rows])
-    return pd.DataFrame({**columns, **{name: figures[:, at] for at, name in enumerate(FIGURES)}})
+    return columns | {name: figures[:, at] for at, name in enumerate(FIGURES)}
 
 
-def plain_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows as plain values, every digit of them kept; None where there is none."""
-    return table.astype(object).where(table.notna(), None).to_dict(orient="records")  # type: ignore[return-value] # names are texts
-
-
-def point_table(swept: Swept) -> pd.DataFrame:
+def point_columns(swept: Swept) -> Columns:
     """Return one row a point and variant, with the mean of every measure over the seeds and its interval.
 
     Notes
@@ -48,26 +42,29 @@ def point_table(swept: Swept) -> pd.DataFrame:
     Student's t over the seeds where there are several that ran; with one, the interval that the run itself
     gives, if any.  Where some seeds ran and others did not the row says why and has no figures.
     """
-    runs = swept.runs
-    keys = [name for name in [*swept.points[0].labels, "variant"] if name in runs.columns]
-    seeds = swept.runs_per_point // max(1, len({job.variant for job in swept.jobs}))
-    first = runs.iloc[::seeds].reset_index(drop=True)
-    columns: dict[str, Any] = {name: first[name] for name in keys}
-    stacked = np.stack([row.figures for row in swept.rows]).reshape(len(first), seeds, len(FIGURES))
-    ran = (runs["status"] == "ok").to_numpy().reshape(len(first), seeds).all(axis=1)
-    wrong = np.argmax((runs["status"] != "ok").to_numpy().reshape(len(first), seeds), axis=1)
-    rows = np.arange(len(first)) * seeds + np.where(ran, 0, wrong)
+    runs = swept.run_columns
+    seeds = swept.runs_per_point // len({job.variant for job in swept.jobs})
+    groups = range(0, len(swept.jobs), seeds)
+    columns: dict[str, Any] = {
+        name: list(runs[name][::seeds]) for name in [*swept.points[0].labels, "variant"] if name in runs
+    }
+    told = [_decisive([row.status for row in swept.rows[start : start + seeds]]) for start in groups]
     for name in ("status", "reason"):
-        columns[name] = runs[name].to_numpy()[rows]
-    columns["seeds"] = seeds
-    stacked[~ran] = np.nan
-    measures = stacked[:, :, : len(PATHS)]
-    means = measures.mean(axis=1)
+        columns[name] = [runs[name][start + at] for start, at in zip(groups, told, strict=True)]
+    columns["seeds"] = [seeds] * len(groups)
+    stacked = np.stack([row.figures for row in swept.rows]).reshape(len(groups), seeds, len(FIGURES))
+    stacked[np.array([status != "ok" for status in columns["status"]])] = np.nan
+    means = stacked[:, :, : len(PATHS)].mean(axis=1)
     low, high = _intervals(stacked, means, swept.confidence_ratio)
     for at, path in enumerate(PATHS):
         columns[path] = means[:, at]
         columns[f"{path}{LOW}"], columns[f"{path}{HIGH}"] = low[:, at], high[:, at]
-    return pd.DataFrame(columns)
+    return columns
+
+
+def _decisive(statuses: Sequence[str]) -> int:
+    """Return the place of the first run that did not go well, else of the first."""
+    return next((at for at, status in enumerate(statuses) if status != "ok"), 0)
 
 
 def _intervals(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import os
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import IO, Final
 
 from simulator.errors import SimulatorError, suggest
-
-if TYPE_CHECKING:
-    import pandas as pd
+from simulator.sweeps.columns import Columns, frame_of, rows_of
 
 ENDINGS: Final = (".csv", ".parquet")
 
@@ -32,7 +31,7 @@ def check_table_file(path: Path) -> None:
         raise SimulatorError(message)
 
 
-def write_table(table: pd.DataFrame, path: Path) -> None:
+def write_table(columns: Columns, path: Path) -> None:
     """Write a table; equal tables give equal bytes.
 
     Raises
@@ -45,10 +44,11 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     try:
         if path.suffix == ".parquet":
             buffer = io.BytesIO()
-            _plain(table).to_parquet(buffer, index=False)
+            frame_of(_of_one_type(columns)).to_parquet(buffer, index=False)
             part.write_bytes(buffer.getvalue())
         else:
-            table.to_csv(part, index=False, lineterminator="\n")
+            with part.open("w", encoding="utf-8", newline="") as file:
+                _write_csv(columns, file)
         part.replace(path)
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
@@ -56,11 +56,17 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def _plain(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose columns of mixed values are texts: a column of Parquet has one type."""
-    mixed = [
-        name
-        for name in table.columns
-        if table[name].dtype == object and len({type(value) for value in table[name]}) > 1
-    ]
-    return table.assign(**{name: table[name].map(str) for name in mixed})
+def _write_csv(columns: Columns, file: IO[str]) -> None:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows_of(columns))
+
+
+def _of_one_type(columns: Columns) -> Columns:
+    """Return columns of which those of mixed values are texts: a column of Parquet has one type."""
+    return {
+        name: list(map(str, column))
+        if isinstance(column, list) and len({type(value) for value in column} - {type(None)}) > 1
+        else column
+        for name, column in columns.items()
+    }

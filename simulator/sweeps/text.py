@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Final
 from simulator.errors import UnknownNameError, suggest
 from simulator.metrics.measures import MEASURES, Measure
 from simulator.report.quantities import MISSING, digits, scale_of
+from simulator.sweeps.columns import Columns
 from simulator.sweeps.figures import HIGH, LOW
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from simulator.sweeps.running import Swept
 
 WIDTH: Final = 110
@@ -63,18 +62,19 @@ def render(swept: Swept, measures: Sequence[Measure], *, width: int = WIDTH) -> 
     measures : figures to show.
     width : characters of a line; where all columns take more, the rows are told in several parts.
     """
-    table = swept.table
+    table = swept.point_columns
     axes = list(swept.points[0].labels)
     names = short(axes)
     names |= {"variant": "variant"} if "variant" in table else {}
-    shown = table.head(MOST_ROWS)
+    shown = {name: column[:MOST_ROWS] for name, column in table.items()}
     texts = {title: [_label(value) for value in shown[name]] for name, title in names.items()}
-    if (shown["status"] != "ok").any():
-        texts["status"] = shown["status"].tolist()
+    if any(status != "ok" for status in shown["status"]):
+        texts["status"] = list(shown["status"])
     figures = dict(_column(shown, measure) for measure in measures)
     lines = _parts(texts, figures, width)
-    if len(table) > MOST_ROWS:
-        lines += [f"... and {len(table) - MOST_ROWS:,} more rows; --means FILE.csv holds all of them"]
+    rows = len(table["status"])
+    if rows > MOST_ROWS:
+        lines += [f"... and {rows - MOST_ROWS:,} more rows; --means FILE.csv holds all of them"]
     return "\n".join([*lines, "", *_notes(swept)])
 
 
@@ -140,7 +140,7 @@ def _split(
     return lines
 
 
-def _column(table: pd.DataFrame, measure: Measure) -> tuple[str, list[str]]:
+def _column(table: Columns, measure: Measure) -> tuple[str, list[str]]:
     """Return the title and the cells of a figure, half of its interval behind a plus-minus sign."""
     values = [None if math.isnan(value) else float(value) for value in table[measure.path]]
     scale = scale_of(values, measure.unit)
@@ -191,7 +191,8 @@ def _notes(swept: Swept) -> list[str]:
         )
     if swept.others.other_scenario:
         told.append(f"{swept.others.other_scenario:,} results in the store are of other scenarios")
-    if swept.runs_per_point > 1 or "variant" in swept.table:
+    told += swept.remarks
+    if swept.runs_per_point > 1 or "variant" in swept.point_columns:
         told.append(
             f"±: half of the {swept.confidence_ratio:.0%} interval over the seeds of a point; points have "
             "the same seeds"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import Final
 
 from simulator.api import simulate
 from simulator.calibrate.runs import ServingRun
 from simulator.errors import InfeasiblePlanError, SimulatorError
 from simulator.hardware import Calibration
+from simulator.processes import process_pool
 from simulator.scenario.loader import load_scenario
 from simulator.validate.silicon import Trust, scenario_of
 
@@ -145,14 +145,10 @@ def _simulated(texts: Sequence[str], workers: int, progress: Progress | None) ->
         for text in distinct:
             keep(text, mean_tpot_s(text))
         return found
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with process_pool(workers) as pool:
         pending = {pool.submit(mean_tpot_s, text): text for text in distinct}
-        try:
-            for future in as_completed(pending):
-                keep(pending[future], future.result())
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        for future in as_completed(pending):
+            keep(pending[future], future.result())
     return found
 
 

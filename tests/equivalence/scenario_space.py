@@ -206,6 +206,20 @@ def lengths() -> st.SearchStrategy[dict[str, Any]]:
 
 
 @cache
+def verifiers() -> st.SearchStrategy[dict[str, Any] | None]:
+    """None, one that costs money alone, and ones whose verdicts come at ends of steps or between them."""
+    return st.sampled_from(
+        [
+            None,
+            None,
+            {"usd_per_trial": 0.01},
+            {"seconds_per_trial": 1e-3},
+            {"seconds_per_trial": 3e-4, "seconds_per_token": 1.7e-5, "usd_per_million_tokens": 2.0},
+        ]
+    )
+
+
+@cache
 def latencies() -> st.SearchStrategy[dict[str, Any]]:
     """Round numbers make boundaries of replicas and arrivals fall on the same nanosecond."""
     return st.one_of(
@@ -278,6 +292,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
             "length_prediction": {"log_error": 0.3},
             "priorities": draw(st.sampled_from([[0], [0, 2, 1]])),
             "shared_prefix_tokens": draw(st.sampled_from([0, 0, 16, 25, 33])),
+            "verifier": draw(verifiers()),
         },
         "report": {"horizon_s": draw(st.sampled_from([None, None, 0.002, 0.0052, 0.0301]))},
         "seed": draw(st.integers(0, 1000)),

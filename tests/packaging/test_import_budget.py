@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -27,3 +28,13 @@ def test_the_probe_sees_a_heavy_package() -> None:
 @pytest.mark.parametrize("module", ["simulator.cli", "simulator", "workloads"])
 def test_importing_loads_no_heavy_package(module: str) -> None:
     assert loaded_by(f"import {module}") & HEAVY == set()
+
+
+def test_a_sweep_that_prints_and_writes_csv_loads_no_heavy_package(tmp_path: Path) -> None:
+    point = Path(__file__).resolve().parents[2] / "benchmarks" / "scenarios" / "point.yaml"
+    options = ["--axis", "workload.strategy.trials=1,2", "--store", str(tmp_path / "store"), "--workers", "1"]
+    options += ["--out", str(tmp_path / "rows.csv"), "--means", str(tmp_path / "means.csv")]
+    command = ["sweep", str(point), *options]
+    statement = f"from simulator.cli import app\napp({command!r}, standalone_mode=False)"
+    assert loaded_by(statement) & HEAVY == set()
+    assert (tmp_path / "rows.csv").read_text(encoding="utf-8").count("\n") == 3

@@ -10,10 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+
+from simulator.sweeps.executors import TELL_S
 
 pytestmark = pytest.mark.slow
 
@@ -85,25 +87,23 @@ def wait_for(condition: Callable[[], bool], most_s: float = 60.0) -> None:
         time.sleep(0.02)
 
 
-def children_of(session: int) -> list[int]:
-    """Return the processes of a session, but not its leader."""
-    found = []
+def parents_in(session: int) -> dict[int, int]:
+    """Return the processes of a session but its leader, each with its parent."""
+    found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             fields = (folder / "stat").read_text(encoding="ascii").rpartition(")")[2].split()
         except OSError:
             continue  # has ended
         if int(fields[3]) == session and int(folder.name) != session and fields[0] != "Z":
-            found.append(int(folder.name))
+            found[int(folder.name)] = int(fields[1])
     return found
 
 
 def workers_of(session: int) -> list[int]:
-    return [
-        process
-        for process in children_of(session)
-        if b"spawn_main" in (Path("/proc") / str(process) / "cmdline").read_bytes()
-    ]
+    """Return the processes that were forked from the server of the session's leader."""
+    parents = parents_in(session)
+    return [process for process, parent in parents.items() if parent in parents]
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_no_process_is_left_when_the_parent_is_killed(scenario: Path) -> None:
     assert len(workers_of(child.pid)) == 2
     os.kill(child.pid, signal.SIGKILL)
     child.communicate()
-    wait_for(lambda: not children_of(child.pid), 20.0)
+    wait_for(lambda: not parents_in(child.pid), 20.0)
 
 
 @linux_only
@@ -168,6 +168,20 @@ def test_ctrl_c_keeps_what_is_done_and_prints_no_traceback(scenario: Path, worke
     assert len(results(scenario.parent)) == POINTS
 
 
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_a_local_dask_cluster_ends_without_a_word_of_its_own(scenario: Path, ending: signal.Signals) -> None:
+    pytest.importorskip("distributed", reason="needs the extra `dask`")
+    child = started(scenario, "--dask", "local", "--workers", "2")
+    wait_for(lambda: len(results(scenario.parent)) >= 2)
+    if ending is signal.SIGINT:
+        os.killpg(child.pid, ending)  # a terminal tells all of them
+    else:
+        os.kill(child.pid, ending)
+    _, told = child.communicate(timeout=60)
+    assert told == ("interrupted\n" if ending is signal.SIGINT else "")
+    assert child.returncode == 128 + ending
+
+
 def test_two_at_once_on_one_store_give_the_same_table(scenario: Path, whole: bytes) -> None:
     first = started(scenario, "--workers", "1", "--out", "first.csv")
     second = started(scenario, "--workers", "1", "--out", "second.csv")
@@ -178,29 +192,31 @@ def test_two_at_once_on_one_store_give_the_same_table(scenario: Path, whole: byt
     assert (scenario.parent / "second.csv").read_bytes() == whole
 
 
+def _dask(folder: Path, what: str, *options: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - our own interpreter
+        [sys.executable, "-m", f"distributed.cli.{what}", "--host", "127.0.0.1", "--no-dashboard", *options],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def worker(folder: Path, address: str) -> subprocess.Popen[bytes]:
+    return _dask(folder, "dask_worker", address, "--nworkers", "1", "--nthreads", "1", "--no-nanny")
+
+
 @contextmanager
 def cluster(folder: Path, workers: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
     """Yield the address of a real scheduler and the processes: its own, then those of its workers."""
     pytest.importorskip("distributed", reason="needs the extra `dask`")
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     file = folder / "scheduler.json"
-
-    def run(*words: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(  # noqa: S603 - our own interpreter
-            [sys.executable, "-m", "distributed.cli." + words[0], *words[1:]],
-            cwd=folder,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-
-    own = ["--host", "127.0.0.1", "--no-dashboard"]
-    running = [run("dask_scheduler", *own, "--port", "0", "--scheduler-file", str(file))]
+    options = ["--port", "0", "--dashboard-address", "127.0.0.1:0", "--scheduler-file", str(file)]
+    running = [_dask(folder, "dask_scheduler", *options)]
     try:
         wait_for(file.is_file)
         address = str(json.loads(file.read_text(encoding="utf-8"))["address"])
-        some = ["--nworkers", "1", "--nthreads", "1", "--no-nanny"]
-        running += [run("dask_worker", address, *own, *some) for _ in range(workers)]
+        running += [worker(folder, address) for _ in range(workers)]
         yield address, running
     finally:
         for process in running:
@@ -226,7 +242,42 @@ def test_a_local_dask_cluster_gives_the_same_table_and_leaves_nothing(scenario: 
     _, told = child.communicate(timeout=240)
     assert child.returncode == 0, told
     assert (scenario.parent / "out.csv").read_bytes() == whole
-    wait_for(lambda: not children_of(child.pid), 20.0)
+    wait_for(lambda: not parents_in(child.pid), 20.0)
+
+
+def listening(session: int) -> set[tuple[str, int]]:
+    """Return where processes of a session listen."""
+    sockets = set()
+    for process in [session, *parents_in(session)]:
+        with suppress(OSError):  # has ended
+            sockets |= {str(file.readlink()) for file in Path(f"/proc/{process}/fd").iterdir()}
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    rows = [row for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in sockets]
+    return {(row[1].partition(":")[0], int(row[1].partition(":")[2], 16)) for row in rows}
+
+
+@linux_only
+def test_a_local_dask_cluster_listens_on_this_machine_alone_and_takes_no_known_port(scenario: Path) -> None:
+    pytest.importorskip("distributed", reason="needs the extra `dask`")
+    child = started(scenario, "--dask", "local", "--workers", "1")
+    wait_for(lambda: len(results(scenario.parent)) >= 2)
+    found = listening(child.pid)
+    child.kill()
+    child.communicate()
+    assert {address for address, _ in found} == {"0100007F"}  # 127.0.0.1, as the kernel writes it
+    assert not {port for _, port in found} & {8786, 8787}  # those of Dask's scheduler and its pages
+
+
+def test_a_cluster_without_workers_is_told_and_goes_on_when_one_comes(scenario: Path, whole: bytes) -> None:
+    with cluster(scenario.parent, 0) as (address, running):
+        child = started(scenario, "--dask", address)
+        time.sleep(TELL_S + 5.0)  # it has to start
+        running.append(worker(scenario.parent, address))
+        _, told = child.communicate(timeout=240)
+    assert child.returncode == 0, told
+    assert told.startswith("the Dask cluster has no workers; waiting up to")
+    assert len(told.splitlines()) == 1
+    assert (scenario.parent / "out.csv").read_bytes() == whole
 
 
 def test_a_scheduler_that_does_not_answer_is_said_in_ten_seconds(scenario: Path) -> None:

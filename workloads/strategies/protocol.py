@@ -6,10 +6,11 @@ state of its own; the tree is its memory.  It may read the outcome fields of FIN
 (invariant INV-9): those of an open or cancelled node are not known to a server.
 
 Contract with the engine: `node` is closed (state, outcome fields and `open_nodes` are up to date)
-before `on_finish` is called; nothing is called for cancelled nodes; a node named twice in `cancel`,
-or finishing in the very step in which it was to stop, is no error.
+before `on_finish` is called, which with a `workloads.verifier` is when its verdict is there; nothing is
+called for cancelled nodes; a node named twice in `cancel`, or finishing in the very step in which it was
+to stop, is no error.
 
-Ignored: the cost of verifying, voting or scoring, and the time a client takes to decide.
+Ignored: the cost of voting, and the time a client takes to decide.
 """
 
 from __future__ import annotations

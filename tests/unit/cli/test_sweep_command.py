@@ -245,3 +245,100 @@ def test_figures_beyond_the_width_are_told_in_several_tables(kinesim: Kinesim) -
     assert max(map(len, lines)) <= 110
     assert sum(line.startswith("model.attention") for line in lines) == 2
     assert sum(line.startswith("topk kv_budget_tokens=16") for line in lines) == 2
+
+
+def test_every_axis_of_a_file_that_is_wrong_is_told_with_its_own_line(kinesim: Kinesim) -> None:
+    with_section(
+        "    model.preset: []\n    parallelism.tp: [1, 1.0]\n    engine.max_sequences: 1:1e999999999\n"
+    )
+    assert sweep(kinesim) == 2
+    first, second, third = kinesim.err.splitlines()
+    assert first == "s.yaml:15: sweep.axes.model.preset: has no values"
+    assert second == "s.yaml:16: sweep.axes.parallelism.tp: values 1 and 2 are equal: 1.0"
+    assert third.startswith(
+        "s.yaml:17: sweep.axes.engine.max_sequences: '1:1e999999999' has numbers that are"
+    )
+
+
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        ("    parallelism.tp: [1]\n  samples: 3\n", "s.yaml:16: sweep.samples: grid takes all values"),
+        ("    parallelism.tp: [1]\n  combine: random\n", "s.yaml:13: sweep.samples: random draws points"),
+        (
+            "    model: qwen3-8b\n    model.preset: qwen3-8b\n",
+            "s.yaml:14: sweep.axes: model and model.preset both change model.preset",
+        ),
+        (
+            "    engine.max_sequences: 1:5000\n    workload.max_tokens: 1:5000\n",
+            "s.yaml:13: sweep: 25,000,000 points with 1 runs each are more than 1,000,000 runs; draw some",
+        ),
+    ],
+)
+def test_a_section_that_makes_no_points_is_refused_with_its_line(
+    kinesim: Kinesim, section: str, told: str
+) -> None:
+    with_section(section)
+    assert sweep(kinesim) == 2
+    assert kinesim.err.startswith(told)
+
+
+def test_options_are_refused_in_the_words_of_the_scenario(kinesim: Kinesim) -> None:
+    assert sweep(kinesim, "--axis", "parallelism.tp=1", "--combine", "random", "--samples", "99999999") == 2
+    assert kinesim.err == "sweep.samples: must be at most 10000000 points, got 99999999\n"
+
+
+@pytest.mark.parametrize(
+    "path", ["workload.strategy.trials.x", "workload.tasks.0.x", "name.x", "engine.kvv.x"]
+)
+def test_a_path_that_goes_on_where_nothing_can_be_is_refused_before_anything_runs(
+    kinesim: Kinesim, path: str
+) -> None:
+    assert sweep(kinesim, "--axis", f"{path}=1,2") == 2
+    assert kinesim.err.startswith(f"--axis {path}: {path.rpartition('.')[0]}: ")
+    assert not Path("small.sweep").exists()
+
+
+def test_what_is_no_axis_is_told_beside_values_that_are_wrong(kinesim: Kinesim) -> None:
+    assert sweep(kinesim, "--axis", "seed=1,2", "--axis", "parallelism.tpp=1") == 2
+    first, second = kinesim.err.splitlines()
+    assert first.startswith("--axis seed: seed: is no axis")
+    assert second.startswith("--axis parallelism.tpp: unknown key; did you mean tp?")
+
+
+def test_a_change_behind_a_label_is_told_with_label_and_path(kinesim: Kinesim) -> None:
+    with_section("    layout: {one: {parallelism.tp: 1}, two: {parallelism.tpp: 2}}\n")
+    assert sweep(kinesim) == 2
+    assert kinesim.err.startswith(
+        "s.yaml:15: sweep.axes.layout: two: parallelism.tpp: unknown key; did you mean tp?"
+    )
+
+
+@pytest.mark.parametrize("end", ["", "_low", "_high"])
+def test_an_axis_may_not_have_the_name_of_a_figure(kinesim: Kinesim, end: str) -> None:
+    with_section(f"    latency.task_s.mean{end}: {{one: {{parallelism.tp: 1}}}}\n")
+    assert sweep(kinesim) == 2
+    assert "is another column of the table; choose another name" in kinesim.err
+
+
+def test_two_tables_in_one_file_are_refused(kinesim: Kinesim) -> None:
+    assert sweep(kinesim, "--axis", "parallelism.tp=1", "--out", "a.csv", "--means", "./a.csv") == 2
+    assert kinesim.err == "--out a.csv and --means a.csv are the same file; choose two names\n"
+    assert not Path("small.sweep").exists()
+
+
+def test_an_axis_that_a_variant_overrides_is_said(kinesim: Kinesim) -> None:
+    variants = "variants: {own: {parallelism.dp: 2}, other: {}}\n"
+    Path("s.yaml").write_text(SCENARIO + variants, encoding="utf-8")
+    assert sweep(kinesim, "--axis", "parallelism.dp=1,4") == 0
+    told = " ".join(kinesim.out.split())
+    assert "parallelism.dp changes nothing in variant own, which has a value of its own there" in told
+    assert "in variant other" not in told
+    assert sweep(kinesim, "--axis", "parallelism.tp=1,2") == 0
+    assert "changes nothing" not in kinesim.out
+
+
+def test_equal_points_of_a_draw_are_said(kinesim: Kinesim) -> None:
+    axis = ["--axis", "parallelism.tp=1,2", "--combine", "random"]
+    assert sweep(kinesim, *axis, "--samples", "20") == 0
+    assert "20 points were drawn, 2 of them different" in kinesim.out

@@ -13,7 +13,7 @@ from simulator import OutputExistsError, compare_sides, explain
 from simulator.explaining import files
 from simulator.explaining.comparison import SideBySide
 from simulator.explaining.explanation import Explanation
-from simulator.explaining.machine_time import PARTS
+from simulator.explaining.machine_time import PARTS as MACHINE_PARTS
 from simulator.explaining.pictures import (
     comparison_charts,
     doubling_chart,
@@ -21,6 +21,7 @@ from simulator.explaining.pictures import (
     ratio_chart,
     time_chart,
 )
+from simulator.explaining.task_time import PARTS as TASK_PARTS
 from simulator.report.look import TIME_COLOURS
 
 DRAWN = {
@@ -99,7 +100,7 @@ def test_bars_are_stacked_to_the_whole(found: SideBySide) -> None:
 
 
 def test_every_part_has_a_colour_of_its_own() -> None:
-    assert set(PARTS) < set(TIME_COLOURS)
+    assert {*MACHINE_PARTS, *TASK_PARTS} == set(TIME_COLOURS)
     assert len(set(TIME_COLOURS.values())) == len(TIME_COLOURS)
 
 

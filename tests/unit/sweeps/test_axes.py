@@ -123,6 +123,18 @@ def test_a_table_of_labels_changes_several_values_at_once() -> None:
         ("1:1e400:*1e50", "'1:1e400:*1e50' has numbers that are too large"),
         ("1:10:0.1e-9", "'1:10:0.1e-9' stands for 90,000,000,001 values; allowed: up to"),
         ("1:2:*1.0000001", "allowed: up to"),
+        ("1:8:0", "FROM <= TO and STEP > 0"),
+        ("1:1e999999999:1", "'1:1e999999999:1' has numbers that are too large, or too close to zero"),
+        ("1:1e9999999999999999999", "has numbers that are too large"),
+        ("1:1e999999999:*1e300000000", "has numbers that are too large"),
+        ("1e-999999999:1:*10", "too close to zero"),
+        ("1:2:1e-999999999", "too close to zero"),
+        ("-1e308..1e308", "low -1e+308 and high 1e+308 are too far apart"),
+        ("1..1" + "0" * 400, "high: expected a finite number"),
+        ([2, 2.0], "values 1 and 2 are equal: 2.0"),
+        ({"a": {"": 1}}, "a: '' is no path of a scenario"),
+        ({"a": {1: 1}}, "a: 1 is no path of a scenario"),
+        ({"a": {"x y": 1}}, "a: 'x y' is no path of a scenario"),
     ],
 )
 def test_what_is_no_axis_is_refused_with_what_is_allowed(value: object, told: str) -> None:
@@ -137,6 +149,15 @@ def test_a_name_that_is_no_path_is_refused(name: str) -> None:
 @pytest.mark.parametrize("name", ["seed", "seeds", "variant", "status", "reason", "scenario_sha256"])
 def test_a_free_name_may_not_be_another_column_of_the_table(name: str) -> None:
     assert "is another column of the table" in refusal({"a": {"seed": 1}}, name)
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "a,b", " a"])
+def test_a_free_name_is_a_word(name: str) -> None:
+    assert "is no name of a column" in refusal({"a": {"seed": 1}}, name)
+
+
+def test_true_and_one_and_its_text_are_three_values() -> None:
+    assert values([True, 1, "1"]) == [True, 1, "1"]
 
 
 def test_a_key_with_dots_stands_in_quotes() -> None:

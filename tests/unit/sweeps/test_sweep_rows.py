@@ -238,6 +238,19 @@ def test_an_axis_may_need_another(tmp_path: Path) -> None:
     assert "kv_budget_tokens" in table["reason"][0]
 
 
+BLOCKS = "model.attention.block_tokens"
+
+
+def test_a_kind_is_set_before_what_it_may_replace_whatever_the_order_of_axes() -> None:
+    sparse = small(model={"preset": "qwen3-8b", "attention": {"kind": "block_topk", "kv_budget_tokens": 64}})
+    axes: dict[str, object] = {BLOCKS: [16, 64], "model.attention.kind": ["dense", "block_topk"]}
+    table = swept(axes, source=sparse).table
+    assert table["status"].tolist() == ["invalid", "ok", "invalid", "ok"]  # dense ones have no blocks
+    assert "unknown key of dense" in table["reason"][0]
+    wider = {BLOCKS: [16, 32], BUDGET: [32], "model.attention.kind": ["block_topk"]}
+    assert (swept(wider).table["status"] == "ok").all()  # though the scenario itself is dense
+
+
 def test_a_file_that_an_axis_names_lies_beside_the_scenario_and_its_change_is_noticed(tmp_path: Path) -> None:
     folder = tmp_path / "with spaces"
     folder.mkdir()
@@ -257,3 +270,19 @@ def test_a_file_that_an_axis_names_lies_beside_the_scenario_and_its_change_is_no
     again = sweep(path, store=tmp_path / "store")
     assert (again.computed, again.kept) == (1, 1)
     assert again.table["cost.usd_per_solved_task"][1] == pytest.approx(2 * costs[1])
+
+
+def test_a_value_that_is_right_beside_one_of_many_others_is_not_refused() -> None:
+    many: dict[str, object] = {f"n{number}": {"name": f"n{number}"} for number in range(60)}
+    many["sparse"] = {"model.attention.kind": "topk"}
+    status = swept({"which": many, BUDGET: [16]}).table["status"].tolist()
+    assert status == ["invalid"] * 60 + ["ok"]
+
+
+def test_ranges_and_arrays_are_values_of_axes() -> None:
+    axes: dict[str, object] = {
+        "parallelism.dp": range(1, 3),
+        "hardware.gpu.price_usd_per_hour.value": np.linspace(1.0, 2.0, 2),
+        TRIALS: [np.int64(2)],
+    }
+    assert swept(axes).table[list(axes)].to_numpy().tolist() == [[1, 1, 2], [1, 2, 2], [2, 1, 2], [2, 2, 2]]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ast
 import pickle
+import socket
+import threading
+from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 from small import small
 
-from simulator.sweeps.executors import ASK_S, Cluster
+from simulator.sweeps.executors import ASK_S, GIVE_UP_S, TELL_S, Cluster, ExecutorError, open_executor
 from simulator.sweeps.jobs import Job, OtherCodeError, Outcome, base_of, code_sha256, run_job
 from simulator.sweeps.running import WINDOW, Pool, computed
 
@@ -84,7 +87,120 @@ def test_a_cluster_is_handed_as_much_as_it_has_workers_for(monkeypatch: pytest.M
         future.set_result(outcome)
         return type("Done", (), {"done": [future]})
 
-    monkeypatch.setattr("simulator.sweeps.running.wait", done_first)
+    monkeypatch.setattr("simulator.sweeps.executors.wait", done_first)
     pool = Pool(lambda: nullcontext(executor), 1, own=False)
     assert [job for job, _ in computed(jobs, pool)] == jobs
     assert client.most == WINDOW * 3
+
+
+def test_a_cluster_without_workers_is_told_once_and_given_up_in_words(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("simulator.sweeps.executors.time.monotonic", lambda: now[0])
+    client = Client()
+    executor = Cluster(client)
+
+    def attend_for(seconds: float) -> None:
+        until = now[0] + seconds
+        while now[0] < until:
+            executor.attend()
+            now[0] += ASK_S
+
+    attend_for(TELL_S)
+    assert caplog.text == ""
+    attend_for(TELL_S)
+    assert caplog.text.count("the Dask cluster has no workers; waiting up to 30 min") == 1
+    client.cores = {"a": 1}
+    attend_for(2 * GIVE_UP_S)  # a run may take any time
+    client.cores = {}
+    with pytest.raises(ExecutorError, match=r"has had no worker for 30 min; .* what was done is kept"):
+        attend_for(2 * GIVE_UP_S)
+    assert caplog.text.count("no workers") == 2
+
+
+def test_runs_that_nobody_does_are_waited_for_with_an_eye_on_the_workers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("simulator.sweeps.executors.ASK_S", 0.01)
+    monkeypatch.setattr("simulator.sweeps.executors.GIVE_UP_S", 0.1)
+    base, _ = base_of(small())
+    pool = Pool(lambda: nullcontext(Cluster(Client())), 1, own=False)
+    with pytest.raises(ExecutorError, match="has had no worker"):
+        list(computed([Job(base, "{}", "", 0, code_sha256())], pool))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "Local",
+        "nowhere",
+        "tcp://127.0.0.1",
+        "tcp://127.0.0.1:x",
+        "127.0.0.1:0",
+        "tcp://a:65536",
+        "http://a:1",
+    ],
+)
+def test_what_is_no_address_is_said_at_once(address: str) -> None:
+    with (
+        pytest.raises(ExecutorError, match=r"is no address of a Dask scheduler; expected tcp://HOST:PORT"),
+        open_executor(1, address),
+    ):
+        pass
+
+
+def test_no_workers_at_all_are_refused() -> None:
+    with (
+        pytest.raises(ExecutorError, match="workers: expected a whole number of at least 1, got 0"),
+        open_executor(0),
+    ):
+        pass
+
+
+@contextmanager
+def listening(answer: bytes) -> Iterator[str]:
+    """Yield the address of something that is no scheduler."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    guest, _ = server.accept()
+                except OSError:
+                    return
+                guests.append(guest)
+                guest.sendall(answer)
+
+        guests = list[socket.socket]()
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        for guest in guests:
+            guest.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (b"", "something answers there, but no Dask scheduler within 0.3 s"),
+        (b"HTTP/1.0 400 Bad request\r\n\r\n" + b"x" * 500, "cannot be talked to as a Dask scheduler"),
+    ],
+)
+def test_a_server_of_another_kind_is_said(monkeypatch: pytest.MonkeyPatch, answer: bytes, told: str) -> None:
+    pytest.importorskip("distributed", reason="needs the extra `dask`")
+    monkeypatch.setattr("simulator.sweeps.executors.CONNECT_S", 0.3)
+    monkeypatch.setattr("simulator.sweeps.executors.GRACE_S", 0.1)
+    with listening(answer) as address, pytest.raises(ExecutorError, match=told), open_executor(1, address):
+        pass
+
+
+def test_an_address_that_needs_certificates_is_said_without_them() -> None:
+    pytest.importorskip("distributed", reason="needs the extra `dask`")
+    with (
+        pytest.raises(
+            ExecutorError, match=r"tls://127.0.0.1:9: cannot be talked to as a Dask scheduler: TLS"
+        ),
+        open_executor(1, "tls://127.0.0.1:9"),
+    ):
+        pass

@@ -1,0 +1,135 @@
+"""Worker processes: they have the simulator loaded, leave Ctrl-C to their parent, and end with it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_all_start_methods, get_context, parent_process, resource_tracker
+from multiprocessing.context import ForkServerContext, SpawnContext
+from typing import Any, Final, ParamSpec, TypeVar
+
+from simulator.errors import SimulatorError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+LOADED: Final = ("simulator.api", "simulator.sweeps.jobs")
+"""What workers need: loaded once, by the process that they are forked from."""
+
+COMMAND: Final = "simulator.cli"
+"""The command line, which a worker's main module imports where it runs for a command."""
+
+
+def process_context() -> ForkServerContext | SpawnContext:
+    """Return how processes are started.
+
+    A server with a single thread loads the simulator and forks all workers, those of later pools too; where
+    the system has no such thing every worker loads it anew.
+    """
+    if "forkserver" not in get_all_start_methods():
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload([*LOADED, *([COMMAND] if COMMAND in sys.modules else [])])
+    return context
+
+
+class LostProcessError(SimulatorError, BrokenExecutor):
+    """A process that ended before what it ran did; who can do that again catches it as `BrokenExecutor`."""
+
+
+class Processes(ProcessPoolExecutor):
+    """A pool that says at once what it cannot send: its own way can wait for ever (CPython issue 94777)."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Return the future of a call in one of the processes.
+
+        Raises
+        ------
+        SimulatorError
+            If the call cannot be sent, or by the future if it is not understood there.
+        """
+        try:
+            call = pickle.dumps((fn, args, kwargs))
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise SimulatorError(_UNSENT.format(error)) from error
+        return super().submit(_called, call)
+
+
+_UNSENT: Final = (
+    "a run cannot be sent to another process: {}; components of your own must stand at the top of a module "
+    "that other processes can import, or use workers=1"
+)
+
+
+def _called(call: bytes) -> Any:  # noqa: ANN401 - whatever the call returns
+    try:
+        fn, args, kwargs = pickle.loads(call)  # noqa: S301 - from our own parent
+    except (pickle.UnpicklingError, AttributeError, ImportError) as error:
+        raise SimulatorError(_UNSENT.format(error)) from error
+    return fn(*args, **kwargs)
+
+
+@contextmanager
+def process_pool(workers: int) -> Iterator[Processes]:
+    """Yield a pool whose processes run already; it is closed at the end.
+
+    An interrupt ends the workers at once, and what was handed out with them; any other error lets the runs
+    in progress end.
+
+    Raises
+    ------
+    LostProcessError
+        If one of the processes is killed, by somebody or for want of memory.
+    """
+    pool = Processes(workers, mp_context=process_context(), initializer=_attend_to_parent)
+    with without_interrupts():
+        pool.submit(int)  # starts a worker, and the server before it
+    try:
+        yield pool
+    except (KeyboardInterrupt, SystemExit):
+        for process in multiprocessing.active_children():
+            process.terminate()  # what they compute is computed again, and may take minutes
+        raise
+    except BrokenExecutor as error:
+        message = (
+            f"one of {workers} processes was ended before its run was, by somebody or for want of memory; "
+            "fewer of them need less (--workers 1)"
+        )
+        raise LostProcessError(message) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def without_interrupts() -> Iterator[None]:
+    """Start processes that never see Ctrl-C, not even before their first line: the parent answers."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # the first one starts it, which lets Ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _attend_to_parent() -> None:
+    """Leave Ctrl-C to the parent, and end with it: a parent that is killed cannot say so."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
