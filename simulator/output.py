@@ -202,6 +202,11 @@ def write_files(
     ----------
     destination, about, overwrite : as in `write_folder`, whose errors are raised.
     fill : called with an empty folder beside `destination`, which is moved into place when it is whole.
+
+    Raises
+    ------
+    OSError
+        With `destination` as its file name where the system names none, as for a disk that is full.
     """
     path = Path(destination)
     if path.exists():
@@ -220,6 +225,10 @@ def write_files(
             _replace(path, building)
         else:
             building.rename(path)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error  # a disk that is full
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return Path(destination)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -85,6 +86,19 @@ def test_a_folder_is_replaced_only_if_that_is_asked_for_and_it_is_ours(
     (folder / "mine.txt").write_text("mine")
     with pytest.raises(OutputExistsError, match=r"mine\.txt"):
         found.to_dir(folder, overwrite=True)
+
+
+def test_a_full_disk_leaves_nothing_and_names_the_folder(
+    found: SideBySide, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files, "_write_table", full)
+    with pytest.raises(OSError, match="No space left on device") as refused:
+        found.to_dir(tmp_path / "out")
+    assert refused.value.filename == str(tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_bars_are_stacked_to_the_whole(found: SideBySide) -> None:
