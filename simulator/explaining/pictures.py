@@ -140,7 +140,7 @@ def ratio_chart(found: SideBySide) -> Chart | None:
 
 def doubling_chart(found: Explanation) -> Chart | None:
     """Return how many times better the figure that counts gets by each doubling; None without any."""
-    kinds = {"hardware": 0, "engine": 1, "load": 4}
+    kinds = {"hardware": 0, "engine": 1, "verifier": 2, "load": 4}
     rows = [
         (gain.resource.label, gain.resource.kind, kinds[gain.resource.kind], gain.gain.to_dict())
         for gain in found.gains

@@ -33,7 +33,7 @@ class Resource:
     ----------
     name : key in tables.
     label : what is changed, as a sentence says it.
-    kind : ``hardware``, ``engine`` (settings that cost nothing) or ``load``.
+    kind : ``hardware``, ``engine`` (settings that cost nothing), ``verifier`` or ``load``.
     double : returns the scenario with twice as much of it; None where the scenario has no such thing.
     """
 
@@ -164,12 +164,26 @@ def _doubled_batch(scenario: Scenario) -> Scenario:
     return scenario.model_copy(update={"engine": changed})
 
 
+def _doubled_verifier(scenario: Scenario) -> Scenario | None:
+    """Return the scenario whose verdicts take half the time; None where they take none."""
+    verifier = scenario.workload.verifier
+    if verifier is None or not (verifier.seconds_per_trial or verifier.seconds_per_token):
+        return None
+    halves = {key: getattr(verifier, key) / 2.0 for key in ("seconds_per_trial", "seconds_per_token")}
+    workload = scenario.workload.model_copy(update={"verifier": verifier.model_copy(update=halves)})
+    return scenario.model_copy(update={"workload": workload})
+
+
 def _doubled_load(scenario: Scenario) -> Scenario | None:
+    """Return the scenario with twice the arrival rate or users; None where no user would get a second task.
+
+    All tasks would arrive at once then, and a rate over a batch cannot be compared with a steady one.
+    """
     arrivals = scenario.workload.arrivals
     more: PoissonArrivals | GammaArrivals | ClosedLoopArrivals
     if isinstance(arrivals, PoissonArrivals | GammaArrivals):
         more = arrivals.model_copy(update={"rate_per_s": 2.0 * arrivals.rate_per_s})
-    elif isinstance(arrivals, ClosedLoopArrivals):
+    elif isinstance(arrivals, ClosedLoopArrivals) and 2 * arrivals.concurrency < scenario.workload.count:
         more = arrivals.model_copy(update={"concurrency": 2 * arrivals.concurrency})
     else:
         return None
@@ -190,6 +204,7 @@ RESOURCES: Final = (
     Resource("host", "host and launches twice as fast", "hardware", _doubled_host),
     Resource("gpus", "twice the GPUs (dp)", "hardware", _doubled_replicas),
     Resource("batch", "twice engine.max_sequences", "engine", _doubled_batch),
+    Resource("verifier", "verdicts twice as fast", "verifier", _doubled_verifier),
     Resource("load", "twice the load", "load", _doubled_load),
 )
 """What is doubled, in the order of tables where nothing sorts them."""

@@ -10,6 +10,7 @@ from small_runs import small
 from simulator import explain
 from simulator.explaining.explanation import Explanation
 from simulator.explaining.explanation_text import render_explanation
+from simulator.explaining.pictures import doubling_chart
 
 OVERLOADED = {
     "workload.arrivals": {"kind": "poisson", "rate_per_s": 50.0},
@@ -79,6 +80,20 @@ def test_users_that_think_long_set_the_rate_and_time_counts() -> None:
     assert "the load sets this rate" in found.lines[0]
     assert "as fast an answer" in found.lines[2]
     assert "are idle 9" in found.lines[1]
+
+
+def test_verdicts_that_a_task_waits_for_are_named_and_doubled() -> None:
+    slow = {
+        "workload.verifier": {"seconds_per_trial": 20.0},
+        "workload.strategy": {"kind": "adaptive", "first_wave": 1, "wave": 1, "max_trials": 4},
+        "workload.outcomes.solve_probability": 0.4,
+        "workload.arrivals": {"kind": "closed_loop", "concurrency": 2},
+        "workload.tasks.count": 24,
+    }
+    found = explained(**slow)
+    assert "% for verdicts" in found.lines[1]
+    assert found.lines[2].startswith("Most would help verdicts twice as fast: 1.")
+    assert doubling_chart(found) is not None
 
 
 def test_a_constant_step_time_is_told_to_be_why_nothing_helps() -> None:

@@ -45,9 +45,34 @@ def given() -> Scenario:
     return load_scenario("quickstart", overrides={"engine.kv.blocks": 90_000}).variants["dense"]
 
 
+@pytest.fixture(scope="module")
+def judged() -> Scenario:
+    """Return a scenario whose verdicts take time."""
+    verifier = {"workload.verifier": {"seconds_per_trial": 3.0, "usd_per_trial": 0.01}}
+    return load_scenario("quickstart", overrides=verifier).variants["dense"]
+
+
+def test_a_verifier_twice_as_fast_costs_the_same_and_one_that_takes_no_time_is_none(judged: Scenario) -> None:
+    before, after = judged.workload.verifier, doubled("verifier", judged).workload.verifier
+    assert before is not None
+    assert after == before.model_copy(update={"seconds_per_trial": 1.5})
+    free = {"workload.verifier": {"usd_per_trial": 0.01}}
+    assert BY_NAME["verifier"].double(load_scenario("quickstart", overrides=free).variants["dense"]) is None
+
+
+@pytest.mark.parametrize(("users", "is_doubled"), [(359, True), (360, False), (900, False)])
+def test_the_load_is_doubled_where_some_user_still_gets_a_second_task(users: int, is_doubled: bool) -> None:  # noqa: FBT001 - a parameter of a test
+    changes = {"workload.arrivals.concurrency": users, "workload.tasks.repeats": 24}
+    scenario = load_scenario("quickstart", overrides=changes).variants["dense"]
+    assert scenario.workload.count == 720
+    assert (BY_NAME["load"].double(scenario) is not None) == is_doubled
+
+
 @pytest.mark.parametrize("name", BY_NAME)
-def test_a_doubled_scenario_is_a_valid_scenario(tp2: Scenario, given: Scenario, name: str) -> None:
-    scenario = given if name == "kv_blocks" else tp2
+def test_a_doubled_scenario_is_a_valid_scenario(
+    tp2: Scenario, given: Scenario, judged: Scenario, name: str
+) -> None:
+    scenario = {"kv_blocks": given, "verifier": judged}.get(name, tp2)
     document = doubled(name, scenario).model_dump(mode="json", by_alias=True)
     assert Scenario.model_validate(json.loads(json.dumps(document))) == doubled(name, scenario)
     assert doubled(name, scenario) != scenario
