@@ -45,8 +45,7 @@ def _held(folder: Path, variant: str, seed: int, about: Mapping[str, Any]) -> Pa
 
     A folder holds one run, whose summary is at its top, or a folder for each variant and seed.
     """
-    files = about.get("files")
-    names = set(files) if isinstance(files, Mapping) else set()
+    names = _part(about, "files")
     below = f"{variant}/seed-{seed}/summary.json"
     if below in names:
         return folder / below
@@ -56,18 +55,26 @@ def _held(folder: Path, variant: str, seed: int, about: Mapping[str, Any]) -> Pa
 
 def _why(folder: Path, held: Path, about: Mapping[str, Any]) -> str:
     """Say what may be behind other figures."""
-    recorded = about.get("files", {}).get(held.relative_to(folder).as_posix())
-    if recorded != hashlib.sha256(held.read_bytes()).hexdigest():
+    if (
+        _part(about, "files").get(held.relative_to(folder).as_posix())
+        != hashlib.sha256(held.read_bytes()).hexdigest()
+    ):
         return f"{held} was changed after the run"
     now = package_versions()
     packages = {"python": now["python"], **now["packages"]}
-    then = {"python": about.get("python"), **about.get("packages", {})}
+    then = {"python": about.get("python"), **_part(about, "packages")}
     others = [
         f"{name} {then.get(name)} (now {version})"
         for name, version in packages.items()
         if then.get(name) != version
     ]
     return f"it was made by {', '.join(others)}" if others else "it was made by another state of the program"
+
+
+def _part(about: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Return a table of a manifest; an empty one where somebody put something else there."""
+    found = about.get(key)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _table(path: Path) -> dict[str, Any] | None:

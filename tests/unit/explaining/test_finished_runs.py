@@ -53,6 +53,14 @@ def test_a_folder_of_another_version_names_it(run: Path) -> None:
     assert "it was made by kinesim 0.0.1 (now " in explain(str(run), doubling=False).notes[0]
 
 
+@pytest.mark.parametrize("broken", [{"packages": "x"}, {"packages": {"kinesim": 3}}, {"python": None}])
+def test_a_manifest_whose_versions_are_broken_is_no_failure(run: Path, broken: dict[str, object]) -> None:
+    aged(run)
+    about = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+    (run / "manifest.json").write_text(json.dumps(about | broken), encoding="utf-8")
+    assert "gives other figures than the folder holds" in explain(str(run), doubling=False).notes[0]
+
+
 def test_folders_of_equally_named_runs_are_compared_too(run: Path, tmp_path: Path) -> None:
     twin = compare(small(**{"report.seeds": 2, "engine.max_sequences": 1})).to_dir(tmp_path / "two")
     edited(run / "scenario" / "seed-0" / "summary.json")
