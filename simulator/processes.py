@@ -8,8 +8,8 @@ import pickle
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_all_start_methods, get_context, parent_process, resource_tracker
 from multiprocessing.context import ForkServerContext, SpawnContext
@@ -18,6 +18,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 from simulator.errors import SimulatorError
 
 P = ParamSpec("P")
+J = TypeVar("J")
 T = TypeVar("T")
 
 LOADED: Final = ("simulator.api", "simulator.sweeps.jobs")
@@ -38,6 +39,25 @@ def process_context() -> ForkServerContext | SpawnContext:
     context = get_context("forkserver")
     context.set_forkserver_preload([*LOADED, *([COMMAND] if COMMAND in sys.modules else [])])
     return context
+
+
+class ExecutorError(SimulatorError):
+    """Processes or a cluster that cannot be had, or were lost."""
+
+
+class WorkerLostError(ExecutorError):
+    """A process that ended before what it computed."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        super().__init__(
+            f"one of {workers} processes was ended before its run was: is there enough memory? fewer at a "
+            "time need less: --workers 1"
+        )
+
+    def __reduce__(self) -> tuple[type[WorkerLostError], tuple[int]]:
+        """Let the error cross process boundaries: it is made of a number, not of its text."""
+        return type(self), (self.workers,)
 
 
 class Processes(ProcessPoolExecutor):
@@ -78,6 +98,11 @@ def process_pool(workers: int) -> Iterator[Processes]:
 
     An interrupt ends the workers at once, and what was handed out with them; any other error lets the runs
     in progress end.
+
+    Raises
+    ------
+    WorkerLostError
+        If a process ends before its call does: it was killed, by its user or for want of memory.
     """
     pool = Processes(workers, mp_context=process_context(), initializer=_attend_to_parent)
     with without_interrupts():
@@ -88,8 +113,31 @@ def process_pool(workers: int) -> Iterator[Processes]:
         for process in multiprocessing.active_children():
             process.terminate()  # what they compute is computed again, and may take minutes
         raise
+    except BrokenExecutor as error:
+        raise WorkerLostError(workers) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def run_all(function: Callable[[J], T], jobs: Sequence[J], workers: int) -> Iterator[T]:
+    """Yield what `function` returns for each job, in the order of the jobs.
+
+    Parameters
+    ----------
+    function, jobs : must be known to other processes where there are several.
+    workers : processes; 1 runs in this one, one job when its result is asked for.
+
+    Raises
+    ------
+    ExecutorError
+        As `process_pool`.
+    """
+    workers = min(workers, len(jobs))
+    if workers <= 1:
+        yield from map(function, jobs)
+        return
+    with process_pool(workers) as pool:
+        yield from pool.map(function, jobs)
 
 
 @contextmanager

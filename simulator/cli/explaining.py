@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from simulator.cli.answering import answering
-from simulator.cli.arguments import AsJson, Sets, Workers, cores
+from simulator.cli.answering import answering, say
+from simulator.cli.arguments import AsJson, Overwrite, Sets, Workers, cores
+from simulator.cli.outputs import check_folder, refuse_source
 from simulator.cli.progress import ProgressBar
 
 Side = Annotated[
@@ -19,6 +21,9 @@ Side = Annotated[
     ),
 ]
 Seeds = Annotated[int | None, typer.Option(min=1, help="Repetitions; else those of the scenario.")]
+Out = Annotated[
+    Path | None, typer.Option(help="Write the explanation, its tables and pictures to this folder.")
+]
 
 
 @answering
@@ -29,9 +34,14 @@ def explain(
     seeds: Seeds = None,
     doubling: Annotated[bool, typer.Option(help="Run again with each resource doubled.")] = True,
     workers: Workers = None,
+    out: Out = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Say why a run is as fast as it is: per operation, in time and memory, and what would help most."""
+    if out is not None:
+        check_folder(out, overwrite=overwrite)
+        refuse_source(out, [side])
     from simulator.explaining.explanation import explain as explained  # noqa: PLC0415 - help loads no simulator
 
     changes = [*(sets or []), *([] if seeds is None else [f"report.seeds={seeds}"])]
@@ -43,9 +53,11 @@ def explain(
         import json  # noqa: PLC0415 - only asked for here
 
         typer.echo(json.dumps(found.summary, indent=2, allow_nan=False))
-        return
-    from simulator.explaining.explanation_text import (  # noqa: PLC0415 - --json does without
-        render_explanation,
-    )
+    else:
+        from simulator.explaining.explanation_text import (  # noqa: PLC0415 - --json does without
+            render_explanation,
+        )
 
-    typer.echo(render_explanation(found).rstrip("\n"))
+        typer.echo(render_explanation(found).rstrip("\n"))
+    if out is not None:
+        say(f"wrote {found.to_dir(out, overwrite=overwrite)}")

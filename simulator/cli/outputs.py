@@ -62,6 +62,28 @@ def check_folder(path: Path, *, overwrite: bool) -> None:
     _check_parent(path)
 
 
+def refuse_source(out: Path, sources: Iterable[str]) -> None:
+    """Refuse to write a folder over one that is read.
+
+    Parameters
+    ----------
+    out : the folder to write.
+    sources : ``SOURCE[#VARIANT][@PATH=VALUE]...`` texts.
+
+    Raises
+    ------
+    OutputExistsError
+        If a source is `out` or lies in it.
+    """
+    for text in sources:
+        ends = [place for place, char in enumerate(text) if char in "#@"]
+        for end in [len(text), *reversed(ends)]:
+            path = Path(text[:end]).resolve()
+            if text[:end] and path.exists() and path.is_relative_to(out.resolve()):
+                message = f"{out} holds what is read ({text[:end]}); choose another name"
+                raise OutputExistsError(message)
+
+
 def refuse_same(out: Path, html: Path) -> None:
     """Refuse a folder and a file that are one path.
 

@@ -5,22 +5,23 @@ All sides run with the seeds of the first one, so that luck they share cancels i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import fmean
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.api import Comparison, Progress, Result, simulate
+from simulator.explaining.finished import folder_notes
 from simulator.explaining.inputs import Difference, differences
-from simulator.explaining.machine_time import PARTS as MACHINE_PARTS
-from simulator.explaining.machine_time import machine_time
-from simulator.explaining.sides import Side, SideSource, read_sides, recorded_summary
-from simulator.explaining.task_time import PARTS as TASK_PARTS
-from simulator.explaining.task_time import task_time
+from simulator.explaining.mean_time import mean_times
+from simulator.explaining.sides import Side, SideSource, read_sides
+from simulator.processes import run_all
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from simulator.scenario.schema import Scenario
 
 SAME_TASKS: Final = ("tasks", "lengths", "outcomes")
 """Keys of a workload that say which tasks come; arrivals and strategies only say when and how often."""
@@ -44,17 +45,15 @@ class SideBySide:
         """The comparison's summary with ``sides``, ``inputs``, ``paired`` and ``time`` beside it.
 
         ``time`` holds, per side, ``machine`` (GPU time of the window by part) and ``task`` (the mean task's
-        time by part, None where no task was answered), means over seeds in s.
+        time by part), as `simulator.explaining.mean_time.mean_times` says.
         """
+        confidence = self.sides[0].scenario.report.confidence_ratio
         return {
             **self.comparison.summary,
             "sides": {side.name: side.source for side in self.sides},
             "inputs": [{"path": d.path, "values": list(d.values)} for d in self.differences],
             "paired": not self._other_tasks,
-            "time": {
-                name: {"machine": mean_machine(runs), "task": mean_task(runs)}
-                for name, runs in self.comparison.runs.items()
-            },
+            "time": mean_times(self.comparison.runs, confidence),
             "notes": [*({"note": n, "variants": list(self.names)} for n in self.notes), *self._run_notes],
         }
 
@@ -85,7 +84,8 @@ class SideBySide:
                 f"All sides ran with {count} seed{'s' * (count > 1)} from {seed} on, those of "
                 f"{self.names[0]}; {', '.join(others)} had others."
             )
-        return found + [note for side in self.sides for note in self._about_folder(side)]
+        runs = self.comparison.runs
+        return found + [note for side in self.sides for note in folder_notes(side, runs[side.name])]
 
     @property
     def _run_notes(self) -> Sequence[Any]:
@@ -98,25 +98,6 @@ class SideBySide:
         keys = [key for key in SAME_TASKS if any(w.get(key) != workloads[0].get(key) for w in workloads)]
         return [f"workload.{key}" for key in keys]
 
-    def _about_folder(self, side: Side) -> list[str]:
-        """Say so where a finished run, run again, gives other figures than it holds."""
-        if side.folder is None:
-            return []
-        results = self.comparison.runs[side.name]
-        # A folder holds one run, whose summary is at its top, or a folder for each variant and seed.
-        for result in results:
-            of_variant = side.folder / side.name / f"seed-{result.seed}"
-            held = recorded_summary(of_variant if of_variant.is_dir() else side.folder)
-            if held is None or "variants" in held or (not of_variant.is_dir() and len(results) > 1):
-                continue
-            if held != result.summary:
-                told = (
-                    f"{side.source}: run again, {side.name} gives other figures than the folder holds (seed "
-                    f"{result.seed}): it was made by another version; the figures here are those of now."
-                )
-                return [told]
-        return []
-
     @cached_property
     def metrics(self) -> pd.DataFrame:
         """One row per side and figure: the estimate and its ratio to the first side, each with bounds.
@@ -126,14 +107,7 @@ class SideBySide:
         """
         import pandas as pd  # noqa: PLC0415 - pandas only where it is asked for
 
-        rows = []
-        for name in self.names:
-            figures = self.comparison.summary["variants"][name]["metrics"]
-            against = self.comparison.summary["against_reference"].get(name, {})
-            for path, found in figures.items():
-                ratio = (against.get(path) or {}).get("ratio")
-                rows.append({"side": name, "figure": path, **_bounds(found, ""), **_bounds(ratio, "ratio")})
-        return pd.DataFrame(rows)
+        return pd.DataFrame(metric_rows(self))
 
     @cached_property
     def inputs(self) -> pd.DataFrame:
@@ -145,17 +119,29 @@ class SideBySide:
 
     @cached_property
     def time(self) -> pd.DataFrame:
-        """One row per side, whole and part: ``seconds``, ``share_ratio``, ``gpu_seconds_per_task``."""
+        """One row per side, whole and part, as `simulator.explaining.mean_time.mean_times` says.
+
+        Columns ``seconds``, ``gpu_seconds_per_task`` (NaN for tasks), ``share_ratio``, ``share_low``,
+        ``share_high`` and the differences to the first side ``share_difference`` and
+        ``per_task_difference``, each with ``_low`` and ``_high``.
+        """
         import pandas as pd  # noqa: PLC0415 - pandas only where it is asked for
 
-        rows = [
-            {"side": name, "whole": whole, "part": part, **figures}
-            for name, tables in self.summary["time"].items()
-            for whole, table in tables.items()
-            if table is not None
-            for part, figures in table["parts"].items()
-        ]
-        return pd.DataFrame(rows)
+        return pd.DataFrame(time_rows(self.summary["time"]))
+
+    def to_dir(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write ``answer.json``, ``metrics.csv``, ``inputs.csv``, ``time.csv`` and pictures.
+
+        Pictures are drawn where matplotlib is installed.  All is written, or nothing; returns the folder.
+
+        Raises
+        ------
+        OutputExistsError
+            If the folder exists and `overwrite` is not set, or holds something else.
+        """
+        from simulator.explaining.files import write_comparison  # noqa: PLC0415 - it reads this class
+
+        return write_comparison(self, path, overwrite=overwrite)
 
 
 def _bounds(found: Mapping[str, Any] | None, prefix: str) -> dict[str, float | None]:
@@ -164,49 +150,38 @@ def _bounds(found: Mapping[str, Any] | None, prefix: str) -> dict[str, float | N
     return {column: None if found is None else found[key] for key, column in names.items()}
 
 
-def mean_machine(runs: Sequence[Result]) -> dict[str, Any]:
-    """Return the GPU time of the window by part, averaged over seeds."""
-    found = [machine_time(run) for run in runs]
-    per_task = [one.gpu_seconds_per(one.tasks_ended) for one in found]
-    known = [table for table in per_task if table is not None]
-    complete = len(known) == len(found)
-    parts = {
-        part: {
-            "seconds": fmean(one.seconds[part] * one.gpus_per_replica for one in found),
-            "share_ratio": fmean(one.share_ratios[part] for one in found),
-            "gpu_seconds_per_task": fmean(table[part] for table in known) if complete else None,
-        }
-        for part in MACHINE_PARTS
-    }
-    return {
-        "gpu_seconds": fmean(one.total_s * one.gpus_per_replica for one in found),
-        "gpu_seconds_per_task": _per_task(parts) if complete else None,
-        "parts": parts,
-    }
+def metric_rows(found: SideBySide) -> list[dict[str, Any]]:
+    """Return the rows of `SideBySide.metrics`."""
+    rows = []
+    for name in found.names:
+        against = found.comparison.summary["against_reference"].get(name, {})
+        for path, figure in found.comparison.summary["variants"][name]["metrics"].items():
+            ratio = (against.get(path) or {}).get("ratio")
+            rows.append({"side": name, "figure": path, **_bounds(figure, ""), **_bounds(ratio, "ratio")})
+    return rows
 
 
-def _per_task(parts: Mapping[str, Mapping[str, float | None]]) -> float:
-    return sum(figures["gpu_seconds_per_task"] or 0.0 for figures in parts.values())
-
-
-def mean_task(runs: Sequence[Result]) -> dict[str, Any] | None:
-    """Return the mean task's time by part, averaged over seeds; None where a seed answered none."""
-    found = [one for one in map(task_time, runs) if one is not None]
-    if len(found) < len(runs):
-        return None
-    mean_s = fmean(one.mean_s for one in found)
-    parts = {part: fmean(one.seconds[part] for one in found) for part in TASK_PARTS}
-    return {
-        "mean_s": mean_s,
-        "parts": {
-            part: {"seconds": seconds, "share_ratio": seconds / mean_s if mean_s else 0.0}
-            for part, seconds in parts.items()
-        },
-    }
+def time_rows(time: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of `SideBySide.time`, of ``time`` in its summary."""
+    shown = ("seconds", "gpu_seconds_per_task", "share_ratio", "share_low", "share_high")
+    differences = ("share_difference", "per_task_difference")
+    return [
+        {"side": name, "whole": whole, "part": part}
+        | {key: figures.get(key) for key in shown}
+        | {column: value for key in differences for column, value in _bounds(figures[key], key).items()}
+        for name, tables in time.items()
+        for whole, table in tables.items()
+        if table is not None
+        for part, figures in table["parts"].items()
+    ]
 
 
 def compare_sides(
-    sources: Sequence[SideSource], *, overrides: Sequence[str] = (), progress: Progress | None = None
+    sources: Sequence[SideSource],
+    *,
+    overrides: Sequence[str] = (),
+    workers: int = 1,
+    progress: Progress | None = None,
 ) -> SideBySide:
     """Run scenarios with common seeds and compare them.
 
@@ -215,6 +190,7 @@ def compare_sides(
     sources : ``SOURCE[#VARIANT][@PATH=VALUE]...`` texts (`simulator.explaining.sides`), paths or scenarios;
         the first is what the others are compared with, and its seeds are those of all.
     overrides : ``PATH=VALUE`` texts for every side.
+    workers : processes; 1 runs in this one.  The result does not depend on it.
     progress : called with (tasks ended, tasks in all) over all runs.
 
     Returns
@@ -228,6 +204,8 @@ def compare_sides(
         If a side cannot be read, there is one only, or two are the same.
     InfeasiblePlanError
         If a side does not fit its hardware; shows the sum.
+    ExecutorError
+        If a process is ended before its run is.
 
     Examples
     --------
@@ -238,18 +216,34 @@ def compare_sides(
     """
     sides = read_sides(list(sources), list(overrides))
     seeds = sides[0].scenario.report.seeds
-    total = sum(side.scenario.workload.count for side in sides) * seeds
+    jobs = [(side.scenario, side.scenario.seed + repetition) for side in sides for repetition in range(seeds)]
+    results = list(_results(jobs, workers, progress))
+    runs = {side.name: tuple(results[seeds * n : seeds * (n + 1)]) for n, side in enumerate(sides)}
+    return SideBySide(tuple(sides), Comparison(sides[0].scenario, runs))
+
+
+def _results(
+    jobs: Sequence[tuple[Scenario, int]], workers: int, progress: Progress | None
+) -> Iterator[Result]:
+    """Yield the result of each job; tell progress task by task here, run by run on processes."""
+    total = sum(scenario.workload.count for scenario, _ in jobs)
     done = 0
 
     def report(ended: int, _total: int) -> None:
         if progress is not None:
             progress(done + ended, total)
 
-    runs: dict[str, tuple[Result, ...]] = {}
-    for side in sides:
-        results = []
-        for repetition in range(seeds):
-            results.append(simulate(side.scenario, seed=side.scenario.seed + repetition, progress=report))
-            done += side.scenario.workload.count
-        runs[side.name] = tuple(results)
-    return SideBySide(tuple(sides), Comparison(sides[0].scenario, runs))
+    def watched(job: tuple[Scenario, int]) -> Result:
+        return simulate(job[0], seed=job[1], progress=report)
+
+    is_here = workers == 1 or len(jobs) == 1
+    found = map(watched, jobs) if is_here else run_all(_result, jobs, workers)
+    for (scenario, _), result in zip(jobs, found, strict=True):
+        yield result
+        report(scenario.workload.count, total)
+        done += scenario.workload.count
+
+
+def _result(job: tuple[Scenario, int]) -> Result:
+    scenario, seed = job
+    return simulate(scenario, seed=seed)

@@ -5,17 +5,16 @@ Every doubling is really simulated, with the seeds of the original, so what they
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from simulator.api import simulate
+from simulator.api import Result, simulate
 from simulator.errors import InfeasiblePlanError
 from simulator.explaining.resources import RESOURCES, Resource
 from simulator.metrics.headline import TASK_TIME
 from simulator.metrics.intervals import Interval, paired_ratio
 from simulator.metrics.measures import HEADLINE, number
-from simulator.processes import process_pool
 from simulator.scenario.schema import Scenario
 
 BY_TOKENS: Final = "solved_tasks_per_s_by_tokens"
@@ -98,53 +97,75 @@ class Gain(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
-    """One run: which resource, by its place, and which seed."""
-
-    place: int
-    scenario: Scenario
-    seed: int
-
-
-def gains(
-    scenario: Scenario,
-    base: Sequence[Figures],
-    target: tuple[str, bool],
-    *,
-    workers: int = 1,
-    progress: RunProgress | None = None,
-) -> list[Gain]:
-    """Return what doubling each resource changes, the largest gain first, those that cannot run last.
+class Job:
+    """One run.
 
     Parameters
     ----------
-    scenario : the original; resources that it does not have are left out.
-    base : figures of the original, one mapping per seed from the scenario's own seed on.
-    target : path of the figure that counts, and whether less of it is better.
-    workers : processes; 1 runs in this one.  The result does not depend on it.
-    progress : called with (runs ended, runs in all).
+    scenario, seed : what to run.
+    whole : whether all of the result is wanted, not the figures alone.
     """
-    doubled = [
+
+    scenario: Scenario
+    seed: int
+    whole: bool = False
+
+
+class Outcome(NamedTuple):
+    """What came of a job: its figures or why it cannot run, and its result if that was wanted."""
+
+    figures: Figures
+    refusal: str = ""
+    result: Result | None = None
+
+
+def run_job(job: Job) -> Outcome:
+    """Run a job; a doubled scenario that does not fit its hardware is an outcome, too.
+
+    Raises
+    ------
+    InfeasiblePlanError
+        If the run whose whole result is wanted does not fit.
+    """
+    try:
+        result = simulate(job.scenario, seed=job.seed)
+    except InfeasiblePlanError as why:
+        if job.whole:
+            raise
+        return Outcome({}, str(why))
+    return Outcome(figures_of(result.summary), result=result if job.whole else None)
+
+
+def doublings(scenario: Scenario) -> list[tuple[Resource, Scenario]]:
+    """Return each resource that a scenario has, with the scenario that has twice as much of it."""
+    return [
         (resource, changed) for resource in RESOURCES if (changed := resource.double(scenario)) is not None
     ]
-    jobs = [
-        _Job(place, changed, scenario.seed + repetition)
-        for place, (_, changed) in enumerate(doubled)
-        for repetition in range(len(base))
-    ]
-    figures: list[list[Figures]] = [[] for _ in doubled]
-    refusals = [""] * len(doubled)
-    for done, (job, found, refusal) in enumerate(_run(jobs, workers), start=1):
-        refusals[job.place] = refusals[job.place] or refusal
-        figures[job.place].append(found)
-        if progress is not None:
-            progress(done, len(jobs))
-    confidence = scenario.report.confidence_ratio
-    results = [
-        Gain(resource, {} if refused else _ratios(base, after, confidence), target, refused)
-        for (resource, _), after, refused in zip(doubled, figures, refusals, strict=True)
-    ]
-    return sorted(results, key=_rank)
+
+
+def gain_of(resource: Resource, base: Sequence[Figures], after: Sequence[Outcome], confidence: float) -> Gain:
+    """Return what doubling a resource changes.
+
+    Parameters
+    ----------
+    resource : what was doubled.
+    base, after : figures of the original and outcomes of the doubled scenario, by seed.
+    confidence : level of the intervals, in (0, 1).
+    """
+    refusal = next((outcome.refusal for outcome in after if outcome.refusal), "")
+    ratios = {} if refusal else _ratios(base, [outcome.figures for outcome in after], confidence)
+    return Gain(resource, ratios, (BY_TOKENS, False), refusal)
+
+
+def ranked(gains: Sequence[Gain], target: tuple[str, bool]) -> list[Gain]:
+    """Return gains by the figure that counts: the largest first, those that cannot run last.
+
+    Parameters
+    ----------
+    gains : in the order of tables, which equal ones keep.
+    target : path of the figure that counts, and whether less of it is better.
+    """
+    return sorted((gain._replace(target=target) for gain in gains), key=_rank)
 
 
 def _rank(gain: Gain) -> tuple[bool, float]:
@@ -176,21 +197,3 @@ def _ratios(
             paired_ratio([a for a, _ in known], [b for _, b in known], confidence) if complete else None
         )
     return found
-
-
-def _run(jobs: Sequence[_Job], workers: int) -> Iterator[tuple[_Job, Figures, str]]:
-    if workers == 1 or len(jobs) == 1:
-        outcomes = map(_measured, jobs)
-        yield from ((job, *outcome) for job, outcome in zip(jobs, outcomes, strict=True))
-        return
-    with process_pool(min(workers, len(jobs))) as pool:
-        for job, outcome in zip(jobs, pool.map(_measured, jobs), strict=True):
-            yield job, *outcome
-
-
-def _measured(job: _Job) -> tuple[dict[str, float | None], str]:
-    """Return the figures of one run, and why it cannot be run if it cannot."""
-    try:
-        return figures_of(simulate(job.scenario, seed=job.seed).summary), ""
-    except InfeasiblePlanError as why:
-        return {}, str(why)

@@ -6,24 +6,36 @@ what helps is what doubling it did.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulator.api import Comparison, Result, simulate
-from simulator.explaining.comparison import mean_machine, mean_task
-from simulator.explaining.doubling import FIGURES, Gain, RunProgress, figures_of, gains
+from simulator.api import Comparison, Result
+from simulator.explaining.doubling import (
+    FIGURES,
+    Gain,
+    Job,
+    Outcome,
+    RunProgress,
+    doublings,
+    gain_of,
+    ranked,
+    run_job,
+)
+from simulator.explaining.finished import folder_notes
+from simulator.explaining.mean_time import mean_times
 from simulator.explaining.operations import OperationTime, operation_times
 from simulator.explaining.sides import Side, SideSource, read_one
-from simulator.metrics.headline import KEEPS_UP_RATIO, OPEN_ARRIVALS, TASK_TIME
+from simulator.explaining.targets import settled, target_of
+from simulator.processes import run_all
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pandas as pd
 
     from simulator.kvcache import KvCapacity
+    from simulator.scenario.schema import Scenario
 
 
 @dataclass(frozen=True)
@@ -56,7 +68,8 @@ class Explanation:
     @cached_property
     def time(self) -> dict[str, Any]:
         """Where the GPUs' time (``machine``) and the mean task's (``task``) went, means over seeds."""
-        return {"machine": mean_machine(self.results), "task": mean_task(self.results)}
+        name, confidence = self.side.name, self.side.scenario.report.confidence_ratio
+        return mean_times({name: self.results}, confidence)[name]
 
     @property
     def speed_of_light_ratio(self) -> float | None:
@@ -86,37 +99,68 @@ class Explanation:
             "memory": _memory(self.results[0].capacity),
             "target": self.target[0],
             "doubled": [gain.to_dict() for gain in self.gains],
-            "notes": [entry["note"] for entry in self.comparison.summary["notes"]],
+            "notes": self.notes,
         }
+
+    @cached_property
+    def notes(self) -> list[str]:
+        """What a reader must know: whether a finished run gives other figures now, and the runs' caveats."""
+        caveats = [str(entry["note"]) for entry in self.comparison.summary["notes"]]
+        return [*folder_notes(self.side, self.results), *caveats]
 
     @cached_property
     def operations(self) -> pd.DataFrame:
         """One row per operation; columns as in `OperationTime`, the source in words and errors."""
         import pandas as pd  # noqa: PLC0415 - pandas only where it is asked for
 
-        rows = []
-        for one in self.operation_times:
-            row = one.to_dict()
-            source = row.pop("source")
-            told = {f"source_{key}": value for key, value in source.items() if key in {"kind", "text"}}
-            rows.append(row | told | {key: source[key] for key in ("median_error_ratio", "p90_error_ratio")})
-        return pd.DataFrame(rows)
+        return pd.DataFrame(operation_rows(self))
 
     @cached_property
     def doubled(self) -> pd.DataFrame:
         """One row per doubled resource: ``gain`` with bounds, the ratio of each figure, ``refusal``."""
         import pandas as pd  # noqa: PLC0415 - pandas only where it is asked for
 
-        rows = []
-        for gain in self.gains:
-            row: dict[str, Any] = {"resource": gain.resource.name, "label": gain.resource.label}
-            if gain.gain is not None:
-                row |= {"gain": gain.gain.estimate, "low": gain.gain.low, "high": gain.gain.high}
-            for path in FIGURES:
-                ratio = gain.ratios.get(path)
-                row[path] = None if ratio is None else ratio.estimate
-            rows.append(row | {"refusal": gain.refusal})
-        return pd.DataFrame(rows)
+        return pd.DataFrame(doubled_rows(self))
+
+    def to_dir(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write ``explanation.json``, ``operations.csv``, ``doubled.csv``, ``time.csv`` and pictures.
+
+        Pictures are drawn where matplotlib is installed.  All is written, or nothing; returns the folder.
+
+        Raises
+        ------
+        OutputExistsError
+            If the folder exists and `overwrite` is not set, or holds something else.
+        """
+        from simulator.explaining.files import write_explanation  # noqa: PLC0415 - it reads this class
+
+        return write_explanation(self, path, overwrite=overwrite)
+
+
+def operation_rows(found: Explanation) -> list[dict[str, Any]]:
+    """Return the rows of `Explanation.operations`."""
+    rows = []
+    for one in found.operation_times:
+        row = one.to_dict()
+        source = row.pop("source")
+        told = {f"source_{key}": value for key, value in source.items() if key in {"kind", "text"}}
+        rows.append(row | told | {key: source[key] for key in ("median_error_ratio", "p90_error_ratio")})
+    return rows
+
+
+def doubled_rows(found: Explanation) -> list[dict[str, Any]]:
+    """Return the rows of `Explanation.doubled`."""
+    rows = []
+    for each in found.gains:
+        gain = each.gain
+        row: dict[str, Any] = {"resource": each.resource.name, "label": each.resource.label}
+        for column, key in (("gain", "estimate"), ("low", "low"), ("high", "high")):
+            row[column] = None if gain is None else getattr(gain, key)
+        for path in FIGURES:
+            ratio = each.ratios.get(path)
+            row[path] = None if ratio is None else ratio.estimate
+        rows.append(row | {"refusal": each.refusal})
+    return rows
 
 
 def _memory(capacity: KvCapacity) -> dict[str, Any]:
@@ -129,29 +173,6 @@ def _memory(capacity: KvCapacity) -> dict[str, Any]:
         "kv_bytes": capacity.blocks * capacity.block_bytes if capacity.limited else None,
         "kv_source": capacity.source,
     }
-
-
-def keeps_up(summaries: Sequence[Mapping[str, Any]]) -> bool:
-    """Say whether open arrivals, not the node, set how many tasks end in every run's steady window."""
-    return all(
-        summary["plan"]["arrivals"] in OPEN_ARRIVALS
-        and summary["window"]["kind"] == "steady"
-        and summary["throughput"]["tasks_ended"] >= KEEPS_UP_RATIO * summary["window"]["tasks_arrived"]
-        for summary in summaries
-    )
-
-
-def target_of(summaries: Sequence[Mapping[str, Any]]) -> tuple[str, bool]:
-    """Return the figure that counts, and whether less of it is better.
-
-    Task time where arrivals set the rate; else the first throughput that is positive for every seed.
-    """
-    if keeps_up(summaries):
-        return TASK_TIME, True
-    figures = [figures_of(summary) for summary in summaries]
-    rates = [path for path in FIGURES if path != TASK_TIME]
-    positive = [path for path in rates if all(one[path] for one in figures)]
-    return (positive or rates)[0], False
 
 
 def explain(
@@ -170,8 +191,8 @@ def explain(
         finished run, or a scenario.
     overrides : ``PATH=VALUE`` texts.
     doubling : also run with each resource doubled, which takes some eight times as long.
-    workers : processes for these runs; 1 runs in this one.
-    progress : called with (runs ended, runs in all) of the doublings.
+    workers : processes; 1 runs in this one.  The result does not depend on it.
+    progress : called with (runs ended, runs in all).
 
     Returns
     -------
@@ -184,6 +205,8 @@ def explain(
         If the scenario cannot be read, or has variants of which none was picked.
     InfeasiblePlanError
         If it does not fit its hardware; shows the sum.
+    ExecutorError
+        If a process is ended before its run is.
 
     Examples
     --------
@@ -193,11 +216,31 @@ def explain(
     ('attention', 5)
     """
     side = read_one(source, list(overrides))
-    scenario = side.scenario
+    results, found = _run(side.scenario, doubling=doubling, workers=workers, progress=progress)
+    target = settled(target_of(results), results, found)
+    return Explanation(
+        side, Comparison(side.scenario, {side.name: results}), tuple(ranked(found, target)), target
+    )
+
+
+def _run(
+    scenario: Scenario, *, doubling: bool, workers: int, progress: RunProgress | None
+) -> tuple[tuple[Result, ...], list[Gain]]:
+    """Return the runs of a scenario, one per seed, and what doublings change, in the order of tables."""
     seeds = range(scenario.seed, scenario.seed + scenario.report.seeds)
-    results = tuple(simulate(scenario, seed=seed) for seed in seeds)
-    summaries = [result.summary for result in results]
-    target = target_of(summaries)
-    base = [figures_of(summary) for summary in summaries]
-    found = gains(scenario, base, target, workers=workers, progress=progress) if doubling else []
-    return Explanation(side, Comparison(scenario, {side.name: results}), tuple(found), target)
+    doubled = doublings(scenario) if doubling else []
+    jobs = [Job(scenario, seed, whole=True) for seed in seeds]
+    jobs += [Job(changed, seed) for _, changed in doubled for seed in seeds]
+    outcomes = list[Outcome]()
+    for outcome in run_all(run_job, jobs, workers):
+        outcomes.append(outcome)
+        if progress is not None:
+            progress(len(outcomes), len(jobs))
+    count = len(seeds)
+    base = outcomes[:count]
+    figures, confidence = [one.figures for one in base], scenario.report.confidence_ratio
+    found = [
+        gain_of(resource, figures, outcomes[start : start + count], confidence)
+        for start, (resource, _) in zip(range(count, len(jobs), count), doubled, strict=True)
+    ]
+    return tuple(one.result for one in base if one.result is not None), found

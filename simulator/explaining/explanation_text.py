@@ -5,10 +5,11 @@ At most 100 columns wide and byte-identical for equal runs.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from textwrap import wrap
 from typing import Final
 
-from simulator.explaining.doubling import BY_TOKENS, Gain
+from simulator.explaining.doubling import BY_TOKENS
 from simulator.explaining.explanation import Explanation
 from simulator.explaining.operations import OperationTime
 from simulator.explaining.sides_text import time_lines
@@ -17,16 +18,23 @@ from simulator.metrics.headline import TASK_TIME
 from simulator.metrics.intervals import Interval
 from simulator.metrics.measures import HEADLINE
 from simulator.report.quantities import MISSING, digits, written
-from simulator.report.rows import Row, note_lines, setting_line
-from simulator.report.text import WIDTH, memory_lines, table
+from simulator.report.rows import Row, setting_line
+from simulator.report.text import WIDTH, memory_lines, memory_title
 
 COLUMNS: Final = ("a step", "share", "bound", "by", "GFLOP", "GB", "FLOP/B", "source")
 """Heads of the table of operations; FLOPs and bytes are those of a mean step on one GPU."""
 
-SHOWN: Final = (BY_TOKENS, HEADLINE.path, TASK_TIME)
-"""Figures with a column in the table of doublings."""
+HEADS: Final[Mapping[str, str]] = {
+    BY_TOKENS: "solved tasks/s",
+    HEADLINE.path: "counted",
+    "throughput.tasks_per_s": "tasks/s",
+    "throughput.output_tokens_per_s": "output tokens/s",
+    TASK_TIME: "task time",
+}
+"""What figures are called above the table of doublings."""
 
-HEADS: Final = ("solved tasks/s", "counted", "task time")
+ALWAYS: Final = frozenset({BY_TOKENS, HEADLINE.path, TASK_TIME})
+"""Figures that have a column wherever they are known; of the others the one that counts has one."""
 
 
 def render_explanation(found: Explanation) -> str:
@@ -35,13 +43,12 @@ def render_explanation(found: Explanation) -> str:
     for place, line in enumerate(found.lines, start=1):
         lines += wrap(line, WIDTH, initial_indent=f"{place}. ", subsequent_indent="   ")
     lines += ["", *wrap(setting_line(found.comparison), WIDTH), "", *_operations(found)]
-    lines += ["", *time_lines([found.side.name], {found.side.name: found.time})]
-    lines += ["", "Memory per GPU: W weights, A activations, # KV held at most, . KV free"]
-    lines += memory_lines(found.comparison)
+    lines += ["", *time_lines([found.side.name], [found.time])]
+    lines += ["", memory_title(found.comparison), *memory_lines(found.comparison)]
     if found.gains:
         lines += ["", *_doublings(found)]
     lines += ["", "Read this before you rely on it"]
-    for note in note_lines(found.comparison):
+    for note in found.notes:
         lines += wrap(note, WIDTH, initial_indent="- ", subsequent_indent="  ")
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
@@ -53,7 +60,7 @@ def _operations(found: Explanation) -> list[str]:
     light = found.speed_of_light_ratio
     whole = (written(step_s, "s"), "100.0%", MISSING if not light else f"{light:.0%}", *[""] * 5)
     title = "Operations of a mean step on one GPU; bound: part of the data sheet's peak that is reached"
-    lines = [title, *table(COLUMNS, [("", [*rows, Row("step", whole)])])]
+    lines = [title, *_aligned(COLUMNS, [*rows, Row("step", whole)])]
     for place, source in enumerate(numbers, start=1):
         lines += wrap(_told(source), WIDTH, initial_indent=f"[{place}] ", subsequent_indent="    ")
     return lines
@@ -86,21 +93,41 @@ def _told(source: NumbersSource) -> str:
     return f"{source.kind}: {source.text}; held out: {median:.1%} off in the median, {p90:.1%} at p90"
 
 
+def _aligned(heads: Sequence[str], rows: Sequence[Row]) -> list[str]:
+    """Return rows under their heads, every column as wide as its widest cell."""
+    label = max(len(row.label) for row in rows)
+    widths = [
+        max(len(head), *(len(row.cells[place]) for row in rows)) + 2 for place, head in enumerate(heads)
+    ]
+    lines = [("", heads), *((row.label, row.cells) for row in rows)]
+    return [
+        text.ljust(label) + "".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
+        for text, cells in lines
+    ]
+
+
 def _doublings(found: Explanation) -> list[str]:
-    rows = [Row(gain.resource.label, _cells(gain)) for gain in found.gains]
-    title = (
-        "What doubling does: ratios to the run as it is, seed by seed; solved tasks/s from the tokens of the "
-        "window, and as counted in it"
-    )
-    lines = [*wrap(title, WIDTH), *table(HEADS, [("", rows)])]
+    shown = [
+        path
+        for path in HEADS
+        if (path in ALWAYS or path == found.target[0]) and any(gain.ratios.get(path) for gain in found.gains)
+    ]
+    lines = []
+    if shown:
+        told = "; solved tasks/s from the tokens of the window" if BY_TOKENS in shown else ""
+        told += ", and as counted in it" if told and HEADLINE.path in shown else ""
+        title = f"What doubling does: ratios to the run as it is, seed by seed{told}"
+        rows = [
+            Row(gain.resource.label, tuple(_ratio(gain.ratios.get(path)) for path in shown))
+            for gain in found.gains
+        ]
+        lines = [*wrap(title, WIDTH), *_aligned([HEADS[path] for path in shown], rows)]
+    else:
+        lines = ["What doubling does: no figure is known for every seed"]
     for gain in found.gains:
         if gain.refusal:
             lines += wrap(f"{gain.resource.label}: {gain.refusal}", WIDTH, subsequent_indent="  ")
     return lines
-
-
-def _cells(gain: Gain) -> tuple[str, ...]:
-    return tuple(_ratio(gain.ratios.get(path)) for path in SHOWN)
 
 
 def _ratio(found: Interval | None) -> str:

@@ -1,7 +1,8 @@
 """What differs between resolved scenarios, value by value, as short as a reader can use it.
 
-Parts that have names (node, GPU, model, calibration) and differ in them are told by name alone; parts of
-another ``kind`` by kind and values.  Long lists are cut, with a few digits of their hash behind.
+Parts that have names (node, GPU, model, calibration) and differ in them are told by name alone, but for what
+differs between sides of one name; parts of another ``kind`` by kind and values.  Long lists are cut, with a
+few digits of their hash behind.
 """
 
 from __future__ import annotations
@@ -53,17 +54,54 @@ def _walk(path: str, values: Sequence[Any]) -> Iterator[Difference]:
     tables = [value for value in values if isinstance(value, Mapping)]
     if len(tables) < len(values) or _renamed(tables) or _of_other_kind(tables):
         yield Difference(path, tuple(_short(value, path) for value in values))
+        if len(tables) == len(values) and _renamed(tables):
+            yield from _of_one_name(path, tables)
         return
-    if path.rpartition(".")[0].endswith("calibrations"):
+    if _is_calibration(path):
         yield Difference(path, tuple(_calibration(table) for table in tables))
         return
-    figures = [table.get("value") for table in tables if set(table) == {"value", "source", "note"}]
-    if len(figures) == len(tables) and len(set(figures)) > 1:
-        yield Difference(path, tuple(_short(figure, path) for figure in figures))
+    if all(map(_is_figure, tables)) and len({table["value"] for table in tables}) > 1:
+        yield Difference(path, tuple(_told(table, path) for table in tables))
         return
     for key in dict.fromkeys(key for table in tables for key in table):
         inner = [table.get(key, _NOTHING) for table in tables]
         yield from _walk(f"{path}.{key}" if path else key, inner)
+
+
+def _of_one_name(path: str, tables: Sequence[Mapping[str, Any]]) -> Iterator[Difference]:
+    """Yield, with the values of all sides, what differs between those whose tables have one name."""
+    paths = dict[str, None]()
+    for name in dict.fromkeys(table["name"] for table in tables):
+        alike = [table for table in tables if table["name"] == name]
+        paths |= dict.fromkeys(each.path for each in _walk(path, alike))
+    for found in paths:
+        keys = found.removeprefix(path).strip(".").split(".")
+        yield Difference(found, tuple(_told(_at(table, keys), found) for table in tables))
+
+
+def _at(table: Mapping[str, Any], keys: Sequence[str]) -> object:
+    """Return what stands at the keys, none of which holds a dot."""
+    value: object = table
+    for key in keys:
+        value = value.get(key, _NOTHING) if isinstance(value, Mapping) else _NOTHING
+    return value
+
+
+def _told(value: object, path: str) -> str:
+    """Return the value of a leaf: of a figure its number, of a calibration its source."""
+    if isinstance(value, Mapping) and _is_figure(value):
+        return _short(value["value"], path)
+    return (
+        _calibration(value) if isinstance(value, Mapping) and _is_calibration(path) else _short(value, path)
+    )
+
+
+def _is_figure(table: Mapping[str, Any]) -> bool:
+    return set(table) == {"value", "source", "note"}
+
+
+def _is_calibration(path: str) -> bool:
+    return path.rpartition(".")[0].endswith("calibrations")
 
 
 def _renamed(tables: Sequence[Mapping[str, Any]]) -> bool:

@@ -64,6 +64,22 @@ def _doubled_figure(*keys: str) -> Callable[[Scenario], Scenario]:
     return double
 
 
+def _doubled_capacity(scenario: Scenario) -> Scenario | None:
+    """Return the scenario with twice the HBM; None where the KV blocks do not follow from it."""
+    kv = scenario.engine.kv
+    if kv.blocks is not None or kv.capacity == "unlimited":
+        return None
+    return _doubled_figure("hbm_bytes", "hbm_usable_bytes")(scenario)
+
+
+def _doubled_blocks(scenario: Scenario) -> Scenario | None:
+    kv = scenario.engine.kv
+    if kv.blocks is None:
+        return None
+    engine = scenario.engine.model_copy(update={"kv": kv.model_copy(update={"blocks": 2 * kv.blocks})})
+    return scenario.model_copy(update={"engine": engine})
+
+
 def _doubled_compute(scenario: Scenario) -> Scenario:
     peaks = scenario.hardware.gpu.peak_flops_per_s
     return _with_gpu(
@@ -168,12 +184,8 @@ RESOURCES: Final = (
         _doubled_figure("hbm_bandwidth_bytes_per_s"),
     ),
     Resource("compute", "twice the FLOP/s", "hardware", _doubled_compute),
-    Resource(
-        "hbm_capacity",
-        "twice the HBM capacity",
-        "hardware",
-        _doubled_figure("hbm_bytes", "hbm_usable_bytes"),
-    ),
+    Resource("hbm_capacity", "twice the HBM capacity", "hardware", _doubled_capacity),
+    Resource("kv_blocks", "twice engine.kv.blocks", "engine", _doubled_blocks),
     Resource("link", "twice the link bandwidth", "hardware", _doubled_link),
     Resource("host", "host and launches twice as fast", "hardware", _doubled_host),
     Resource("gpus", "twice the GPUs (dp)", "hardware", _doubled_replicas),

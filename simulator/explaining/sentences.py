@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Final
 
-from simulator.explaining.doubling import FIGURES, NO_CHANGE, Gain
+from simulator.explaining.doubling import BY_TOKENS, FIGURES, NO_CHANGE, Gain, figures_of
 from simulator.explaining.explanation import Explanation
 from simulator.explaining.machine_time import PARTS as MACHINE_PARTS
+from simulator.explaining.targets import is_open, load_sets_rate, rate_under_twice_the_load
 from simulator.metrics.headline import TASK_TIME, times
 from simulator.metrics.intervals import Interval
 from simulator.metrics.measures import HEADLINE
@@ -18,6 +20,12 @@ WORTH_NAMING: Final = 0.05
 
 MOST_NAMED: Final = 3
 """Parts and doublings that a sentence names."""
+
+HARDLY: Final = 0.01
+"""Trials that wait, over those that run, below which the load bounds the batch."""
+
+FULL: Final = 0.95
+"""Part of the KV memory from which it is full: a sequence that does not fit leaves some of it free."""
 
 
 def five_lines(found: Explanation) -> list[str]:
@@ -34,15 +42,55 @@ def _figure(found: Explanation, path: str) -> float | None:
 
 def _what(found: Explanation) -> str:
     plan = found.results[0].summary["plan"]
-    rate = digits(_figure(found, HEADLINE.path))
-    task = written(_figure(found, TASK_TIME), "s")
     step_s = sum(one.step_seconds for one in found.operation_times)
-    batch = digits(_figure(found, "load.batch_sequences.mean"), 3)
-    arrivals = "; the arrivals set this rate, not the node" if found.target[0] == TASK_TIME else ""
-    return (
-        f"{found.side.name} solves {rate} tasks/s on {plan['gpus']} x {plan['gpu']} with a mean batch of "
-        f"{batch} per replica and {written(step_s, 's')} a step; a task takes {task}{arrivals}."
+    batch = _figure(found, "load.batch_sequences.mean")
+    steps = (
+        f"a mean batch of {digits(batch, 3)} per replica and {written(step_s, 's')} a step{_batch(found)}"
+        if step_s and batch is not None
+        else "no step that ended"
     )
+    task_s = _figure(found, TASK_TIME)
+    task = "no task was answered" if task_s is None else f"a task takes {written(task_s, 's')}"
+    load = ""
+    if found.target[0] == TASK_TIME:
+        whose = "arrivals set" if is_open(found.results[0]) else "load sets"
+        load = f"; the {whose} this rate, not the node"
+    return f"{found.side.name} {_rate(found)} on {plan['gpus']} x {plan['gpu']}, with {steps}; {task}{load}."
+
+
+def _rate(found: Explanation) -> str:
+    """Say how many tasks are solved, and where none is, what else is known."""
+    rate, tasks = _figure(found, HEADLINE.path), _figure(found, "throughput.tasks_per_s")
+    if rate:
+        return f"solves {digits(rate)} tasks/s"
+    if tasks:
+        return f"solves none of the {digits(tasks)} tasks/s that end"
+    by_tokens = [figures_of(result.summary)[BY_TOKENS] for result in found.results]
+    known = [value for value in by_tokens if value is not None]
+    if known and len(known) == len(by_tokens):
+        return f"solves {digits(fmean(known), 3)} tasks/s by its output tokens (no task ends in the window)"
+    return "ends no task in the window"
+
+
+def _batch(found: Explanation) -> str:
+    """Say what bounds the batch in the window: what is full, or the load where hardly a trial waits."""
+    waiting, running = (_figure(found, f"load.{key}_mean") for key in ("waiting", "running"))
+    if not running or waiting is None:
+        return ""
+    waits = waiting > HARDLY * running
+    full = []
+    # A preempted trial counts as running, so memory can be full though none waits for its first admission.
+    if (waits or _figure(found, "load.preemptions")) and (
+        _figure(found, "load.kv_occupancy_max_ratio") or 0.0
+    ) >= FULL:
+        given = found.side.scenario.engine.kv.blocks is not None
+        full.append("engine.kv.blocks" if given else "KV memory")
+    largest = _figure(found, "load.batch_sequences.max")
+    if waits and largest is not None and largest >= found.side.scenario.engine.max_sequences:
+        full.append("engine.max_sequences")
+    if full:
+        return f" (bounded by {_joined(full)})"
+    return "" if waits else " (bounded by the load: hardly a trial waits)"
 
 
 def _where(found: Explanation) -> str:
@@ -50,13 +98,15 @@ def _where(found: Explanation) -> str:
     shares = {name: figures["share_ratio"] for name, figures in machine.items()}
     idle = shares.pop("idle")
     named = sorted(shares, key=lambda name: -shares[name])[:MOST_NAMED]
-    parts = [
-        f"{shares[name]:.0%} on {MACHINE_PARTS[name].partition(':')[0]}"
-        for name in named
-        if shares[name] >= WORTH_NAMING
-    ]
+    parts = [f"{shares[name]:.0%} on {_part(name)}" for name in named if shares[name] >= WORTH_NAMING]
     spent = f"GPUs spend {_joined(parts)}" if parts else "GPUs spend next to no time stepping"
-    return f"{spent}, and are idle {idle:.0%} of the time{_of_tasks(found)}."
+    comma = "," if len(parts) > 1 else ""
+    return f"{spent}{comma} and are idle {idle:.0%} of the time{_of_tasks(found)}."
+
+
+def _part(name: str) -> str:
+    """Return what a part of the GPUs' time is called in a sentence."""
+    return "steps of constant time" if name == "constant" else MACHINE_PARTS[name].partition(":")[0]
 
 
 def _of_tasks(found: Explanation) -> str:
@@ -80,9 +130,11 @@ def _resources(found: Explanation) -> list[Gain]:
 def _helps(found: Explanation) -> str:
     if not found.gains:
         return "What would help was not asked for: nothing was doubled."
+    if all(gain.gain is None for gain in _resources(found)):
+        return "What would help cannot be told: no throughput is known for every seed."
     helping = [gain for gain in _resources(found) if not gain.is_none]
     if not helping:
-        return f"Nothing that was doubled gains more than {NO_CHANGE:.0%}: {_why_nothing(found)}."
+        return f"No resource that was doubled gains more than {NO_CHANGE:.0%}{_why_nothing(found)}."
     best, *others = helping[:MOST_NAMED]
     what = f"{_goal(found)} ({_sureness(best.gain)})"
     rest = [f"{gain.resource.label} {_times(gain.gain)}" for gain in others]
@@ -106,28 +158,32 @@ def _sureness(gain: Interval | None) -> str:
 
 
 def _why_nothing(found: Explanation) -> str:
-    idle = found.time["machine"]["parts"]["idle"]["share_ratio"]
-    if idle >= 0.5:  # noqa: PLR2004 - more than half of the time
-        return "there is too little to do"
-    return "the limit is spread over several resources, or luck hides it; more seeds would tell"
+    """Say why no resource helps; nothing where that is not known."""
+    if any(gain.may_be_luck for gain in _resources(found)):
+        return " for sure: luck may hide it; more seeds would tell"
+    if found.time["machine"]["parts"]["constant"]["share_ratio"] >= WORTH_NAMING:
+        return ": the step time is constant, whatever the hardware"
+    return ": the load sets the rate" if load_sets_rate(found.gains) else ""
 
 
 def _does_not_help(found: Explanation) -> str:
-    idle = [g for g in _resources(found) if g.is_none and not g.refusal and not g.may_be_luck]
-    luck = [gain for gain in _resources(found) if gain.may_be_luck]
+    known = [gain for gain in _resources(found) if gain.gain is not None]
+    idle = [gain for gain in known if gain.is_none and not gain.may_be_luck]
+    luck = [gain for gain in known if gain.may_be_luck]
     refused = [gain.resource.label for gain in found.gains if gain.refusal]
-    told = f" Cannot be run: {_joined(refused)}." if refused else ""
+    if not found.gains or not known:
+        told = ["So what would not help is not known either."]
+    elif idle:
+        named = [f"{gain.resource.label} ({_times(gain.gain)})" for gain in idle]
+        told = [f"Would not help: {_joined(named)}."]
+    else:
+        told = [] if luck else [f"Of what was doubled, everything helps by more than {NO_CHANGE:.0%}."]
     if luck:
         named = [f"{gain.resource.label} ({_times(gain.gain)})" for gain in luck]
-        told = f" Cannot be told from luck; more seeds would tell: {_joined(named)}.{told}"
-    if not found.gains:
-        return "So what would not help is not known either."
-    if not idle and luck:
-        return told.strip()
-    if not idle:
-        return f"Of what was doubled, everything helps by more than {NO_CHANGE:.0%}.{told}"
-    named = [f"{gain.resource.label} ({_times(gain.gain)})" for gain in idle]
-    return f"Would not help: {_joined(named)}.{told}"
+        told.append(f"Cannot be told from luck; more seeds would tell: {_joined(named)}.")
+    if refused:
+        told.append(f"Cannot be run: {_joined(refused)}.")
+    return " ".join(told)
 
 
 def _room(found: Explanation) -> str:
@@ -138,13 +194,15 @@ def _room(found: Explanation) -> str:
         else f"At the data sheet's bound the steps would take {light:.0%} of their time"
     )
     load = next((gain for gain in found.gains if gain.resource.kind == "load"), None)
-    if load is None or load.refusal:
+    slower = None if load is None else load.ratios.get(TASK_TIME)
+    told = [
+        f"{_times(ratio)} {what}"
+        for ratio, what in ((rate_under_twice_the_load(found.gains), "the rate"), (slower, "the task time"))
+        if ratio is not None
+    ]
+    if load is None or not told:
         return f"{bound}."
-    ratios = load.ratios
-    rate = next((ratios[path] for path in FIGURES if path != TASK_TIME and ratios[path]), None)
-    slower = ratios.get(TASK_TIME)
-    told = f"{_times(rate)} the rate and {_times(slower)} the task time"
-    return f"{bound}; {load.resource.label} gives {told}."
+    return f"{bound}; {load.resource.label} gives {_joined(told)}."
 
 
 def _joined(words: Sequence[str]) -> str:

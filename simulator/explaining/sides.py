@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -43,6 +43,7 @@ class Side:
     scenario : what is run, without variants.
     source : the text or path that asked for it.
     folder : the finished run that is run again, where nothing of it was changed; else None.
+    variant : what it is called in its own source.
     asked_seeds : the seeds that it would have had by itself: first and count.
     """
 
@@ -50,6 +51,7 @@ class Side:
     scenario: Scenario
     source: str
     folder: Path | None = None
+    variant: str = ""
     asked_seeds: tuple[int, int] = (0, 1)
 
 
@@ -95,8 +97,8 @@ def read_sides(sources: Sequence[SideSource], overrides: Sequence[str] = ()) -> 
     names = _names([(name, source) for name, _, source, _ in found])
     first = found[0][1] if found else None
     sides = [
-        Side(name, _with_seeds_of(scenario, first or scenario), source, folder, _seeds(scenario))
-        for name, (_, scenario, source, folder) in zip(names, found, strict=True)
+        Side(name, _with_seeds_of(scenario, first or scenario), source, folder, variant, _seeds(scenario))
+        for name, (variant, scenario, source, folder) in zip(names, found, strict=True)
     ]
     _check(sides)
     return sides
@@ -118,7 +120,7 @@ def read_one(source: SideSource, overrides: Sequence[str] = ()) -> Side:
         message = f"{found[0][2]}: has variants; pick one, for example {example} {allowed}"
         raise ScenarioError(message)
     name, scenario, text, folder = found[0]
-    return Side(name, scenario, text, folder, _seeds(scenario))
+    return Side(name, scenario, text, folder, name, _seeds(scenario))
 
 
 def _of(source: SideSource, overrides: Sequence[str]) -> list[tuple[str, Scenario, str, Path | None]]:
@@ -144,8 +146,10 @@ def _of(source: SideSource, overrides: Sequence[str]) -> list[tuple[str, Scenari
 def _asked(text: str) -> _Asked:
     if text and Path(text).exists():
         return _Asked(text, None, ())
-    source, *changes = CHANGE.split(text)
-    if "@" in source and not Path(source.partition("#")[0]).exists():
+    begin = _end_of_file_name(text)
+    source, *changes = CHANGE.split(text[begin:])
+    source = text[:begin] + source
+    if "@" in source[begin:]:
         message = f"{text}: no such file, and what follows an @ is a change: expected @PATH=VALUE"
         raise ScenarioError(message)
     name, mark, variant = source.rpartition("#")
@@ -154,9 +158,17 @@ def _asked(text: str) -> _Asked:
     return _Asked(name, variant, tuple(changes))
 
 
+def _end_of_file_name(text: str) -> int:
+    """Return where the longest file name ends that a side begins with, if its name holds what changes do."""
+    ends = [found.start() for found in re.finditer(r"[@#]", text)]
+    return next((end for end in reversed(ends) if "@" in text[:end] and Path(text[:end]).exists()), 0)
+
+
 def _path(source: str) -> tuple[str, Path | None]:
     """Return what to load for a source, and the folder of a finished run if it is one."""
     folder = Path(source)
+    if folder.name == "manifest.json" and folder.is_file():
+        return source, folder.parent
     if not source or not folder.is_dir():
         return source, None
     if (folder / "manifest.json").is_file():
@@ -257,12 +269,3 @@ def document_of(scenario: Scenario) -> dict[str, Any]:
     for key in ("seeds", "confidence_ratio"):
         document["report"].pop(key, None)
     return document
-
-
-def recorded_summary(folder: Path) -> Mapping[str, Any] | None:
-    """Return the summary that a folder of results holds; None if it cannot be read."""
-    try:
-        found = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None

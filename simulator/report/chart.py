@@ -32,6 +32,7 @@ class Series:
     width : of the line, points.
     opacity : 0 to 1.
     dashed : whether the line is broken, for what is assumed or out of the main question.
+    colour : of the palette in `simulator.report.look`; None takes that of `place`.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Series:
     width: float = 2.0
     opacity: float = 1.0
     dashed: bool = False
+    colour: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

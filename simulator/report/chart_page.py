@@ -84,6 +84,8 @@ def _traces(series: Series, *, told: bool) -> list[Any]:
     line: dict[str, Any] = line_of(series.place) | {"width": series.width}
     if series.dashed:
         line["dash"] = "dash"
+    if series.colour is not None:
+        line["color"] = series.colour
     common = {
         "name": series.name,
         "legendgroup": series.name,

@@ -141,7 +141,7 @@ def _places(values: Any, axis: Axis) -> list[float]:  # noqa: ANN401 - numbers, 
 
 def _line(series: Series, axes: Axes, panel: Panel) -> None:
     x, y = _places(series.x, panel.x), _places(series.y, panel.y)
-    style: dict[str, Any] = {"color": colour_of(series.place), "alpha": series.opacity, "label": series.name}
+    style: dict[str, Any] = {"color": _colour(series), "alpha": series.opacity, "label": series.name}
     dash = DASHES[series.place // len(VARIANT_COLOURS) % len(DASHES)]
     if series.style == "span":
         axes.plot(x, y, linewidth=series.width, solid_capstyle="butt", **style)
@@ -166,9 +166,13 @@ def _bars(series: Series, axes: Axes, panel: Panel, position: int, count: int) -
     width = 0.8 / count
     x = [place + (position - (count - 1) / 2) * width for place in _places(series.x, panel.x)]
     y = _places(series.y, panel.y)
-    axes.bar(x, y, width * 0.94, color=colour_of(series.place), alpha=series.opacity, label=series.name)
+    axes.bar(x, y, width * 0.94, color=_colour(series), alpha=series.opacity, label=series.name)
     if series.low is not None and series.high is not None:
         _intervals(axes, x, y, (_places(series.low, panel.y), _places(series.high, panel.y)), INK)
+
+
+def _colour(series: Series) -> str:
+    return colour_of(series.place) if series.colour is None else series.colour
 
 
 def _intervals(

@@ -48,6 +48,28 @@ PART_COLOURS: Final[Mapping[str, str]] = MappingProxyType(
 
 OTHER_COLOUR: Final = "#BBBBBB"
 
+TIME_COLOURS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "weights": PART_COLOURS["gate_up"],
+        "compute": PART_COLOURS["down"],
+        "kv_reads": PART_COLOURS["attention"],
+        "attention_compute": PART_COLOURS["qkv"],
+        "selection": PART_COLOURS["selection"],
+        "states": PART_COLOURS["router"],
+        "norms": PART_COLOURS["norms"],
+        "collectives": PART_COLOURS["allreduce"],
+        "host": PART_COLOURS["overhead"],
+        "constant": PART_COLOURS["constant"],
+        "prefill": PART_COLOURS["prefill_attention"],
+        "idle": OTHER_COLOUR,
+        "queueing": VARIANT_COLOURS[4],
+        "decode": VARIANT_COLOURS[0],
+        "stragglers": VARIANT_COLOURS[1],
+        "tools": VARIANT_COLOURS[3],
+    }
+)
+"""Where time went, of GPUs and of tasks: the colour of the operation that stands for it, or of its own."""
+
 LIGHT_COLOURS: Final = frozenset({"#CCBB44", "#66CCEE", "#DDAA77", "#88CCAA", "#DDCC77", OTHER_COLOUR})
 """Colours of parts that need dark text."""
 

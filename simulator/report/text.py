@@ -92,17 +92,31 @@ def _memory(capacity: KvCapacity, kv_held_bytes: float) -> tuple[str, str]:
     return f"[{bar[:BAR].ljust(BAR, '.')}]", text
 
 
-def memory_lines(comparison: Comparison) -> list[str]:
-    """Return a bar per variant: weights (W), activations (A), states (S), KV held (#) and KV free (.)."""
+def memory_title(comparison: Comparison) -> str:
+    """Return what stands above memory bars: their marks, states only where there are some."""
+    capacities = [result.capacity for results in comparison.runs.values() for result in results]
+    states = ", S states" if any(capacity.state_bytes for capacity in capacities) else ""
+    return f"Memory per GPU: W weights, A activations{states}, # KV held at most, . KV free"
+
+
+def memory_lines(comparison: Comparison, heads: Sequence[str] | None = None) -> list[str]:
+    """Return a bar per variant: weights (W), activations (A), states (S), KV held (#) and KV free (.).
+
+    Parameters
+    ----------
+    comparison : the runs.
+    heads : what the variants are called; else by their names.
+    """
     lines = []
-    width = min(max(len(name) for name in comparison.names), LONGEST_NAME)
+    shown = comparison.names if heads is None else heads
+    width = min(max(map(len, shown)), LONGEST_NAME)
     indent = " " * (width + 2)
-    for name in comparison.names:
+    for name, called in zip(comparison.names, shown, strict=True):
         results = comparison.runs[name]
         peaks = [number(result.summary, "load.kv_bytes_max") or 0.0 for result in results]
         bar, text = _memory(results[0].capacity, max(peaks))
         first, rest = (bar, text) if bar else (text, "")
-        head = _cut(name, width).ljust(width) + "  "
+        head = _cut(called, width).ljust(width) + "  "
         lines += wrap(head + first, WIDTH, subsequent_indent=indent, drop_whitespace=True)
         lines += wrap(rest, WIDTH, initial_indent=indent, subsequent_indent=indent)
     return lines
@@ -131,8 +145,7 @@ def render(comparison: Comparison) -> str:
     if parts:
         title = "Step time by part: share (part of the bound of compute or memory that it reaches)"
         lines += ["", title, *table(comparison.names, [("", parts)])]
-    lines += ["", "Memory per GPU: W weights, A activations, # KV held at most, . KV free"]
-    lines += memory_lines(comparison)
+    lines += ["", memory_title(comparison), *memory_lines(comparison)]
     lines += ["", *(line for text in conservation_lines(comparison) for line in _wrapped(text))]
     notes = [line for note in note_lines(comparison) for line in _wrapped(note, "- ")]
     lines += ["", "Read this before you rely on it", *notes]

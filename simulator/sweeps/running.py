@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import ValidationError
 
 from simulator.errors import ScenarioError
+from simulator.processes import ExecutorError, WorkerLostError
 from simulator.scenario.faults import addressed, faults_of
 from simulator.scenario.loader import Resolved
 from simulator.scenario.located import dotted, locate
@@ -24,7 +25,7 @@ from simulator.scenario.sweeps import SweepSpec, axis_of
 from simulator.sweeps.checking import refuse_wrong_values, unreached
 from simulator.sweeps.columns import Columns, frame_of
 from simulator.sweeps.design import Point, design
-from simulator.sweeps.executors import ExecutorError, first_of, is_loss, open_executor, workers_of
+from simulator.sweeps.executors import first_of, is_loss, open_executor, workers_of
 from simulator.sweeps.figures import Row, row_of
 from simulator.sweeps.files import Fingerprints, anchored
 from simulator.sweeps.jobs import Base, Job, Outcome, base_of, code_sha256, document_of, run_job
@@ -358,12 +359,12 @@ def computed(jobs: Sequence[Job], pool: Pool) -> Iterator[tuple[Job, Outcome]]:
                     for future in first_of(running, executor):
                         outcome = _outcome(future, running[future])
                         yield running.pop(future), outcome
-        except BrokenExecutor as error:
+        except (BrokenExecutor, WorkerLostError) as error:
             breakdowns += 1
             waiting.extendleft(reversed(running.values()))
             if not pool.own or breakdowns > MOST_BREAKDOWNS:
                 message = (
                     f"worker processes died {breakdowns} times, the last one with {len(running)} runs handed "
-                    f"out, {next(iter(running.values())).changes} among them: is there enough memory? {error}"
+                    f"out, {next(iter(running.values())).changes} among them: is there enough memory?"
                 )
                 raise ExecutorError(message) from error

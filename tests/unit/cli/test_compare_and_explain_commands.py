@@ -128,3 +128,80 @@ def test_explaining_prints_json(kinesim: Kinesim) -> None:
 def test_explaining_asks_which_variant_is_meant(kinesim: Kinesim) -> None:
     assert kinesim("explain", "quickstart") == 2
     assert "quickstart#dense" in kinesim.err
+
+
+MANY = [f"{DENSE}@engine.max_sequences={count}" for count in (8, 16, 24, 32, 48, 64)]
+
+
+def test_seven_sides_with_alike_names_are_numbered_and_the_legend_says_which_is_which(
+    kinesim: Kinesim,
+) -> None:
+    assert kinesim("compare", DENSE, *MANY, *FEW) == 0
+    assert f"[7] dense max_sequences=64: {MANY[-1]}" in kinesim.out
+    lines = kinesim.out.splitlines()
+    title = lines.index("Where the GPUs' time went: share of the window, and GPU-seconds per task that ended")
+    assert lines[title + 1].split()[:3] == ["[1]", "[2]", "[3]"]
+    assert "dense max_sequenc~" not in kinesim.out
+    assert max(map(len, lines)) <= 100
+
+
+def test_long_changes_keep_to_the_width(kinesim: Kinesim) -> None:
+    none = "{kind: fixed, solve_probability: 0.0, wrong_answers: {count: 12, popularity_ratio: 0.5}}"
+    cut = ["--set", "report.horizon_s=0.5"]
+    assert (
+        kinesim("compare", DENSE, f"{DENSE}@workload.outcomes={none}@workload.max_tokens=30000", *FEW, *cut)
+        == 0
+    )
+    assert "undefined, no task was answered" in kinesim.out
+    assert max(map(len, kinesim.out.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("name", ["a@name=3.yaml", "a#b@c.yaml"])
+def test_a_file_whose_name_holds_what_changes_do_takes_changes(
+    kinesim: Kinesim, root: Path, name: str
+) -> None:
+    text = (root / "scenarios" / "quickstart.yaml").read_text(encoding="utf-8")
+    Path(name).write_text(text, encoding="utf-8")
+    assert kinesim("compare", f"{name}#dense", f"{name}#dense@engine.max_sequences=32", *FEW) == 0
+    assert "engine.max_sequences: 256 | 32" in kinesim.out
+
+
+def test_comparing_writes_a_folder_whole_and_only_once(kinesim: Kinesim) -> None:
+    sides = (DENSE, f"{DENSE}@engine.max_sequences=32")
+    assert kinesim("compare", *sides, *FEW, "--out", "out", "--workers", "2", "--json") == 0
+    assert "wrote out" in kinesim.err
+    assert json.loads(Path("out/answer.json").read_text(encoding="utf-8")) == json.loads(kinesim.out)
+    assert {"metrics.csv", "inputs.csv", "time.csv"} < {path.name for path in Path("out").iterdir()}
+    assert kinesim("compare", *sides, *FEW, "--out", "out") == 2
+    assert "out exists" in kinesim.err
+    assert kinesim("compare", *sides, *FEW, "--out", "out", "--overwrite") == 0
+
+
+def test_explaining_writes_a_folder(kinesim: Kinesim) -> None:
+    assert kinesim("explain", DENSE, *FEW, "--no-doubling", "--out", "out") == 0
+    assert {"explanation.json", "operations.csv", "doubled.csv", "time.csv"} < {
+        p.name for p in Path("out").iterdir()
+    }
+    assert Path("out/doubled.csv").read_text(encoding="utf-8") == "resource,label,gain\n"
+    Path("mine").mkdir()
+    Path("mine/file").touch()
+    assert kinesim("explain", DENSE, *FEW, "--out", "mine", "--overwrite") == 2
+    assert "left alone" in kinesim.err
+    assert kinesim.out == ""
+
+
+@pytest.mark.parametrize("source", ["out", "out/manifest.json", "./out#dense@engine.max_sequences=32"])
+def test_a_run_that_is_read_is_not_written_over(kinesim: Kinesim, source: str) -> None:
+    kinesim("run", "quickstart", *FEW[:2], "--set", "report.seeds=1", "--out", "out", "--quiet")
+    before = Path("out/manifest.json").read_bytes()
+    assert kinesim("compare", DENSE, source, *FEW, "--out", "out", "--overwrite") == 2
+    assert "out holds what is read" in kinesim.err
+    assert kinesim("explain", source, *FEW, "--out", "out", "--overwrite") == 2
+    assert Path("out/manifest.json").read_bytes() == before
+
+
+def test_a_folder_of_a_comparison_is_no_run(kinesim: Kinesim) -> None:
+    kinesim("compare", "quickstart", *FEW, "--out", "out")
+    assert kinesim("explain", "out") == 2
+    assert "out/manifest.json" in kinesim.err
+    assert "Traceback" not in kinesim.err

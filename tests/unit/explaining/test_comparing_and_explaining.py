@@ -3,35 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from small_runs import small
 
 from simulator import ScenarioError, compare_sides, explain, load_scenario
 from simulator.explaining.explanation import Explanation
 from simulator.explaining.inputs import differences
 from simulator.explaining.machine_time import machine_time
 from simulator.explaining.sides import read_sides
-from simulator.scenario.schema import Scenario
 
 FEW = ["workload.tasks.repeats=1", "report.seeds=2"]
-
-
-def small(**changes: object) -> Scenario:
-    """Return a scenario that takes milliseconds, of one task after the other."""
-    return load_scenario(
-        {
-            "schema": 1,
-            "hardware": "b200-sxm-1",
-            "model": {"preset": "qwen3-8b", "attention": "dense"},
-            "engine": {"latency": "roofline"},
-            "workload": {
-                "tasks": {"kind": "synthetic", "count": 4, "prompt_tokens": 128},
-                "arrivals": "all_at_once",
-                "lengths": {"kind": "constant", "tokens": 256},
-                "outcomes": {"kind": "fixed", "solve_probability": 1.0},
-                "strategy": {"kind": "best_of_n", "trials": 2},
-            },
-        },
-        overrides=changes,
-    )
 
 
 def test_scenarios_are_compared_in_frames() -> None:
@@ -66,6 +46,23 @@ def test_a_changed_figure_of_the_same_gpu_is_told_by_its_path() -> None:
     path = "hardware.gpu.hbm_bandwidth_bytes_per_s"
     other = small(**{path: {"value": 4e12, "source": "assumed: half"}})
     assert [tuple(d) for d in differences([small(), other])] == [(path, ("8e+12", "4e+12"))]
+
+
+def test_what_differs_under_one_name_is_told_beside_another_name() -> None:
+    path = "hardware.gpu.hbm_bandwidth_bytes_per_s"
+    quicker = {path: {"value": 16e12, "source": "assumed: twice"}}
+    found = differences([small(), small(hardware="h200-sxm-8"), small(**quicker)])
+    assert [tuple(each) for each in found] == [
+        ("hardware", ("b200-sxm-1", "h200-sxm-8", "b200-sxm-1")),
+        (path, ("8e+12", "4.8e+12", "1.6e+13")),
+    ]
+    # Models, too: the same preset with other layers, beside another preset.
+    layers = {
+        "model.preset": load_scenario("quickstart").model_dump(mode="json", by_alias=True)["model"]["preset"]
+    }
+    layers["model.preset"]["layers"] = 12
+    found = differences([small(), small(**{"model.preset": "qwen3-14b"}), small(**layers)])
+    assert ("model.preset.layers", ("36", "40", "12")) in [tuple(each) for each in found]
 
 
 def test_sides_with_equal_names_are_told_apart() -> None:

@@ -39,11 +39,29 @@ def parts(scenario: Scenario) -> dict[str, float]:
     return {name: float(part.seconds[0]) for name, part in latency.parts(StepRows(**columns)).items()}
 
 
+@pytest.fixture(scope="module")
+def given() -> Scenario:
+    """Return a scenario whose KV blocks do not follow from the memory."""
+    return load_scenario("quickstart", overrides={"engine.kv.blocks": 90_000}).variants["dense"]
+
+
 @pytest.mark.parametrize("name", BY_NAME)
-def test_a_doubled_scenario_is_a_valid_scenario(tp2: Scenario, name: str) -> None:
-    document = doubled(name, tp2).model_dump(mode="json", by_alias=True)
-    assert Scenario.model_validate(json.loads(json.dumps(document))) == doubled(name, tp2)
-    assert doubled(name, tp2) != tp2
+def test_a_doubled_scenario_is_a_valid_scenario(tp2: Scenario, given: Scenario, name: str) -> None:
+    scenario = given if name == "kv_blocks" else tp2
+    document = doubled(name, scenario).model_dump(mode="json", by_alias=True)
+    assert Scenario.model_validate(json.loads(json.dumps(document))) == doubled(name, scenario)
+    assert doubled(name, scenario) != scenario
+
+
+def test_memory_is_doubled_only_where_the_blocks_follow_from_it(tp2: Scenario, given: Scenario) -> None:
+    unlimited = {"engine.kv.capacity": "unlimited"}
+    ignored = load_scenario("quickstart", overrides=unlimited).variants["dense"]
+    assert [BY_NAME["hbm_capacity"].double(one) is None for one in (tp2, given, ignored)] == [
+        False,
+        True,
+        True,
+    ]
+    assert doubled("kv_blocks", given).engine.kv.blocks == 180_000
 
 
 def test_twice_the_bandwidth_nearly_halves_what_reads_and_leaves_the_host(tp2: Scenario) -> None:
