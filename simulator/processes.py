@@ -68,13 +68,13 @@ class Processes(ProcessPoolExecutor):
 
         Raises
         ------
-        SimulatorError
+        ExecutorError
             If the call cannot be sent, or by the future if it is not understood there.
         """
         try:
             call = pickle.dumps((fn, args, kwargs))
         except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise SimulatorError(_UNSENT.format(error)) from error
+            raise ExecutorError(_UNSENT.format(error)) from error
         return super().submit(_called, call)
 
 
@@ -88,7 +88,7 @@ def _called(call: bytes) -> Any:  # noqa: ANN401 - whatever the call returns
     try:
         fn, args, kwargs = pickle.loads(call)  # noqa: S301 - from our own parent
     except (pickle.UnpicklingError, AttributeError, ImportError) as error:
-        raise SimulatorError(_UNSENT.format(error)) from error
+        raise ExecutorError(_UNSENT.format(error)) from error
     return fn(*args, **kwargs)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import ValidationError
 
 from simulator.errors import ScenarioError
+from simulator.frozen import FrozenModel
 from simulator.processes import ExecutorError, WorkerLostError
 from simulator.scenario.faults import addressed, faults_of
 from simulator.scenario.loader import Resolved
@@ -22,7 +23,7 @@ from simulator.scenario.located import dotted, locate
 from simulator.scenario.overrides import HERE, Overrides, split
 from simulator.scenario.schema import Scenario
 from simulator.scenario.sweeps import SweepSpec, axis_of
-from simulator.sweeps.checking import refuse_wrong_values, unreached
+from simulator.sweeps.checking import refuse_own, refuse_wrong_values, unreached
 from simulator.sweeps.columns import Columns, frame_of
 from simulator.sweeps.design import Point, design
 from simulator.sweeps.executors import first_of, is_loss, open_executor, workers_of
@@ -115,6 +116,7 @@ def sweep(
     dask: str | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
+    components: Mapping[str, FrozenModel] | None = None,
 ) -> Swept:
     """Simulate a scenario at many points.
 
@@ -129,6 +131,8 @@ def sweep(
     dask : address of a Dask scheduler, or ``local``.
     executor : any other executor; it is not closed.
     progress : called with (runs done, runs in all).
+    components : a strategy, scheduler or router of the caller's own at every point, by these names, as for
+        `with_components`.  Other processes must be able to import their classes.
 
     Returns
     -------
@@ -153,12 +157,13 @@ def sweep(
     >>> found.table["workload.strategy.trials"].tolist(), found.table["variant"].tolist()
     ([1, 1, 2, 2], ['dense', 'block_topk', 'dense', 'block_topk'])
     """
-    base, resolved = base_of(source, overrides)
+    base, resolved = base_of(source, overrides, components)
     given = {"combine": combine, "samples": samples, "seeds": seeds, "draw_seed": draw_seed}
     spec = spec_of(resolved.scenario.sweep, axes or {}, given)
     repetitions = spec.seeds or resolved.scenario.report.seeds
     variants = base.variants or ("",)
     axes_found = anchored(spec.parsed, resolved)
+    refuse_own(base, axes_found)
     in_file = not axes and all(value is None for value in given.values())
     try:
         points = design(spec, runs_per_point=repetitions * len(variants), axes=axes_found)
