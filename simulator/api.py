@@ -302,7 +302,7 @@ def run_jobs(
 
     Raises
     ------
-    LostProcessError
+    WorkerLostError
         If one of the processes is killed.
     """
     done, total = 0, sum(sizes)

@@ -8,7 +8,7 @@ import pickle
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_all_start_methods, get_context, parent_process, resource_tracker
@@ -18,6 +18,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 from simulator.errors import SimulatorError
 
 P = ParamSpec("P")
+J = TypeVar("J")
 T = TypeVar("T")
 
 LOADED: Final = ("simulator.api", "simulator.sweeps.jobs")
@@ -40,8 +41,23 @@ def process_context() -> ForkServerContext | SpawnContext:
     return context
 
 
-class LostProcessError(SimulatorError, BrokenExecutor):
-    """A process that ended before what it ran did; who can do that again catches it as `BrokenExecutor`."""
+class ExecutorError(SimulatorError):
+    """Processes or a cluster that cannot be had, or were lost."""
+
+
+class WorkerLostError(ExecutorError):
+    """A process that ended before what it computed."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        super().__init__(
+            f"one of {workers} processes was ended before its run was: is there enough memory? fewer at a "
+            "time need less: --workers 1"
+        )
+
+    def __reduce__(self) -> tuple[type[WorkerLostError], tuple[int]]:
+        """Let the error cross process boundaries: it is made of a number, not of its text."""
+        return type(self), (self.workers,)
 
 
 class Processes(ProcessPoolExecutor):
@@ -52,13 +68,13 @@ class Processes(ProcessPoolExecutor):
 
         Raises
         ------
-        SimulatorError
+        ExecutorError
             If the call cannot be sent, or by the future if it is not understood there.
         """
         try:
             call = pickle.dumps((fn, args, kwargs))
         except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise SimulatorError(_UNSENT.format(error)) from error
+            raise ExecutorError(_UNSENT.format(error)) from error
         return super().submit(_called, call)
 
 
@@ -72,7 +88,7 @@ def _called(call: bytes) -> Any:  # noqa: ANN401 - whatever the call returns
     try:
         fn, args, kwargs = pickle.loads(call)  # noqa: S301 - from our own parent
     except (pickle.UnpicklingError, AttributeError, ImportError) as error:
-        raise SimulatorError(_UNSENT.format(error)) from error
+        raise ExecutorError(_UNSENT.format(error)) from error
     return fn(*args, **kwargs)
 
 
@@ -85,8 +101,8 @@ def process_pool(workers: int) -> Iterator[Processes]:
 
     Raises
     ------
-    LostProcessError
-        If one of the processes is killed, by somebody or for want of memory.
+    WorkerLostError
+        If a process ends before its call does: it was killed, by its user or for want of memory.
     """
     pool = Processes(workers, mp_context=process_context(), initializer=_attend_to_parent)
     with without_interrupts():
@@ -98,13 +114,30 @@ def process_pool(workers: int) -> Iterator[Processes]:
             process.terminate()  # what they compute is computed again, and may take minutes
         raise
     except BrokenExecutor as error:
-        message = (
-            f"one of {workers} processes was ended before its run was, by somebody or for want of memory; "
-            "fewer of them need less (--workers 1)"
-        )
-        raise LostProcessError(message) from error
+        raise WorkerLostError(workers) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def run_all(function: Callable[[J], T], jobs: Sequence[J], workers: int) -> Iterator[T]:
+    """Yield what `function` returns for each job, in the order of the jobs.
+
+    Parameters
+    ----------
+    function, jobs : must be known to other processes where there are several.
+    workers : processes; 1 runs in this one, one job when its result is asked for.
+
+    Raises
+    ------
+    ExecutorError
+        As `process_pool`.
+    """
+    workers = min(workers, len(jobs))
+    if workers <= 1:
+        yield from map(function, jobs)
+        return
+    with process_pool(workers) as pool:
+        yield from pool.map(function, jobs)
 
 
 @contextmanager

@@ -203,7 +203,7 @@ def compare_sides(
         If a side cannot be read, there is one only, or two are the same.
     InfeasiblePlanError
         If a side does not fit its hardware; shows the sum.
-    LostProcessError
+    WorkerLostError
         If one of the processes is killed.
 
     Examples

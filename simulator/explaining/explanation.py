@@ -27,9 +27,9 @@ from simulator.explaining.doubling import (
 from simulator.explaining.finished import folder_notes
 from simulator.explaining.mean_time import mean_times
 from simulator.explaining.operations import OperationTime, operation_times
-from simulator.explaining.processes import run_all
 from simulator.explaining.sides import Side, SideSource, read_one
 from simulator.explaining.targets import settled, target_of
+from simulator.processes import run_all
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -205,7 +205,7 @@ def explain(
         If the scenario cannot be read, or has variants of which none was picked.
     InfeasiblePlanError
         If it does not fit its hardware; shows the sum.
-    LostProcessError
+    WorkerLostError
         If one of the processes is killed.
 
     Examples

@@ -13,11 +13,12 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from pydantic import ValidationError
 
-from simulator.errors import ScenarioError
+from simulator.errors import InfeasiblePlanError, ScenarioError, suggest
 from simulator.frozen import FrozenModel
 from simulator.routing import LeastLoaded, Router
 from simulator.scenario.checks import capacity_of, mistakes_in
@@ -116,6 +117,26 @@ def with_components(
     changed = _placed(scenario, placed).model_copy(update={"variants": variants})
     _check(changed)
     return changed
+
+
+def refuse_wrong(scenario: Scenario, components: Mapping[str, FrozenModel]) -> None:
+    """Refuse components that `with_components` refuses, but not plans that do not fit their hardware.
+
+    Raises
+    ------
+    ScenarioError
+        With every fault, names of seams that there are none of among them.
+    """
+    unknown = [
+        f"components: unknown name {name!r}; {suggest(name, SEAMS)}"
+        for name in components
+        if name not in SEAMS
+    ]
+    if unknown:
+        raise ScenarioError(unknown)
+    if components:
+        with suppress(InfeasiblePlanError):
+            with_components(scenario, **components)
 
 
 def _faults_of(component: object, seam: Seam) -> Iterator[str]:

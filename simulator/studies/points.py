@@ -11,7 +11,7 @@ import pandas as pd
 from simulator.api import simulate
 from simulator.errors import InfeasiblePlanError
 from simulator.metrics.measures import number
-from simulator.processes import process_pool
+from simulator.processes import run_all
 from simulator.scenario.schema import Scenario
 from simulator.studies.study import Budget
 
@@ -75,7 +75,7 @@ def run_points(points: Sequence[Point], measures: Mapping[str, str], budget: Bud
     ]
     rows: list[dict[str, object]] = []
     labels = [point.labels for point in points for _ in range(budget.seeds)]
-    for place, (found, reason, unsettled) in enumerate(_run(jobs, budget.workers)):
+    for place, (found, reason, unsettled) in enumerate(run_all(_measured, jobs, budget.workers)):
         columns = dict(zip(measures, found, strict=True))
         told = {"infeasible": reason, "unsettled": unsettled}
         rows.append({**labels[place], "seed": jobs[place][1], **columns, **told})
@@ -86,14 +86,6 @@ def run_points(points: Sequence[Point], measures: Mapping[str, str], budget: Bud
 
 _Job = tuple[Scenario, int, tuple[str, ...]]
 _Found = tuple[list[float], str, bool]
-
-
-def _run(jobs: Sequence[_Job], workers: int) -> Iterator[_Found]:
-    if workers == 1:
-        yield from map(_measured, jobs)
-        return
-    with process_pool(workers) as pool:
-        yield from pool.map(_measured, jobs)
 
 
 def _measured(job: _Job) -> _Found:

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from simulator.errors import ScenarioError, SimulatorError, UnknownNameError
+from simulator.scenario.components import SEAMS
 from simulator.scenario.loader import Resolved, vary
 from simulator.scenario.located import Located
 from simulator.scenario.overrides import split
@@ -111,6 +112,28 @@ def _others(axes: Sequence[Axis], points: Sequence[Point]) -> list[Mapping[str, 
         if len(found) == MOST_OTHERS or (len(found) >= SOME_OTHERS and len(seen) == left):
             break
     return found
+
+
+def refuse_own(base: Base, axes: Sequence[Axis]) -> None:
+    """Refuse axes that would vary a component of the caller's own: nothing is known of its fields.
+
+    Raises
+    ------
+    ScenarioError
+        With every such axis.
+    """
+    places = [SEAMS[name].place for name, _ in base.own]
+    faults = []
+    for path in (path for axis in axes for path in paths_of(axis)):
+        keys = split(path)
+        inner = keys[2:] if keys[0] == "variants" else keys
+        faults += [
+            f"--axis {path}: is of your own class at every point; sweep once for each of its values"
+            for place in places
+            if inner[: len(place)] == place or (inner and place[: len(inner)] == inner)
+        ]
+    if faults:
+        raise ScenarioError(faults)
 
 
 def _where(axis: Axis, resolved: Resolved, section: tuple[str, ...], option: str) -> str:

@@ -21,8 +21,7 @@ from concurrent.futures import (
 from contextlib import contextmanager, suppress
 from typing import Any, Final, ParamSpec, TypeVar
 
-from simulator.errors import SimulatorError
-from simulator.processes import process_pool, without_interrupts
+from simulator.processes import ExecutorError, process_pool, without_interrupts
 
 LOG = logging.getLogger(__name__)
 
@@ -51,10 +50,6 @@ TELL_S: Final = 10.0
 GIVE_UP_S: Final = 1800.0
 """Time after which a cluster without workers is given up, s: longer than a batch system starts a job in, as a
 rule, and shorter than a night."""
-
-
-class ExecutorError(SimulatorError):
-    """Processes or a cluster that cannot be had."""
 
 
 class Serial(Executor):

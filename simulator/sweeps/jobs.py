@@ -12,8 +12,10 @@ from typing import Any, Final, Literal
 
 from simulator.api import simulate
 from simulator.errors import InfeasiblePlanError, InvariantViolation, ScenarioError, SimulatorError
+from simulator.frozen import FrozenModel
 from simulator.output import package_versions, scenario_sha256
 from simulator.scenario.catalog import folder_of
+from simulator.scenario.components import name_of, refuse_wrong, source_sha256, with_components
 from simulator.scenario.loader import Resolved, resolve, vary
 from simulator.scenario.located import Located, locate
 from simulator.scenario.overrides import HERE, Overrides
@@ -39,8 +41,8 @@ class OtherCodeError(SimulatorError):
     def __init__(self, asked: str, here: str) -> None:
         self.asked, self.here = asked, here
         super().__init__(
-            f"a worker has other versions of kinesim, Python or packages (hash {here[:12]}, asked for "
-            f"{asked[:12]}): install the same on all of them"
+            f"a worker has other versions of kinesim, Python, packages or components of your own (hash "
+            f"{here[:12]}, asked for {asked[:12]}): install the same on all of them"
         )
 
     def __reduce__(self) -> tuple[type[OtherCodeError], tuple[str, str]]:
@@ -56,15 +58,19 @@ class Base:
     ----------
     text : the document as JSON, its names and paths replaced: no file is needed where it is run.
     variants : names of its variants, or nothing.
+    own : components of the caller's own in place of those of the document: name of the seam and object.
+    own_sha256 : hash of what they are made of; empty where there are none.
     """
 
     text: str
     variants: tuple[str, ...]
+    own: tuple[tuple[str, FrozenModel], ...] = ()
+    own_sha256: str = ""
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of the document."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
+        """Hash of the document, and of components of one's own."""
+        return hashlib.sha256((self.text + self.own_sha256).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -118,10 +124,19 @@ class Outcome:
     summary: dict[str, Any] | None
 
 
-def base_of(source: str | Path | Mapping[str, object], overrides: Overrides = ()) -> tuple[Base, Resolved]:
+def base_of(
+    source: str | Path | Mapping[str, object],
+    overrides: Overrides = (),
+    components: Mapping[str, FrozenModel] | None = None,
+) -> tuple[Base, Resolved]:
     """Return a scenario as the base of a sweep, and what it was resolved from.
 
     Whether it fits its hardware is a question to each point.
+
+    Parameters
+    ----------
+    source, overrides : the scenario.
+    components : put in place of its own at every point, by the names of `with_components`.
 
     Raises
     ------
@@ -139,7 +154,19 @@ def base_of(source: str | Path | Mapping[str, object], overrides: Overrides = ()
     if variants:
         document = {**document, "variants": variants}
     text = json.dumps(document, separators=(",", ":"), allow_nan=False)
-    return Base(text, tuple(variants)), found
+    own = tuple(sorted((components or {}).items()))
+    refuse_wrong(found.scenario, dict(own))
+    return Base(text, tuple(variants), own, _own_sha256(own)), found
+
+
+def _own_sha256(own: tuple[tuple[str, FrozenModel], ...]) -> str:
+    """Return a hash of the classes, their texts and the parameters of components; empty without any."""
+    if not own:
+        return ""
+    told = [
+        [name, name_of(type(one)), source_sha256(type(one)), one.model_dump(mode="json")] for name, one in own
+    ]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 @cache
@@ -184,9 +211,13 @@ def run_job(job: Job) -> Outcome:
     """
     if job.code_sha256 != code_sha256():
         raise OtherCodeError(job.code_sha256, code_sha256())
+    if job.base.own_sha256 != (here := _own_sha256(job.base.own)):
+        raise OtherCodeError(job.base.own_sha256, here)
     seed, digest = None, ""
     try:
         scenario = _resolved(job.base.text, job.variant, job.changes, job.files_sha256)
+        if job.base.own:
+            scenario = with_components(scenario, **dict(job.base.own))
         seed = scenario.seed + job.repetition
         digest = scenario_sha256(scenario, seed=seed)
         summary = simulate(scenario, seed=seed).summary

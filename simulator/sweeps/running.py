@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING, Final
 from pydantic import ValidationError
 
 from simulator.errors import ScenarioError
+from simulator.frozen import FrozenModel
+from simulator.processes import ExecutorError, WorkerLostError
 from simulator.scenario.faults import addressed, faults_of
 from simulator.scenario.loader import Resolved
 from simulator.scenario.located import dotted, locate
 from simulator.scenario.overrides import HERE, Overrides, split
 from simulator.scenario.schema import Scenario
 from simulator.scenario.sweeps import SweepSpec, axis_of
-from simulator.sweeps.checking import refuse_wrong_values, unreached
+from simulator.sweeps.checking import refuse_own, refuse_wrong_values, unreached
 from simulator.sweeps.columns import Columns, frame_of
 from simulator.sweeps.design import Point, design
-from simulator.sweeps.executors import ExecutorError, first_of, is_loss, open_executor, workers_of
+from simulator.sweeps.executors import first_of, is_loss, open_executor, workers_of
 from simulator.sweeps.figures import Row, row_of
 from simulator.sweeps.files import Fingerprints, anchored
 from simulator.sweeps.jobs import Base, Job, Outcome, base_of, code_sha256, document_of, run_job
@@ -114,6 +116,7 @@ def sweep(
     dask: str | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
+    components: Mapping[str, FrozenModel] | None = None,
 ) -> Swept:
     """Simulate a scenario at many points.
 
@@ -128,6 +131,8 @@ def sweep(
     dask : address of a Dask scheduler, or ``local``.
     executor : any other executor; it is not closed.
     progress : called with (runs done, runs in all).
+    components : a strategy, scheduler or router of the caller's own at every point, by these names, as for
+        `with_components`.  Other processes must be able to import their classes.
 
     Returns
     -------
@@ -152,12 +157,13 @@ def sweep(
     >>> found.table["workload.strategy.trials"].tolist(), found.table["variant"].tolist()
     ([1, 1, 2, 2], ['dense', 'block_topk', 'dense', 'block_topk'])
     """
-    base, resolved = base_of(source, overrides)
+    base, resolved = base_of(source, overrides, components)
     given = {"combine": combine, "samples": samples, "seeds": seeds, "draw_seed": draw_seed}
     spec = spec_of(resolved.scenario.sweep, axes or {}, given)
     repetitions = spec.seeds or resolved.scenario.report.seeds
     variants = base.variants or ("",)
     axes_found = anchored(spec.parsed, resolved)
+    refuse_own(base, axes_found)
     in_file = not axes and all(value is None for value in given.values())
     try:
         points = design(spec, runs_per_point=repetitions * len(variants), axes=axes_found)
@@ -358,12 +364,12 @@ def computed(jobs: Sequence[Job], pool: Pool) -> Iterator[tuple[Job, Outcome]]:
                     for future in first_of(running, executor):
                         outcome = _outcome(future, running[future])
                         yield running.pop(future), outcome
-        except BrokenExecutor as error:
+        except (BrokenExecutor, WorkerLostError) as error:
             breakdowns += 1
             waiting.extendleft(reversed(running.values()))
             if not pool.own or breakdowns > MOST_BREAKDOWNS:
                 message = (
                     f"worker processes died {breakdowns} times, the last one with {len(running)} runs handed "
-                    f"out, {next(iter(running.values())).changes} among them: is there enough memory? {error}"
+                    f"out, {next(iter(running.values())).changes} among them: is there enough memory?"
                 )
                 raise ExecutorError(message) from error

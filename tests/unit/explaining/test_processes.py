@@ -10,7 +10,7 @@ from small_runs import small
 
 from simulator import api, compare_sides
 from simulator.errors import SimulatorError
-from simulator.explaining.processes import run_all
+from simulator.processes import run_all
 
 
 def doubled_or_killed(number: int) -> int:

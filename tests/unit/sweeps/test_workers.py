@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from small import small
 
-from simulator.sweeps.executors import ASK_S, GIVE_UP_S, TELL_S, Cluster, ExecutorError, open_executor
+from simulator.processes import ExecutorError
+from simulator.sweeps.executors import ASK_S, GIVE_UP_S, TELL_S, Cluster, open_executor
 from simulator.sweeps.jobs import Job, OtherCodeError, Outcome, base_of, code_sha256, run_job
 from simulator.sweeps.running import WINDOW, Pool, computed
 
