@@ -325,6 +325,13 @@ def _outcome(future: Future[Outcome], job: Job) -> Outcome:
     try:
         return future.result()
     except Exception as error:
+        lacking = next((each for each in (error, error.__cause__) if isinstance(each, ImportError)), None)
+        if lacking is not None:
+            message = (
+                f"a worker or the scheduler cannot load kinesim ({lacking}): install the same on all of them "
+                "and go on with the same line: what was done is kept"
+            )
+            raise ExecutorError(message) from error
         if is_loss(error):
             why = f": {error}" if str(error) else ""
             message = (

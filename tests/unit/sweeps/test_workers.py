@@ -7,7 +7,7 @@ import pickle
 import socket
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -204,3 +204,29 @@ def test_an_address_that_needs_certificates_is_said_without_them() -> None:
         open_executor(1, "tls://127.0.0.1:9"),
     ):
         pass
+
+
+class Unable(Executor):
+    """Loses every run to a machine without the program, in the words of a scheduler or of a worker."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def submit(self, *_: object, **__: object) -> Future[Outcome]:  # type: ignore[override] # runs nothing
+        future: Future[Outcome] = Future()
+        future.set_exception(self._error)
+        return future
+
+
+def _of_scheduler() -> Exception:
+    error = RuntimeError("Error during deserialization of the task graph.")
+    error.__cause__ = ModuleNotFoundError("No module named 'simulator'")
+    return error
+
+
+@pytest.mark.parametrize("error", [ModuleNotFoundError("No module named 'simulator'"), _of_scheduler()])
+def test_a_machine_without_the_program_is_said(error: Exception) -> None:
+    base, _ = base_of(small())
+    pool = Pool(lambda: nullcontext(Unable(error)), 1, own=False)
+    with pytest.raises(ExecutorError, match=r"cannot load kinesim \(No module named 'simulator'\): install"):
+        list(computed([Job(base, "{}", "", 0, code_sha256())], pool))
