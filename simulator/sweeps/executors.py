@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
+    BrokenExecutor,
     CancelledError,
     Executor,
     Future,
@@ -46,6 +47,11 @@ ADDRESS: Final = re.compile(r"(?:(?:tcp|tls|ucx|ws|wss)://)?(?:\[[0-9A-Fa-f:.%]+
 
 MOST_PORT: Final = 65535
 """The largest port of a machine (RFC 9293, 16 bit)."""
+
+UNGUARDED: Final = (
+    "Workers load the script that asks for them: put what it does below `if __name__ == '__main__':`"
+)
+"""What to do about a script that would start workers in its workers."""
 
 ASK_S: Final = 1.0
 """Time after which a cluster is asked again how many workers it has, s: they come and go."""
@@ -108,6 +114,10 @@ class Cluster(Executor):
             self._asked_s = time.monotonic()
         return self._workers
 
+    def rest(self) -> None:
+        """Forget that there was nobody: somebody has done a run."""
+        self._alone_since_s, self._told = None, False
+
     def attend(self) -> None:
         """Look whether there is anybody to wait for.
 
@@ -118,7 +128,7 @@ class Cluster(Executor):
         """
         now_s = time.monotonic()
         if self._count():
-            self._alone_since_s, self._told = None, False
+            self.rest()
         elif self._alone_since_s is None:
             self._alone_since_s = now_s
         elif now_s - self._alone_since_s >= GIVE_UP_S:
@@ -146,6 +156,7 @@ def first_of(running: Collection[Future[T]], executor: Executor) -> Collection[F
         return wait(running, return_when=FIRST_COMPLETED).done
     while not (done := wait(running, timeout=ASK_S, return_when=FIRST_COMPLETED).done):
         executor.attend()
+    executor.rest()
     return done
 
 
@@ -171,6 +182,8 @@ def open_executor(workers: int = 1, dask: str | None = None) -> Iterator[Executo
     if workers < 1:
         message = f"workers: expected a whole number of at least 1, got {workers}"
         raise ExecutorError(message)
+    if getattr(multiprocessing.current_process(), "_inheriting", False):  # as Python's own check asks
+        raise SystemExit(UNGUARDED)  # else each worker would print what it thinks of workers of its own
     if dask is not None:
         with _cluster(workers, dask) as executor:
             yield executor
@@ -179,8 +192,9 @@ def open_executor(workers: int = 1, dask: str | None = None) -> Iterator[Executo
     else:
         pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_attend_to_parent)
         with _without_interrupts():
-            pool.submit(int)  # starts all of them
+            first = pool.submit(int)  # starts all of them
         try:
+            _await(first)
             yield pool
         except (KeyboardInterrupt, SystemExit):
             for process in multiprocessing.active_children():
@@ -188,6 +202,21 @@ def open_executor(workers: int = 1, dask: str | None = None) -> Iterator[Executo
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _await(first: Future[int]) -> None:
+    """Wait until workers have started.
+
+    Raises
+    ------
+    ExecutorError
+        If they cannot: they load the script that asks for them.
+    """
+    try:
+        first.result()
+    except BrokenExecutor as error:
+        message = f"worker processes ended as they started. {UNGUARDED}"
+        raise ExecutorError(message) from error
 
 
 @contextmanager
@@ -234,7 +263,7 @@ def _cluster(workers: int, address: str) -> Iterator[Executor]:
     cluster: Any = None
     try:
         if address == LOCAL:
-            with _without_interrupts():
+            with _without_interrupts(), _quiet("distributed", "tornado"):
                 cluster = LocalCluster(  # type: ignore[no-untyped-call] # its stubs are incomplete
                     n_workers=workers,
                     threads_per_worker=1,
@@ -246,6 +275,11 @@ def _cluster(workers: int, address: str) -> Iterator[Executor]:
         else:
             _greet(address)
         client = Client(cluster or address, timeout=CONNECT_S)  # type: ignore[no-untyped-call] # its stubs, too
+    except RuntimeError as error:
+        if address != LOCAL:
+            raise
+        message = f"--dask {address}: workers ended as they started. {UNGUARDED}"
+        raise ExecutorError(message) from error
     except (OSError, ValueError, TimeoutError) as error:
         if cluster is not None:
             cluster.close()
