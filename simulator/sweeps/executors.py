@@ -87,11 +87,12 @@ class Cluster(Executor):
     Parameters
     ----------
     client : a connected client.
+    executor : one of the client's; None takes a new one.
     """
 
-    def __init__(self, client: Any) -> None:  # noqa: ANN401 - an extra, whose stubs are incomplete
+    def __init__(self, client: Any, executor: Executor | None = None) -> None:  # noqa: ANN401 - an extra, whose stubs are incomplete
         self._client = client
-        self._executor = client.get_executor()
+        self._executor = client.get_executor() if executor is None else executor
         self._workers = 0
         self._asked_s = -ASK_S
         self._alone_since_s: float | None = None
@@ -158,6 +159,14 @@ def first_of(running: Collection[Future[T]], executor: Executor) -> Collection[F
         executor.attend()
     executor.rest()
     return done
+
+
+def recognised(executor: Executor) -> Executor:
+    """Return an executor of somebody else, as a cluster if it is one of Dask's, whose workers count."""
+    client = getattr(executor, "_client", None)  # it says it nowhere else
+    if client is None or type(executor).__module__.partition(".")[0] != "distributed":
+        return executor
+    return Cluster(client, executor)
 
 
 def workers_of(executor: Executor, otherwise: int) -> int:

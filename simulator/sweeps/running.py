@@ -23,7 +23,7 @@ from simulator.scenario.schema import Scenario
 from simulator.scenario.sweeps import SweepSpec, axis_of
 from simulator.sweeps.checking import refuse_wrong_values, unreached
 from simulator.sweeps.design import Point, design
-from simulator.sweeps.executors import ExecutorError, first_of, is_loss, open_executor, workers_of
+from simulator.sweeps.executors import ExecutorError, first_of, is_loss, open_executor, recognised, workers_of
 from simulator.sweeps.figures import Row, row_of
 from simulator.sweeps.files import Fingerprints, anchored
 from simulator.sweeps.jobs import Base, Job, Outcome, base_of, code_sha256, document_of, run_job
@@ -36,7 +36,7 @@ WINDOW: Final = 4
 """Jobs handed out for each worker: enough to keep it busy, few enough that memory stays flat."""
 
 MOST_AT_ONCE: Final = 256
-"""Workers that an executor of somebody else is taken to have."""
+"""Workers that an executor of somebody else is taken to have, if it is not one of Dask's."""
 
 MOST_BREAKDOWNS: Final = 5
 """Times that a pool whose worker died is made anew."""
@@ -280,7 +280,7 @@ class Pool:
 def open_pool(workers: int = 1, dask: str | None = None, executor: Executor | None = None) -> Iterator[Pool]:
     """Yield a pool of processes, of a Dask cluster, or of an executor of somebody else, as for `sweep`."""
     if executor is not None:
-        given = executor
+        given = recognised(executor)
         yield Pool(lambda: nullcontext(given), MOST_AT_ONCE, own=False)
     elif dask is not None:
         with open_executor(workers, dask) as cluster:

@@ -14,7 +14,15 @@ from pathlib import Path
 import pytest
 from small import small
 
-from simulator.sweeps.executors import ASK_S, GIVE_UP_S, TELL_S, Cluster, ExecutorError, open_executor
+from simulator.sweeps.executors import (
+    ASK_S,
+    GIVE_UP_S,
+    TELL_S,
+    Cluster,
+    ExecutorError,
+    open_executor,
+    recognised,
+)
 from simulator.sweeps.jobs import Job, OtherCodeError, Outcome, base_of, code_sha256, run_job
 from simulator.sweeps.running import WINDOW, Pool, computed
 
@@ -232,3 +240,14 @@ def test_a_machine_without_the_program_is_said(error: Exception) -> None:
     pool = Pool(lambda: nullcontext(Unable(error)), 1, own=False)
     with pytest.raises(ExecutorError, match=r"cannot load kinesim \(No module named 'simulator'\): install"):
         list(computed([Job(base, "{}", "", 0, code_sha256())], pool))
+
+
+def test_an_executor_of_dask_is_known_as_a_cluster_and_others_are_left_alone() -> None:
+    client = Client()
+    client.cores = {"a": 3}
+    theirs = type("ClientExecutor", (Unable,), {"__module__": "distributed.cfexecutor", "_client": client})
+    found, other = recognised(theirs(ValueError())), Unable(ValueError())
+    assert isinstance(found, Cluster)
+    assert found.workers == 3
+    assert isinstance(found.submit(int).exception(), ValueError)  # by what was given, not by one of its own
+    assert recognised(other) is other
