@@ -27,6 +27,7 @@ from simulator.sweeps.executors import ExecutorError, first_of, is_loss, open_ex
 from simulator.sweeps.figures import Row, row_of
 from simulator.sweeps.files import Fingerprints, anchored
 from simulator.sweeps.jobs import Base, Job, Outcome, base_of, code_sha256, document_of, run_job
+from simulator.sweeps.losses import Losses
 from simulator.sweeps.store import Others, Store
 
 if TYPE_CHECKING:
@@ -37,9 +38,6 @@ WINDOW: Final = 4
 
 MOST_AT_ONCE: Final = 256
 """Workers that an executor of somebody else is taken to have, if it is not one of Dask's."""
-
-MOST_BREAKDOWNS: Final = 5
-"""Times that a pool whose worker died is made anew."""
 
 Progress = Callable[[int, int], None]
 """Called with (runs done, runs in all)."""
@@ -321,6 +319,11 @@ def _rows(
     return [known[job.key] for job in jobs], others, len(missing), len(unique) - len(missing)
 
 
+def _is_wrong(future: Future[Outcome]) -> bool:
+    """Say whether a run that has ended has no outcome; those that have one are kept before it is said."""
+    return future.cancelled() or future.exception() is not None
+
+
 def _outcome(future: Future[Outcome], job: Job) -> Outcome:
     try:
         return future.result()
@@ -343,26 +346,29 @@ def _outcome(future: Future[Outcome], job: Job) -> Outcome:
 
 
 def computed(jobs: Sequence[Job], pool: Pool) -> Iterator[tuple[Job, Outcome]]:
-    """Yield jobs as they are done, handing out few at a time; what a dead worker had is handed out again."""
-    waiting, breakdowns = deque(jobs), 0
+    """Yield jobs as they are done, handing out few at a time; what a dead worker had is handed out again.
+
+    Raises
+    ------
+    ExecutorError
+        If workers go on dying, by which time other runs are done; or a pool of somebody else is broken.
+    """
+    waiting, losses = deque(jobs), Losses()
     while waiting:
         running = dict[Future[Outcome], Job]()
         try:
             with pool.reopen() as executor:
                 while waiting or running:
-                    most = WINDOW * workers_of(executor, pool.workers)
+                    most = 1 if losses.suspects else WINDOW * workers_of(executor, pool.workers)
                     while waiting and len(running) < most:
-                        job = waiting.popleft()
-                        running[executor.submit(run_job, job)] = job
-                    for future in first_of(running, executor):
+                        running[executor.submit(run_job, waiting[0])] = waiting[0]
+                        waiting.popleft()  # not before: a pool that breaks takes nothing
+                    for future in sorted(first_of(running, executor), key=_is_wrong):
                         outcome = _outcome(future, running[future])
+                        losses.survived()
                         yield running.pop(future), outcome
         except BrokenExecutor as error:
-            breakdowns += 1
-            waiting.extendleft(reversed(running.values()))
-            if not pool.own or breakdowns > MOST_BREAKDOWNS:
-                message = (
-                    f"worker processes died {breakdowns} times, the last one with {len(running)} runs handed "
-                    f"out, {next(iter(running.values())).changes} among them: is there enough memory? {error}"
-                )
+            if not pool.own:
+                message = f"the executor is broken: {error}; go on with the same line: what was done is kept"
                 raise ExecutorError(message) from error
+            losses.hand_back(list(running.values()), waiting, error)

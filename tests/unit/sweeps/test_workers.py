@@ -7,7 +7,7 @@ import pickle
 import socket
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -251,3 +251,75 @@ def test_an_executor_of_dask_is_known_as_a_cluster_and_others_are_left_alone() -
     assert found.workers == 3
     assert isinstance(found.submit(int).exception(), ValueError)  # by what was given, not by one of its own
     assert recognised(other) is other
+
+
+class Breaking(Executor):
+    """Breaks, and loses all that it was handed, when it comes to some runs."""
+
+    def __init__(self, deadly: set[int]) -> None:
+        self._deadly = deadly
+        self._broken = False
+
+    def submit(self, _: object, job: Job) -> Future[Outcome]:  # type: ignore[override] # is given jobs alone
+        future: Future[Outcome] = Future()
+        self._broken |= job.repetition in self._deadly
+        if self._broken:
+            future.set_exception(BrokenExecutor("ended"))
+        else:
+            future.set_result(Outcome("invalid", "x", None, "", None))
+        return future
+
+
+def test_a_run_that_kills_its_worker_is_left_to_the_last_and_others_are_done() -> None:
+    base, _ = base_of(small())
+    jobs = [Job(base, f'{{"seed": {repetition}}}', "", repetition, code_sha256()) for repetition in range(50)]
+    deadly, given = {3, 17, 18, 19, 30, 41, 42}, set[int]()
+    opened = []
+
+    def reopen() -> nullcontext[Executor]:
+        opened.append(1)
+        return nullcontext(Breaking(deadly))
+
+    def take() -> None:
+        for job, _ in computed(jobs, Pool(reopen, 2, own=True)):
+            given.add(job.repetition)
+
+    with pytest.raises(ExecutorError, match=r"died 3 times while {\"seed\": \d+} alone .* is kept"):
+        take()
+    assert given == set(range(50)) - deadly
+    assert len(opened) < 60
+
+
+def test_runs_that_are_handed_to_a_pool_as_it_breaks_are_not_lost() -> None:
+    base, _ = base_of(small())
+    jobs = [Job(base, "{}", "", repetition, code_sha256()) for repetition in range(20)]
+    pools = list[int]()
+
+    class Closing(Breaking):
+        """Refuses what comes after the third run, in its first life."""
+
+        def submit(self, call: object, job: Job) -> Future[Outcome]:  # type: ignore[override] # as Breaking
+            if pools == [1] and job.repetition == 3:
+                raise BrokenExecutor
+            return super().submit(call, job)
+
+    def reopen() -> nullcontext[Executor]:
+        pools.append(1)
+        return nullcontext(Closing(set()))
+
+    found = [job.repetition for job, _ in computed(jobs, Pool(reopen, 2, own=True))]
+    assert sorted(found) == list(range(20))
+
+
+def test_workers_that_die_of_everything_are_given_up_soon() -> None:
+    base, _ = base_of(small())
+    jobs = [Job(base, "{}", "", repetition, code_sha256()) for repetition in range(1000)]
+    opened = []
+
+    def reopen() -> nullcontext[Executor]:
+        opened.append(1)
+        return nullcontext(Breaking(set(range(1000))))
+
+    with pytest.raises(ExecutorError, match=r"died 21 times in a row"):
+        list(computed(jobs, Pool(reopen, 2, own=True)))
+    assert len(opened) == 21
