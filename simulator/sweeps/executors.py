@@ -201,7 +201,7 @@ def open_executor(workers: int = 1, dask: str | None = None) -> Iterator[Executo
     else:
         pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_attend_to_parent)
         with _without_interrupts():
-            first = pool.submit(int)  # starts all of them
+            first, *_ = [pool.submit(int) for _ in range(workers)]  # each starts one of them
         try:
             _await(first)
             yield pool
