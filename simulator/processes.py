@@ -114,7 +114,7 @@ def process_pool(workers: int) -> Iterator[Processes]:
     refuse_in_workers()
     pool = Processes(workers, mp_context=process_context(), initializer=_attend_to_parent)
     with without_interrupts():
-        first = pool.submit(int)  # starts a worker, and the server before it
+        first, *_ = [pool.submit(int) for _ in range(workers)]  # each starts one, and the first the server
     try:
         _await(first)
         yield pool
