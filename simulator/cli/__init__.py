@@ -33,6 +33,7 @@ from simulator.cli import (
     validating,
 )
 from simulator.cli.answering import INTERRUPTED, answer_to, flush_answer
+from simulator.cli.interrupts import INTERRUPTS
 
 app = typer.Typer(
     name="kinesim",
@@ -112,6 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             reconfigure(errors="backslashreplace")  # a terminal without Unicode gets escapes, not a crash
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _end)
+    INTERRUPTS.attend()
     try:
         try:
             app(args=None if arguments is None else list(arguments), prog_name="kinesim")

@@ -7,6 +7,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
+from simulator.cli.interrupts import INTERRUPTS
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -40,7 +42,8 @@ class ProgressBar:
             self._bar.stop()
 
     def __call__(self, ended: int, total: int) -> None:
-        """Show that `ended` of `total` tasks have ended."""
+        """Show that `ended` of `total` tasks have ended; act on a Ctrl-C that was dropped before."""
+        INTERRUPTS.check()
         if self._silent or time.monotonic() - self._started_s < PATIENCE_S:
             return
         if self._bar is None:
