@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from simulator.errors import ScenarioError
 from simulator.frozen import FrozenModel
 from simulator.processes import ExecutorError, WorkerLostError
+from simulator.scenario.document import shown
 from simulator.scenario.faults import addressed, faults_of
 from simulator.scenario.loader import Resolved
 from simulator.scenario.located import dotted, locate
@@ -238,6 +239,11 @@ def spec_of(own: SweepSpec | None, axes: Mapping[str, object], given: Mapping[st
         If there is no axis, or one is wrong.
     """
     axes = {name: _plain(value) for name, value in axes.items()}
+    if not isinstance(axes, Mapping):
+        message = (
+            f'axes: expected a mapping such as {{"workload.strategy.trials": "1:64:*2"}}, got {shown(axes)}'
+        )
+        raise ScenarioError(message)
     start: dict[str, object] = {} if own is None else own.model_dump()
     start |= {name: value for name, value in given.items() if value is not None}
     if given.get("combine") in ("grid", "zip") and given.get("samples") is None:

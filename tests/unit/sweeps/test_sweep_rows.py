@@ -307,3 +307,8 @@ def test_of_many_wrong_values_the_first_are_told_and_others_are_not_tried(
     assert len(caught.value.faults) == 21
     assert caught.value.faults[-1].endswith("and perhaps more: after 20 wrong values no others are tried")
     assert len(tried) < 100  # those beside the three values of the other axis, and these themselves
+
+
+def test_axes_that_are_no_mapping_are_told() -> None:
+    with pytest.raises(ScenarioError, match="axes: expected a mapping such as"):
+        sweep(small(), ["workload.strategy.trials=1,2"])  # type: ignore[arg-type] # the mistake
