@@ -238,12 +238,11 @@ def spec_of(own: SweepSpec | None, axes: Mapping[str, object], given: Mapping[st
     ScenarioError
         If there is no axis, or one is wrong.
     """
-    axes = {name: _plain(value) for name, value in axes.items()}
     if not isinstance(axes, Mapping):
-        message = (
-            f'axes: expected a mapping such as {{"workload.strategy.trials": "1:64:*2"}}, got {shown(axes)}'
-        )
+        wanted = '{"workload.strategy.trials": "1:64:*2"}'
+        message = f"axes: expected a mapping such as {wanted}, got {shown(axes)}"
         raise ScenarioError(message)
+    axes = {name: _plain(value) for name, value in axes.items()}
     start: dict[str, object] = {} if own is None else own.model_dump()
     start |= {name: value for name, value in given.items() if value is not None}
     if given.get("combine") in ("grid", "zip") and given.get("samples") is None:
