@@ -24,6 +24,11 @@ T = TypeVar("T")
 LOADED: Final = ("simulator.api", "simulator.sweeps.jobs")
 """What workers need: loaded once, by the process that they are forked from."""
 
+UNGUARDED: Final = (
+    "Workers load the script that asks for them: put what it does below `if __name__ == '__main__':`"
+)
+"""What to do about a script that would start workers in its workers."""
+
 COMMAND: Final = "simulator.cli"
 """The command line, which a worker's main module imports where it runs for a command."""
 
@@ -103,11 +108,15 @@ def process_pool(workers: int) -> Iterator[Processes]:
     ------
     WorkerLostError
         If a process ends before its call does: it was killed, by its user or for want of memory.
+    ExecutorError
+        If processes end as they start: they load the script that asks for them.
     """
+    refuse_in_workers()
     pool = Processes(workers, mp_context=process_context(), initializer=_attend_to_parent)
     with without_interrupts():
-        pool.submit(int)  # starts a worker, and the server before it
+        first, *_ = [pool.submit(int) for _ in range(workers)]  # each starts one, and the first the server
     try:
+        _await(first)
         yield pool
     except (KeyboardInterrupt, SystemExit):
         for process in multiprocessing.active_children():
@@ -117,6 +126,24 @@ def process_pool(workers: int) -> Iterator[Processes]:
         raise WorkerLostError(workers) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _await(first: Future[int]) -> None:
+    """Wait until a worker has started."""
+    try:
+        first.result()
+    except BrokenExecutor as error:
+        message = f"worker processes ended as they started. {UNGUARDED}"
+        raise ExecutorError(message) from error
+
+
+def refuse_in_workers() -> None:
+    """End a worker that is about to start workers as it loads the script that asked for it.
+
+    Else each of them would print what it thinks of workers of its own; the parent says it once.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):  # as Python's own check asks
+        raise SystemExit(UNGUARDED)
 
 
 def run_all(function: Callable[[J], T], jobs: Sequence[J], workers: int) -> Iterator[T]:

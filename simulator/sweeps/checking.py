@@ -30,6 +30,12 @@ SOME_OTHERS: Final = 20
 MOST_OTHERS: Final = 100
 """The same with those points that have a value which no other of them has: it may be what another needs."""
 
+MOST_LOOKED_AT: Final = 10_000
+"""Points that are looked through for those."""
+
+MOST_FAULTS: Final = 20
+"""Wrong values of one axis that are told: whoever has more has one mistake in all of them."""
+
 NO_AXES: Final = {
     ("seed",): "points share their seeds, so that they differ by what is varied alone; use --seeds",
     ("report", "seeds"): "it changes no point; use --seeds, or sweep.seeds",
@@ -67,10 +73,10 @@ def refuse_wrong_values(
     """
     document = document_of(base.text)
     where = {axis.name: _where(axis, resolved, section, option) for axis in axes}
-    others = _others(axes, points)
     faults: list[str] = []
     for axis in axes:
         wrong = list(_no_axis(axis, where[axis.name]))
+        others = [] if wrong else _others(axis, axes, points)
         faults += wrong or _faults(axis, document, others, where[axis.name])
     if faults:
         raise ScenarioError(faults)
@@ -99,19 +105,20 @@ def unreached(base: Base, axes: Sequence[Axis]) -> Iterator[str]:
                 )
 
 
-def _others(axes: Sequence[Axis], points: Sequence[Point]) -> list[Mapping[str, object]]:
-    """Return the changes of points that together have every value of every axis, or nearly so."""
-    names = [axis.name for axis in axes if isinstance(axis, Choices)]
-    left = sum(len(axis.choices) for axis in axes if isinstance(axis, Choices))
-    seen, found = set[tuple[str, object]](), list[Mapping[str, object]]()
-    for place in np.random.default_rng(0).permutation(len(points)):
+def _others(axis: Axis, axes: Sequence[Axis], points: Sequence[Point]) -> list[Mapping[str, object]]:
+    """Return what other axes change at points that have, or nearly so, every value of each of them."""
+    own = set(paths_of(axis))
+    names = [each.name for each in axes if isinstance(each, Choices) and each.name != axis.name]
+    seen, found = set[tuple[str, object]](), dict[str, Mapping[str, object]]()
+    for place in np.random.default_rng(0).permutation(len(points))[:MOST_LOOKED_AT]:
         new = {(name, points[place].labels[name]) for name in names} - seen
         if new or len(found) < SOME_OTHERS:
-            found.append(points[place].changes)
+            rest = {path: value for path, value in points[place].changes.items() if path not in own}
+            found[repr(rest)] = rest
             seen |= new
-        if len(found) == MOST_OTHERS or (len(found) >= SOME_OTHERS and len(seen) == left):
+        if len(found) == MOST_OTHERS:
             break
-    return found
+    return list(found.values())
 
 
 def refuse_own(base: Base, axes: Sequence[Axis]) -> None:
@@ -166,6 +173,9 @@ def _faults(
             told.update(found)
             label = "" if axis.name in choice.changes else f"{choice.label}: "
             yield from (f"{where}: {label}{message}" for message in found)
+        if len(told) >= MOST_FAULTS:
+            yield f"{where}: and perhaps more: after {MOST_FAULTS} wrong values no others are tried"
+            return
 
 
 def _tried(axis: Axis) -> Sequence[Choice]:

@@ -56,12 +56,18 @@ def design(spec: SweepSpec, *, runs_per_point: int = 1, axes: Sequence[Axis] | N
             "some of them (combine: latin_hypercube, samples: 1000), or give fewer values or seeds"
         )
         raise ScenarioError(message)
+    points = (_point(axes, choices) for choices in _chosen(spec, axes))
+    if spec.samples is None:
+        return list(points)  # no value of an axis stands there twice, so no point does
     found = dict[str, Point]()
-    for choices in _chosen(spec, axes):
-        labels = {axis.name: choice.label for axis, choice in zip(axes, choices, strict=True)}
-        changes = {path: value for choice in choices for path, value in choice.changes.items()}
-        found.setdefault(repr(changes), Point(labels, changes))
+    for point in points:
+        found.setdefault(repr(point.changes), point)
     return list(found.values())
+
+
+def _point(axes: Sequence[Axis], choices: Sequence[Choice]) -> Point:
+    labels = {axis.name: choice.label for axis, choice in zip(axes, choices, strict=True)}
+    return Point(labels, {path: value for choice in choices for path, value in choice.changes.items()})
 
 
 def _mistakes(spec: SweepSpec, axes: Sequence[Axis]) -> Iterator[str]:

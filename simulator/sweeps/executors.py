@@ -21,7 +21,7 @@ from concurrent.futures import (
 from contextlib import contextmanager, suppress
 from typing import Any, Final, ParamSpec, TypeVar
 
-from simulator.processes import ExecutorError, process_pool, without_interrupts
+from simulator.processes import UNGUARDED, ExecutorError, process_pool, refuse_in_workers, without_interrupts
 
 LOG = logging.getLogger(__name__)
 
@@ -71,11 +71,12 @@ class Cluster(Executor):
     Parameters
     ----------
     client : a connected client.
+    executor : one of the client's; None takes a new one.
     """
 
-    def __init__(self, client: Any) -> None:  # noqa: ANN401 - an extra, whose stubs are incomplete
+    def __init__(self, client: Any, executor: Executor | None = None) -> None:  # noqa: ANN401 - an extra, whose stubs are incomplete
         self._client = client
-        self._executor = client.get_executor()
+        self._executor = client.get_executor() if executor is None else executor
         self._workers = 0
         self._asked_s = -ASK_S
         self._alone_since_s: float | None = None
@@ -98,6 +99,10 @@ class Cluster(Executor):
             self._asked_s = time.monotonic()
         return self._workers
 
+    def rest(self) -> None:
+        """Forget that there was nobody: somebody has done a run."""
+        self._alone_since_s, self._told = None, False
+
     def attend(self) -> None:
         """Look whether there is anybody to wait for.
 
@@ -108,7 +113,7 @@ class Cluster(Executor):
         """
         now_s = time.monotonic()
         if self._count():
-            self._alone_since_s, self._told = None, False
+            self.rest()
         elif self._alone_since_s is None:
             self._alone_since_s = now_s
         elif now_s - self._alone_since_s >= GIVE_UP_S:
@@ -136,7 +141,16 @@ def first_of(running: Collection[Future[T]], executor: Executor) -> Collection[F
         return wait(running, return_when=FIRST_COMPLETED).done
     while not (done := wait(running, timeout=ASK_S, return_when=FIRST_COMPLETED).done):
         executor.attend()
+    executor.rest()
     return done
+
+
+def recognised(executor: Executor) -> Executor:
+    """Return an executor of somebody else, as a cluster if it is one of Dask's, whose workers count."""
+    client = getattr(executor, "_client", None)  # it says it nowhere else
+    if client is None or type(executor).__module__.partition(".")[0] != "distributed":
+        return executor
+    return Cluster(client, executor)
 
 
 def workers_of(executor: Executor, otherwise: int) -> int:
@@ -161,6 +175,7 @@ def open_executor(workers: int = 1, dask: str | None = None) -> Iterator[Executo
     if workers < 1:
         message = f"workers: expected a whole number of at least 1, got {workers}"
         raise ExecutorError(message)
+    refuse_in_workers()
     if dask is not None:
         with _cluster(workers, dask) as executor:
             yield executor
@@ -187,7 +202,7 @@ def _cluster(workers: int, address: str) -> Iterator[Executor]:
     cluster: Any = None
     try:
         if address == LOCAL:
-            with without_interrupts():
+            with without_interrupts(), _quiet("distributed", "tornado"):
                 cluster = LocalCluster(  # type: ignore[no-untyped-call] # its stubs are incomplete
                     n_workers=workers,
                     threads_per_worker=1,
@@ -199,6 +214,11 @@ def _cluster(workers: int, address: str) -> Iterator[Executor]:
         else:
             _greet(address)
         client = Client(cluster or address, timeout=CONNECT_S)  # type: ignore[no-untyped-call] # its stubs, too
+    except RuntimeError as error:
+        if address != LOCAL:
+            raise
+        message = f"--dask {address}: workers ended as they started. {UNGUARDED}"
+        raise ExecutorError(message) from error
     except (OSError, ValueError, TimeoutError) as error:
         if cluster is not None:
             cluster.close()

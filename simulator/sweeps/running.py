@@ -26,10 +26,11 @@ from simulator.scenario.sweeps import SweepSpec, axis_of
 from simulator.sweeps.checking import refuse_own, refuse_wrong_values, unreached
 from simulator.sweeps.columns import Columns, frame_of
 from simulator.sweeps.design import Point, design
-from simulator.sweeps.executors import first_of, is_loss, open_executor, workers_of
+from simulator.sweeps.executors import first_of, is_loss, open_executor, recognised, workers_of
 from simulator.sweeps.figures import Row, row_of
 from simulator.sweeps.files import Fingerprints, anchored
 from simulator.sweeps.jobs import Base, Job, Outcome, base_of, code_sha256, document_of, run_job
+from simulator.sweeps.losses import Losses
 from simulator.sweeps.store import Others, Store
 from simulator.sweeps.table import point_columns, run_columns
 
@@ -40,10 +41,7 @@ WINDOW: Final = 4
 """Jobs handed out for each worker: enough to keep it busy, few enough that memory stays flat."""
 
 MOST_AT_ONCE: Final = 256
-"""Workers that an executor of somebody else is taken to have."""
-
-MOST_BREAKDOWNS: Final = 5
-"""Times that a pool whose worker died is made anew."""
+"""Workers that an executor of somebody else is taken to have, if it is not one of Dask's."""
 
 Progress = Callable[[int, int], None]
 """Called with (runs done, runs in all)."""
@@ -294,7 +292,7 @@ class Pool:
 def open_pool(workers: int = 1, dask: str | None = None, executor: Executor | None = None) -> Iterator[Pool]:
     """Yield a pool of processes, of a Dask cluster, or of an executor of somebody else, as for `sweep`."""
     if executor is not None:
-        given = executor
+        given = recognised(executor)
         yield Pool(lambda: nullcontext(given), MOST_AT_ONCE, own=False)
     elif dask is not None:
         with open_executor(workers, dask) as cluster:
@@ -335,10 +333,22 @@ def _rows(
     return [known[job.key] for job in jobs], others, len(missing), len(unique) - len(missing)
 
 
+def _is_wrong(future: Future[Outcome]) -> bool:
+    """Say whether a run that has ended has no outcome; those that have one are kept before it is said."""
+    return future.cancelled() or future.exception() is not None
+
+
 def _outcome(future: Future[Outcome], job: Job) -> Outcome:
     try:
         return future.result()
     except Exception as error:
+        lacking = next((each for each in (error, error.__cause__) if isinstance(each, ImportError)), None)
+        if lacking is not None:
+            message = (
+                f"a worker or the scheduler cannot load kinesim ({lacking}): install the same on all of them "
+                "and go on with the same line: what was done is kept"
+            )
+            raise ExecutorError(message) from error
         if is_loss(error):
             why = f": {error}" if str(error) else ""
             message = (
@@ -350,26 +360,29 @@ def _outcome(future: Future[Outcome], job: Job) -> Outcome:
 
 
 def computed(jobs: Sequence[Job], pool: Pool) -> Iterator[tuple[Job, Outcome]]:
-    """Yield jobs as they are done, handing out few at a time; what a dead worker had is handed out again."""
-    waiting, breakdowns = deque(jobs), 0
+    """Yield jobs as they are done, handing out few at a time; what a dead worker had is handed out again.
+
+    Raises
+    ------
+    ExecutorError
+        If workers go on dying, by which time other runs are done; or a pool of somebody else is broken.
+    """
+    waiting, losses = deque(jobs), Losses()
     while waiting:
         running = dict[Future[Outcome], Job]()
         try:
             with pool.reopen() as executor:
                 while waiting or running:
-                    most = WINDOW * workers_of(executor, pool.workers)
+                    most = 1 if losses.suspects else WINDOW * workers_of(executor, pool.workers)
                     while waiting and len(running) < most:
-                        job = waiting.popleft()
-                        running[executor.submit(run_job, job)] = job
-                    for future in first_of(running, executor):
+                        running[executor.submit(run_job, waiting[0])] = waiting[0]
+                        waiting.popleft()  # not before: a pool that breaks takes nothing
+                    for future in sorted(first_of(running, executor), key=_is_wrong):
                         outcome = _outcome(future, running[future])
+                        losses.survived()
                         yield running.pop(future), outcome
         except (BrokenExecutor, WorkerLostError) as error:
-            breakdowns += 1
-            waiting.extendleft(reversed(running.values()))
-            if not pool.own or breakdowns > MOST_BREAKDOWNS:
-                message = (
-                    f"worker processes died {breakdowns} times, the last one with {len(running)} runs handed "
-                    f"out, {next(iter(running.values())).changes} among them: is there enough memory?"
-                )
+            if not pool.own:
+                message = f"the executor is broken: {error}; go on with the same line: what was done is kept"
                 raise ExecutorError(message) from error
+            losses.hand_back(list(running.values()), waiting, error)

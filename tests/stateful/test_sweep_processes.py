@@ -182,6 +182,28 @@ def test_a_local_dask_cluster_ends_without_a_word_of_its_own(scenario: Path, end
     assert child.returncode == 128 + ending
 
 
+@pytest.mark.parametrize("dask", ["None", "'local'"])
+def test_a_script_that_starts_workers_as_it_is_loaded_is_told_what_to_do(scenario: Path, dask: str) -> None:
+    if dask != "None":
+        pytest.importorskip("distributed", reason="needs the extra `dask`")
+    script = scenario.parent / "script.py"
+    script.write_text(
+        f"from simulator import sweep\nsweep('s.json', workers=2, dask={dask})\n", encoding="utf-8"
+    )
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, str(script)],
+        cwd=scenario.parent,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith("put what it does below `if __name__ == '__main__':`")
+    assert done.stderr.count("executors.ExecutorError: ") == 1  # once, and not by each worker
+
+
 def test_two_at_once_on_one_store_give_the_same_table(scenario: Path, whole: bytes) -> None:
     first = started(scenario, "--workers", "1", "--out", "first.csv")
     second = started(scenario, "--workers", "1", "--out", "second.csv")

@@ -13,8 +13,11 @@ import pytest
 from small import BUDGET, SMALL, TRIALS, small
 
 from simulator import load_scenario, simulate, sweep
+from simulator.errors import ScenarioError
 from simulator.metrics.measures import MEASURES, number
 from simulator.output import manifest
+from simulator.scenario.loader import Resolved, vary
+from simulator.scenario.located import Located
 from simulator.sweeps import Swept
 from simulator.sweeps.figures import FIGURES
 
@@ -286,3 +289,21 @@ def test_ranges_and_arrays_are_values_of_axes() -> None:
         TRIALS: [np.int64(2)],
     }
     assert swept(axes).table[list(axes)].to_numpy().tolist() == [[1, 1, 2], [1, 2, 2], [2, 1, 2], [2, 2, 2]]
+
+
+def test_of_many_wrong_values_the_first_are_told_and_others_are_not_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried = []
+
+    def counted(document: Located, changes: dict[str, object], *, must_fit: bool) -> Resolved:
+        tried.append(changes)
+        return vary(document, changes, must_fit=must_fit)
+
+    monkeypatch.setattr("simulator.sweeps.checking.vary", counted)
+    names: list[object] = [f"nothing-{number}" for number in range(300)]
+    with pytest.raises(ScenarioError) as caught:
+        swept({"model.preset": names, "parallelism.dp": [1, 2, 4]})
+    assert len(caught.value.faults) == 21
+    assert caught.value.faults[-1].endswith("and perhaps more: after 20 wrong values no others are tried")
+    assert len(tried) < 100  # those beside the three values of the other axis, and these themselves

@@ -7,7 +7,7 @@ import pickle
 import socket
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -15,7 +15,14 @@ import pytest
 from small import small
 
 from simulator.processes import ExecutorError
-from simulator.sweeps.executors import ASK_S, GIVE_UP_S, TELL_S, Cluster, open_executor
+from simulator.sweeps.executors import (
+    ASK_S,
+    GIVE_UP_S,
+    TELL_S,
+    Cluster,
+    open_executor,
+    recognised,
+)
 from simulator.sweeps.jobs import Job, OtherCodeError, Outcome, base_of, code_sha256, run_job
 from simulator.sweeps.running import WINDOW, Pool, computed
 
@@ -118,6 +125,8 @@ def test_a_cluster_without_workers_is_told_once_and_given_up_in_words(
     with pytest.raises(ExecutorError, match=r"has had no worker for 30 min; .* what was done is kept"):
         attend_for(2 * GIVE_UP_S)
     assert caplog.text.count("no workers") == 2
+    executor.rest()  # a run was done, though nobody asked how many workers there are
+    attend_for(GIVE_UP_S - ASK_S)
 
 
 def test_runs_that_nobody_does_are_waited_for_with_an_eye_on_the_workers(
@@ -205,3 +214,112 @@ def test_an_address_that_needs_certificates_is_said_without_them() -> None:
         open_executor(1, "tls://127.0.0.1:9"),
     ):
         pass
+
+
+class Unable(Executor):
+    """Loses every run to a machine without the program, in the words of a scheduler or of a worker."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def submit(self, *_: object, **__: object) -> Future[Outcome]:  # type: ignore[override] # runs nothing
+        future: Future[Outcome] = Future()
+        future.set_exception(self._error)
+        return future
+
+
+def _of_scheduler() -> Exception:
+    error = RuntimeError("Error during deserialization of the task graph.")
+    error.__cause__ = ModuleNotFoundError("No module named 'simulator'")
+    return error
+
+
+@pytest.mark.parametrize("error", [ModuleNotFoundError("No module named 'simulator'"), _of_scheduler()])
+def test_a_machine_without_the_program_is_said(error: Exception) -> None:
+    base, _ = base_of(small())
+    pool = Pool(lambda: nullcontext(Unable(error)), 1, own=False)
+    with pytest.raises(ExecutorError, match=r"cannot load kinesim \(No module named 'simulator'\): install"):
+        list(computed([Job(base, "{}", "", 0, code_sha256())], pool))
+
+
+def test_an_executor_of_dask_is_known_as_a_cluster_and_others_are_left_alone() -> None:
+    client = Client()
+    client.cores = {"a": 3}
+    theirs = type("ClientExecutor", (Unable,), {"__module__": "distributed.cfexecutor", "_client": client})
+    found, other = recognised(theirs(ValueError())), Unable(ValueError())
+    assert isinstance(found, Cluster)
+    assert found.workers == 3
+    assert isinstance(found.submit(int).exception(), ValueError)  # by what was given, not by one of its own
+    assert recognised(other) is other
+
+
+class Breaking(Executor):
+    """Breaks, and loses all that it was handed, when it comes to some runs."""
+
+    def __init__(self, deadly: set[int]) -> None:
+        self._deadly = deadly
+        self._broken = False
+
+    def submit(self, _: object, job: Job) -> Future[Outcome]:  # type: ignore[override] # is given jobs alone
+        future: Future[Outcome] = Future()
+        self._broken |= job.repetition in self._deadly
+        if self._broken:
+            future.set_exception(BrokenExecutor("ended"))
+        else:
+            future.set_result(Outcome("invalid", "x", None, "", None))
+        return future
+
+
+def test_a_run_that_kills_its_worker_is_left_to_the_last_and_others_are_done() -> None:
+    base, _ = base_of(small())
+    jobs = [Job(base, f'{{"seed": {repetition}}}', "", repetition, code_sha256()) for repetition in range(50)]
+    deadly, given = {3, 17, 18, 19, 30, 41, 42}, set[int]()
+    opened = []
+
+    def reopen() -> nullcontext[Executor]:
+        opened.append(1)
+        return nullcontext(Breaking(deadly))
+
+    def take() -> None:
+        for job, _ in computed(jobs, Pool(reopen, 2, own=True)):
+            given.add(job.repetition)
+
+    with pytest.raises(ExecutorError, match=r"died 3 times while {\"seed\": \d+} alone .* is kept"):
+        take()
+    assert given == set(range(50)) - deadly
+    assert len(opened) < 60
+
+
+def test_runs_that_are_handed_to_a_pool_as_it_breaks_are_not_lost() -> None:
+    base, _ = base_of(small())
+    jobs = [Job(base, "{}", "", repetition, code_sha256()) for repetition in range(20)]
+    pools = list[int]()
+
+    class Closing(Breaking):
+        """Refuses what comes after the third run, in its first life."""
+
+        def submit(self, call: object, job: Job) -> Future[Outcome]:  # type: ignore[override] # as Breaking
+            if pools == [1] and job.repetition == 3:
+                raise BrokenExecutor
+            return super().submit(call, job)
+
+    def reopen() -> nullcontext[Executor]:
+        pools.append(1)
+        return nullcontext(Closing(set()))
+
+    found = [job.repetition for job, _ in computed(jobs, Pool(reopen, 2, own=True))]
+    assert sorted(found) == list(range(20))
+
+
+def test_workers_that_die_of_everything_are_given_up_soon() -> None:
+    base, _ = base_of(small())
+    jobs = [Job(base, "{}", "", repetition, code_sha256()) for repetition in range(1000)]
+    opened = []
+
+    def reopen() -> nullcontext[Executor]:
+        opened.append(1)
+        return nullcontext(Breaking(set(range(1000))))
+
+    with pytest.raises(ExecutorError, match=r"died 21 times in a row"):
+        list(computed(jobs, Pool(reopen, 2, own=True)))
+    assert len(opened) == 21
