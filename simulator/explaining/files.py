@@ -41,7 +41,7 @@ def write_comparison(found: SideBySide, folder: str | Path, *, overwrite: bool =
         _write_table(path / "inputs.csv", ("path", *found.names), inputs)
         _write_rows(path / "time.csv", time_rows(found.summary["time"]))
         if find_spec("matplotlib") is not None:
-            from simulator.explaining.pictures import comparison_charts  # noqa: PLC0415 - an extra
+            from simulator.explaining.pictures import comparison_charts  # noqa: PLC0415 - matplotlib is an extra
 
             _draw(comparison_charts(found), path)
 
@@ -70,7 +70,7 @@ def write_explanation(found: Explanation, folder: str | Path, *, overwrite: bool
         _write_rows(path / "doubled.csv", doubled_rows(found), ("resource", "label", "gain"))
         _write_rows(path / "time.csv", time_rows({found.side.name: found.time}))
         if find_spec("matplotlib") is not None:
-            from simulator.explaining.pictures import explanation_charts  # noqa: PLC0415 - an extra
+            from simulator.explaining.pictures import explanation_charts  # noqa: PLC0415 - matplotlib is an extra
 
             _draw(explanation_charts(found), path)
 
@@ -78,7 +78,7 @@ def write_explanation(found: Explanation, folder: str | Path, *, overwrite: bool
 
 
 def _draw(charts: Iterable[Chart], folder: Path) -> None:
-    from simulator.report.chart_picture import save  # noqa: PLC0415 - an extra
+    from simulator.report.chart_picture import save  # noqa: PLC0415 - matplotlib is an extra
 
     for chart in charts:
         save(chart, folder)

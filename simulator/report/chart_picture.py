@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 DOTS_PER_INCH: Final = 110
 PIXELS_PER_INCH: Final = 80.0
 """Pixels of a page that an inch of a picture stands for."""
+POINTS_PER_INCH: Final = 72.0
+MARK_POINTS: Final = 48.0
+"""Width of a legend's mark with the gaps around it: 4.8 times matplotlib's font size of 10 points."""
+LETTER_POINTS: Final = 6.1
+"""Width of the mean letter of DejaVu Sans at 10 points."""
 PANEL_INCHES: Final = 5.6
 """Width of one panel."""
 MOST_LEGEND_POINTS: Final = 6.0
@@ -69,12 +75,24 @@ def picture_of(chart: Chart) -> Figure:
             [told[name] for name in chart.names],
             chart.names,
             loc="outside upper left",
-            ncols=min(len(chart.names), 4 * len(chart.panels)),
+            ncols=_columns(chart.names, 4 * len(chart.panels), POINTS_PER_INCH * width),
             frameon=False,
         )
         for line in legend.get_lines():
             line.set_linewidth(min(line.get_linewidth(), MOST_LEGEND_POINTS))
     return figure
+
+
+def _columns(names: Sequence[str], most: int, points: float) -> int:
+    """Return the most columns, up to `most`, in which a legend of `names` is at most `points` wide."""
+    for count in range(min(len(names), most), 1, -1):
+        rows, longer = divmod(len(names), count)
+        lengths = [rows + 1] * longer + [rows] * (count - longer)  # as matplotlib fills them
+        ends = [sum(lengths[: place + 1]) for place in range(count)]
+        widest = [max(map(len, names[end - n : end])) for n, end in zip(lengths, ends, strict=True)]
+        if sum(MARK_POINTS + LETTER_POINTS * letters for letters in widest) <= points:
+            return count
+    return 1
 
 
 def _draw(panel: Panel, axes: Axes, *, titled: bool) -> None:
