@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.metrics.intervals import student_t_quantile
-from simulator.planning.goals import Bound, Goal, Wanted, values_of
+from simulator.planning.goals import LABELS, Bound, Goal, Wanted, values_of
 from simulator.sweeps.design import Point
 from simulator.sweeps.jobs import Base, Job, Outcome
 from simulator.sweeps.running import Jobs, Pool, computed
@@ -21,6 +21,10 @@ from simulator.sweeps.store import Store
 
 NOT_RUN: Final = 1e9
 """Violation of a candidate that cannot run, in the place of parts of limits."""
+
+
+ROUNDING: Final = 1e-12
+"""Relative spread of seeds that is none: equal numbers were added in another order."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,10 @@ class Evaluated:
         """Return half of the interval of the mean (Student's t); NaN with fewer than two seeds."""
         if self.seeds < 2:  # noqa: PLR2004 - a spread needs two
             return float("nan")
-        spread = float(self.of(path).std(ddof=1))
+        values = self.of(path)
+        spread = float(values.std(ddof=1))
+        if spread <= ROUNDING * float(abs(values).max()):
+            return 0.0
         return float(student_t_quantile(confidence, self.seeds - 1) * spread / sqrt(self.seeds))
 
     def missed(self, bounds: Iterable[Bound]) -> dict[Bound, float]:
@@ -88,6 +95,17 @@ class Evaluated:
             return {}
         found = {bound: bound.missed_by(self.mean(bound.path)) for bound in bounds}
         return {bound: part for bound, part in found.items() if part > 0.0}
+
+    def lacks(self, wanted: Wanted) -> list[str]:
+        """Return the labels of goals and limits whose figure it does not have: no task was solved, say."""
+        if self.reason:
+            return []
+        paths = dict.fromkeys([goal.path for goal in wanted.goals] + [bound.path for bound in wanted.bounds])
+        return [LABELS[path] for path in paths if not isfinite(self.mean(path))]
+
+    def meets(self, wanted: Wanted) -> bool:
+        """Say whether it can run, meets all limits, and has all figures of the goals."""
+        return not self.reason and not self.missed(wanted.bounds) and not self.lacks(wanted)
 
     def violation(self, bounds: Sequence[Bound]) -> float:
         """Return the sum of the parts by which limits are missed; 0 where all are met."""
