@@ -205,7 +205,7 @@ def _around_best(space: Space, spec: PlanSpec, evaluator: Evaluator) -> None:
 
     Neighbours of the best that meet the limits take turns with those of candidates that would be better still
     and miss a limit by little: where a goal has few values, as GPUs have, the way to a better plan leads
-    through these.
+    through these, or through equally good ones that have more to spare.
     """
     looked = set[tuple[str, str]]()
     for turn in count():
@@ -221,12 +221,15 @@ def _around_best(space: Space, spec: PlanSpec, evaluator: Evaluator) -> None:
 
 def _ranks(spec: PlanSpec, evaluator: Evaluator) -> tuple[list[Evaluated], list[Evaluated]]:
     """Return the best candidates, and those that are better but for a limit, the least amiss first."""
+    goals, bounds = evaluator.wanted.goals, evaluator.wanted.bounds
     order = ranked(evaluator)
-    best, goal, bounds = order[: spec.finalists], evaluator.wanted.goals[0], evaluator.wanted.bounds
+    if len(goals) == 1:  # equally good ones by what they have to spare
+        order.sort(key=lambda each: (each.violation(bounds), each.loss(goals[0]), -each.spare(bounds)))
+    best = order[: spec.finalists]
     hopeful = [
         each
         for each in order
-        if not each.reason and each.violation(bounds) and each.loss(goal) < best[0].loss(goal)
+        if not each.reason and each.violation(bounds) and each.loss(goals[0]) < best[0].loss(goals[0])
     ]
     return best, hopeful[: spec.finalists]
 

@@ -16,6 +16,7 @@ from plans import document, open_loop
 from simulator import load_scenario, plan, simulate
 from simulator.errors import InfeasiblePlanError, ScenarioError, SimulatorError
 from simulator.planning.files import write_answer
+from simulator.planning.pictures import trade
 from simulator.planning.text import render
 
 DP = {"parallelism.dp": "1:8:*2"}
@@ -161,6 +162,15 @@ def test_several_goals_give_those_that_nothing_beats() -> None:
     worse = {"choices": DP | {"engine.latency.step_s": [0.01, 0.02]}}
     answer = plan(load, asked=asked(minimise=["gpus", "latency.task_s.max"], **worse))
     assert {each.candidate.labels["engine.latency.step_s"] for each in answer.pareto} == {0.01}
+
+
+def test_a_picture_of_three_goals_has_a_panel_for_each_pair() -> None:
+    goals = ["gpus", "latency.task_s.max", "cost"]
+    two, three = (trade(plan(document(), asked=asked(minimise=goals[:n], sensitivity={}))) for n in (2, 3))
+    assert [panel.x.title for panel in three.panels] == ["GPUs", "GPUs", "task time max, s"]
+    assert [panel.series[1].style for panel in two.panels] == ["dotted_line"]
+    assert {panel.series[1].style for panel in three.panels} == {"dots"}  # a line would go to and fro
+    assert not three.shared_y
 
 
 def test_an_answer_repeats_from_its_store_with_any_workers(tmp_path: Path) -> None:

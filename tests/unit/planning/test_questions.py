@@ -41,7 +41,10 @@ def refused(load: dict[str, Any] | None = None, **parts: Any) -> tuple[str, ...]
     [
         ({"gpus": {"at_most": 0}}, "GPUs <= 0: no candidate has less than 1 GPUs"),
         ({"gpus": {"at_least": 9}}, "GPUs >= 9: no candidate has more than 8 GPUs"),
-        ({"usd_per_hour": {"at_most": 5.9}}, "cost per hour <= 5.9: no candidate has less than 6 USD per hour"),
+        (
+            {"usd_per_hour": {"at_most": 5.9}},
+            "cost per hour <= 5.9: no candidate has less than 6 USD per hour",
+        ),
         ({"goodput": {"at_least": 0.1}}, "no run has goodput without a service level"),
         ({"throughput.tasks_per_s": {"at_least": 1.4}}, "tasks/s >= 1.4: 1 tasks arrive per second"),
         ({"solved_tasks_per_s": {"at_least": 1.4}}, "1 tasks arrive per second"),
@@ -77,7 +80,9 @@ def test_layouts_that_other_choices_make_possible_count() -> None:
 
 
 def test_all_faults_are_told_at_once() -> None:
-    faults = refused(minimise=["csot"], constraints={"tsk_p95": {"at_most": 1}}, choices={"parallelism.d": [1]})
+    faults = refused(
+        minimise=["csot"], constraints={"tsk_p95": {"at_most": 1}}, choices={"parallelism.d": [1]}
+    )
     assert [fault.partition(": ")[0] for fault in faults] == [
         "plan.minimise",
         "plan.constraints.tsk_p95",
@@ -90,7 +95,10 @@ def test_all_faults_are_told_at_once() -> None:
     [
         ({"minimise": ["cost", "cost"]}, "cost is given twice"),
         ({"minimise": ["cost", "cost.usd_per_solved_task"]}, "are the same figure"),
-        ({"minimise": ["cost"], "maximise": ["cost.usd_per_solved_task"]}, "cost is to be both small and large"),
+        (
+            {"minimise": ["cost"], "maximise": ["cost.usd_per_solved_task"]},
+            "cost is to be both small and large",
+        ),
         ({"choices": {"meets": {"a": {"parallelism.dp": 1}}}}, "plan.choices.meets: is another column"),
         ({"sensitivity": {"workload.lengths.tokns": [1, 2]}}, "did you mean tokens?"),
         ({"sensitivity": {"workload.lengths.tokens": [1, "x"]}}, "expected a whole number, got the text 'x'"),
@@ -144,7 +152,8 @@ def test_ends_the_wrong_way_round_say_so() -> None:
     parts = {"minimise": None, "choices": None, "constraints": {"latency.task_s.max": {"at_most": 0.6}}}
     answer = ask(highest={"path": "parallelism.dp", "low": 1, "high": 8}, **parts)
     assert answer.unmet == (
-        "the limits hold at parallelism.dp 8 and not at parallelism.dp 1: that has a lowest value, and no other"
+        "the limits hold at parallelism.dp 8 and not at parallelism.dp 1: "
+        "that has a lowest value, and no other"
     )
     answer = ask(lowest={"path": "parallelism.dp", "low": 1, "high": 12}, **parts)
     assert answer.unmet.startswith("the end that should be easy, parallelism.dp 12, cannot run: ")
@@ -202,7 +211,9 @@ def test_equal_seeds_have_no_spread() -> None:
 
 def test_too_many_candidates_to_try_all_are_refused() -> None:
     choices = {"engine.max_sequences": "1:10000", "engine.max_batched_tokens": "100:10099"}
-    with pytest.raises(SimulatorError, match="all 100,000,000 candidates are more than 100,000; let a sampler"):
+    with pytest.raises(
+        SimulatorError, match="all 100,000,000 candidates are more than 100,000; let a sampler"
+    ):
         ask(choices=choices, sampler="exhaustive")
 
 
