@@ -164,6 +164,20 @@ def test_several_goals_give_those_that_nothing_beats() -> None:
     assert {each.candidate.labels["engine.latency.step_s"] for each in answer.pareto} == {0.01}
 
 
+def test_a_section_of_a_file_with_variants_is_planned(tmp_path: Path) -> None:
+    load = document(variants={"one": {"parallelism": {"dp": 1}}, "two": {"parallelism": {"dp": 2}}})
+    load["plan"] = {
+        "minimise": ["latency.task_s.max"],
+        "choices": {"engine.max_sequences": [1, 2]},
+        "seeds": 1,
+    }
+    answer = plan(load)
+    assert answer.best[0].candidate.labels == {"engine.max_sequences": 2, "variant": "two"}
+    assert not any(each.reason for each in answer.ledger)
+    folder = write_answer(answer, load, tmp_path / "out")
+    assert load_scenario(folder / "01-2-two.yaml").parallelism.dp == 2
+
+
 def test_a_picture_of_three_goals_has_a_panel_for_each_pair() -> None:
     goals = ["gpus", "latency.task_s.max", "cost"]
     two, three = (trade(plan(document(), asked=asked(minimise=goals[:n], sensitivity={}))) for n in (2, 3))
