@@ -190,14 +190,13 @@ def binding_limits(evaluator: Evaluator, best: Evaluated) -> dict[Bound, float]:
         return {}
     goal = evaluator.wanted.goals[0]
     found = dict[Bound, float]()
-    reference = best.loss(goal)
     for each in evaluator.ledger.values():
-        if each.reason or each.loss(goal) >= reference:
-            continue
         missed = each.missed(evaluator.wanted.bounds)
-        if len(missed) == 1:
+        if len(missed) != 1:
+            continue
+        gain = goal.sign * each.beside(best, goal.path, confidence=0.5)[0]
+        if gain > 0.0:  # no where it has no such figure
             bound = next(iter(missed))
-            gain = (reference - each.loss(goal)) / abs(reference) if reference else math.inf
             found[bound] = max(found.get(bound, 0.0), gain)
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 

@@ -224,7 +224,7 @@ def spec_of(own: PlanSpec | None, asked: Mapping[str, object]) -> PlanSpec:
         start.pop("choices", None)
     for name in ADDED:
         if isinstance(given.get(name), Mapping):
-            given[name] = dict(_added(start.get(name) or {}, given[name]))  # type: ignore[arg-type] # one
+            given[name] = dict(_added(start.get(name) or {}, given[name]))  # type: ignore[arg-type] # both are mappings
     try:
         return PlanSpec.model_validate({**start, **given})
     except ValidationError as error:

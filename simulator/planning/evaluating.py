@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import inf, isfinite, sqrt
+from math import copysign, inf, isfinite, nan, sqrt
 from typing import Final
 
 import numpy as np
@@ -81,13 +81,21 @@ class Evaluated:
 
     def half_width(self, path: str, confidence: float) -> float:
         """Return half of the interval of the mean (Student's t); NaN with fewer than two seeds."""
-        if self.seeds < 2:  # noqa: PLR2004 - a spread needs two
-            return float("nan")
-        values = self.of(path)
-        spread = float(values.std(ddof=1))
-        if spread <= ROUNDING * float(abs(values).max()):
-            return 0.0
-        return float(student_t_quantile(confidence, self.seeds - 1) * spread / sqrt(self.seeds))
+        return _half_width(self.of(path), confidence)
+
+    def beside(self, other: Evaluated, path: str, confidence: float) -> tuple[float, float]:
+        """Return by what part a figure is above that of `other` over the seeds of both, half its interval.
+
+        Both have the same tasks in each seed, so chance that they share cancels.  Infinite where the other's
+        is 0 and this one is not.
+        """
+        count = min(self.seeds, other.seeds)
+        own, its = self.of(path)[:count], other.of(path)[:count]
+        reference = float(its.mean())
+        difference = float((own - its).mean())
+        if not reference:
+            return copysign(inf, difference) if difference else 0.0, nan
+        return difference / abs(reference), _half_width(own - its, confidence) / abs(reference)
 
     def missed(self, bounds: Iterable[Bound]) -> dict[Bound, float]:
         """Return the limits that the mean misses, and by what part of each."""
@@ -119,6 +127,16 @@ class Evaluated:
         """Return the figure of a goal so that less is better; infinite where there is none."""
         value = -goal.sign * self.mean(goal.path)
         return value if isfinite(value) else inf
+
+
+def _half_width(values: NDArray[np.float64], confidence: float) -> float:
+    count = len(values)
+    if count < 2:  # noqa: PLR2004 - a spread needs two
+        return nan
+    spread = float(values.std(ddof=1))
+    if spread <= ROUNDING * float(abs(values).max()):
+        return 0.0
+    return float(student_t_quantile(confidence, count - 1) * spread / sqrt(count))
 
 
 class Evaluator:

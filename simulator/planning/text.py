@@ -10,7 +10,7 @@ from typing import Final
 from simulator.planning.answering import Answer, told_labels
 from simulator.planning.bisecting import Bracket, Try
 from simulator.planning.evaluating import Evaluated
-from simulator.planning.goals import LABELS, LAG, UNITS
+from simulator.planning.goals import LABELS, LAG, UNITS, Bound
 from simulator.report.quantities import MISSING, digits, scale_of, written
 from simulator.sweeps.text import short
 
@@ -50,10 +50,21 @@ def _of_best(answer: Answer) -> Iterator[str]:
         yield from wrap(f"Binds: {bound}. Without it {how} is known.", WIDTH)
     if answer.wanted.bounds and not answer.binding:
         yield "Binds: no limit; no candidate that misses a single one is better."
+    close = [str(bound) for bound in answer.wanted.bounds if _reaches_across(answer, best, bound)]
+    if close:
+        yield from wrap(
+            f"Within chance: {'; '.join(close)}. More seeds tell whether the best meets it.", WIDTH
+        )
     yield ""
     yield from _table(answer, answer.pareto if len(answer.wanted.goals) > 1 else answer.best)
     yield ""
     yield from _tornado(answer)
+
+
+def _reaches_across(answer: Answer, known: Evaluated, bound: Bound) -> bool:
+    """Say whether the interval of a figure reaches beyond its limit; no where one seed gives none."""
+    beyond = abs(known.mean(bound.path) - bound.value)
+    return beyond < known.half_width(bound.path, answer.confidence_ratio)
 
 
 def _label(value: object) -> str:
@@ -70,10 +81,11 @@ def _figure(answer: Answer, known: Evaluated, path: str) -> str:
 def _against(answer: Answer, other: Evaluated) -> str:
     """Return how a candidate compares with the best in the first goal, seed by seed."""
     goal = answer.wanted.goals[0]
-    reference = answer.best[0].mean(goal.path)
-    if not reference:
+    ratio, half = other.beside(answer.best[0], goal.path, answer.confidence_ratio)
+    if math.isinf(ratio) or not answer.best[0].mean(goal.path):
         return _figure(answer, other, goal.path)
-    return f"{LABELS[goal.path]} {other.mean(goal.path) / reference - 1.0:+.1%}"
+    spread = "" if math.isnan(half) else f" ±{half:.1%}"
+    return f"{LABELS[goal.path]} {ratio:+.1%}{spread}"
 
 
 def _table(answer: Answer, plans: Sequence[Evaluated]) -> Iterator[str]:

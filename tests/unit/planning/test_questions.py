@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ from plans import document, open_loop
 from simulator import plan
 from simulator.errors import ScenarioError, SimulatorError
 from simulator.planning.asking import spec_of
+from simulator.planning.evaluating import Candidate, Evaluated
 from simulator.planning.files import answer_document
 from simulator.planning.text import render
 from simulator.scenario.plans import PlanSpec
+from simulator.sweeps.design import Point
 
 DP = {"parallelism.dp": "1:8:*2"}
 RATE = "workload.arrivals.rate_per_s"
@@ -246,3 +249,25 @@ def test_files_of_choices_are_found_from_any_folder(tmp_path: Path, monkeypatch:
     assert len(plan("../load.yaml").best) == 2
     option = {"choices": {"model.preset": ["../models/of4.yaml"]}}
     assert len(plan("../load.yaml", asked=option).best) == 1
+
+
+def test_candidates_are_compared_over_the_seeds_that_both_have() -> None:
+    candidate = Candidate(Point({"x": 1}, {"x": 1}))
+    best = Evaluated(candidate, values=[{"cost": value} for value in (1.0, 2.0, 3.0)])
+    once = Evaluated(candidate, values=[{"cost": 1.1}])  # dearer, though less than the mean of the other
+    ratio, half = once.beside(best, "cost", 0.95)
+    assert ratio == pytest.approx(0.1)
+    assert math.isnan(half)
+    always = Evaluated(candidate, values=[{"cost": value} for value in (1.2, 2.2, 3.2)])
+    assert always.beside(best, "cost", 0.95) == (pytest.approx(0.1), pytest.approx(0.0, abs=1e-9))
+    assert always.half_width("cost", 0.95) > 2.0
+
+
+def test_a_best_plan_within_chance_of_a_limit_says_so() -> None:
+    load = open_loop(rate_per_s=6.0)
+    limit = {"latency.queueing_s.mean": {"at_most": 0.1}}
+    text = render(ask(load, choices={"parallelism.dp": [1, 2]}, constraints=limit, seeds=2))
+    assert "Within chance: queueing mean <= 0.1. More seeds tell whether the best meets it." in text
+    far = {"latency.queueing_s.mean": {"at_most": 1.0}}
+    text = render(ask(load, choices={"parallelism.dp": [1, 2]}, constraints=far, seeds=2))
+    assert "Within chance" not in text
