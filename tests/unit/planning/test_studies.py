@@ -142,14 +142,15 @@ def test_a_storage_that_cannot_be_used_is_named_without_its_password(storage: st
     assert "\n" not in text
 
 
-def test_a_storage_that_fails_on_the_way_is_told() -> None:
-    class Failing(optuna.storages.InMemoryStorage):  # type: ignore[misc] # Optuna's have no type here
-        def set_trial_state_values(self, *_: Any, **__: Any) -> bool:  # noqa: ANN401 - as in Optuna
-            message = "server closed the connection unexpectedly"
-            raise RuntimeError(message)
+def test_a_storage_that_fails_on_the_way_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        message = "server closed the connection unexpectedly"
+        raise RuntimeError(message)
 
+    storage = optuna.storages.InMemoryStorage()
+    monkeypatch.setattr(storage, "set_trial_state_values", fail)
     with pytest.raises(StorageError, match="cannot be used for a study: server closed the connection"):
-        plan(document(), asked=asked(), storage=Failing())
+        plan(document(), asked=asked(), storage=storage)
 
 
 def test_runs_are_the_most_that_are_simulated() -> None:
