@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -160,7 +161,7 @@ def _limits(texts: Sequence[str]) -> dict[str, dict[str, float]]:
             value = float(match[3]) if match else None
         except ValueError:
             value = None
-        if match is None or value is None or value != value:  # noqa: PLR0124 - NaN is no limit
+        if match is None or value is None or not isfinite(value):
             faults.append(f"--limit {text}: expected FIGURE>=NUMBER or FIGURE<=NUMBER, such as task_p95<=600")
             continue
         side = "at_least" if match[2] == ">=" else "at_most"

@@ -9,12 +9,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from simulator.errors import InfeasiblePlanError
+from simulator.planning.asking import Question
 from simulator.planning.bisecting import Bracket
 from simulator.planning.evaluating import Candidate, Evaluated, Evaluator
-from simulator.planning.goals import LABELS, Bound, Goal, Wanted
+from simulator.planning.goals import LABELS, Bound, Wanted
 from simulator.planning.searching import Space, beats, ranked
 from simulator.scenario.loader import vary
 from simulator.scenario.plans import PlanSpec
+from simulator.scenario.sweeps import Choices
 from simulator.sweeps.design import Point
 from simulator.sweeps.jobs import document_of
 from simulator.sweeps.text import short
@@ -36,6 +38,9 @@ INPUTS: Final = {
 }
 """Numbers that a plan rests on and that are no choices, by name; those that a scenario has are varied."""
 
+MOST: Final = {"chance of a trial": 1.0}
+"""Largest values of inputs that have one."""
+
 LONG: Final = 1_000_000
 """Whole numbers from here on are shortened."""
 
@@ -51,7 +56,8 @@ class Effect:
     ----------
     what : the choice or input.
     before, after : its values, in words.
-    change : figure of the first goal with it, relative to the plan's, less 1; NaN if it cannot run.
+    change : figure of the first goal with it, relative to the plan's, less 1; NaN if it cannot run or has no
+        such figure; infinite if the plan's is 0.
     missed : limits that are missed with it, or why it cannot run.
     """
 
@@ -128,21 +134,51 @@ class Answer:
     @property
     def unmet(self) -> str:
         """What could not be met, and by how much, in words."""
-        known = self.nearest
-        if self.bracket is not None and self.bracket.bad is not None:
-            known = self.bracket.bad.known
-        if known is None:
-            return "no candidate can run: " + (self.ledger[0].reason if self.ledger else "there is none")
-        if known.reason:
-            return f"no candidate can run: {known.reason}"
-        told = [
+        if self.bracket is not None:
+            return self._unmet_ends(self.bracket)
+        if self.nearest is None or self.nearest.reason:
+            return f"no candidate can run: {self.nearest.reason if self.nearest else 'there is none'}"
+        labels = told_labels(self.nearest)
+        return f"no candidate meets all limits; the nearest, {labels}: {'; '.join(self.amiss(self.nearest))}"
+
+    def _unmet_ends(self, bracket: Bracket) -> str:
+        easy = bracket.tries[0].known
+        at = told_labels(easy)
+        held = next((told_labels(each.known) for each in bracket.tries if each.holds), None)
+        other = "lowest" if self.spec.highest is not None else "highest"
+        if easy.reason:
+            return f"the end that should be easy, {at}, cannot run: {easy.reason}"
+        if held is not None:
+            return f"the limits hold at {held} and not at {at}: that has a {other} value, and no other"
+        known = min(
+            (each.known for each in bracket.tries if not each.known.reason),
+            key=lambda each: each.violation(self.wanted.bounds),
+        )
+        return f"no end meets all limits; the nearest, {told_labels(known)}: {'; '.join(self.amiss(known))}"
+
+    def amiss(self, known: Evaluated) -> list[str]:
+        """Return the limits that a candidate misses, by how much, and the figures that it does not have."""
+        lacking = known.lacks(self.wanted)
+        return [
             f"{LABELS[bound.path]} is {known.mean(bound.path):.6g}, and must be at "
-            f"{'least' if bound.sign > 0 else 'most'} {bound.value:g} ({part:.1%} off)"
+            f"{'least' if bound.sign > 0 else 'most'} {bound.value:g} ({_off(part)})"
             for bound, part in known.missed(self.wanted.bounds).items()
-        ]
-        names = short(list(known.candidate.labels))
-        labels = ", ".join(f"{names[name]} {label}" for name, label in known.candidate.labels.items())
-        return f"no candidate meets all limits; the nearest, {labels}: {'; '.join(told)}"
+            if LABELS[bound.path] not in lacking
+        ] + [f"there is no {label}" for label in lacking]
+
+
+def told_labels(known: Evaluated) -> str:
+    """Return a candidate's choices in words."""
+    names = short(list(known.candidate.labels))
+    return ", ".join(f"{names[name]} {_short(label)}" for name, label in known.candidate.labels.items())
+
+
+TIMES_OFF: Final = 10.0
+"""Part of a limit from which what is missed is told as times it, not in per cent."""
+
+
+def _off(part: float) -> str:
+    return f"{part:.1%} off" if part < TIMES_OFF else f"off by {part:,.0f} times the limit"
 
 
 def binding_limits(evaluator: Evaluator, best: Evaluated) -> dict[Bound, float]:
@@ -154,14 +190,13 @@ def binding_limits(evaluator: Evaluator, best: Evaluated) -> dict[Bound, float]:
         return {}
     goal = evaluator.wanted.goals[0]
     found = dict[Bound, float]()
-    reference = best.loss(goal)
     for each in evaluator.ledger.values():
-        if each.reason or each.loss(goal) >= reference:
-            continue
         missed = each.missed(evaluator.wanted.bounds)
-        if len(missed) == 1:
+        if len(missed) != 1:
+            continue
+        gain = goal.sign * each.beside(best, goal.path, confidence=0.5)[0]
+        if gain > 0.0:  # no where it has no such figure
             bound = next(iter(missed))
-            gain = (reference - each.loss(goal)) / abs(reference) if reference else math.inf
             found[bound] = max(found.get(bound, 0.0), gain)
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 
@@ -172,30 +207,34 @@ def nearest_miss(evaluator: Evaluator) -> Evaluated | None:
     return order[0] if order else None
 
 
-def effects_of(
-    space: Space, spec: PlanSpec, evaluator: Evaluator, best: Evaluated, goal: Goal
-) -> tuple[Effect, ...]:
+def effects_of(space: Space, question: Question, evaluator: Evaluator, best: Evaluated) -> tuple[Effect, ...]:
     """Return what changing one choice or one input at a time does to the best plan, the largest first.
 
     All are simulated with the seeds of the plan, so differences are paired.
 
     Parameters
     ----------
-    space, spec : what may be chosen, and which inputs are to be varied.
+    space, question : what may be chosen, and which inputs are to be varied.
     evaluator : one of its own: candidates with other inputs are no candidates of the plan.
-    best, goal : the plan, and the figure that is looked at.
+    best : the plan.
     """
-    asked = [*_choices_beside(space, best.candidate), *_inputs(spec, evaluator, best.candidate)]
-    found = evaluator.evaluate([change.candidate for change in asked], spec.seeds)
-    reference = best.mean(goal.path)
+    asked = [*_choices_beside(space, best.candidate), *_inputs(question, evaluator, best.candidate)]
+    found = evaluator.evaluate([change.candidate for change in asked], question.spec.seeds)
+    path = question.wanted.goals[0].path
     effects = []
     for change, each in zip(asked, found, strict=True):
-        ratio = each.mean(goal.path) / reference - 1.0 if reference else math.nan
-        missed = (
-            [each.reason] if each.reason else [str(bound) for bound in each.missed(evaluator.wanted.bounds)]
-        )
-        effects.append(Effect(change.what, change.before, change.after, ratio, tuple(missed)))
-    return tuple(sorted(effects, key=lambda one: -abs(one.change) if math.isfinite(one.change) else 1.0))
+        missed = [str(bound) for bound in each.missed(question.wanted.bounds)]
+        lacking = [f"has no {label}" for label in each.lacks(question.wanted)]
+        amiss = (each.reason,) if each.reason else (*missed, *lacking)
+        ratio = _relative(each.mean(path), best.mean(path))
+        effects.append(Effect(change.what, change.before, change.after, ratio, amiss))
+    return tuple(sorted(effects, key=lambda one: 1.0 if math.isnan(one.change) else -abs(one.change)))
+
+
+def _relative(value: float, reference: float) -> float:
+    if reference:
+        return value / reference - 1.0
+    return math.copysign(math.inf, value) if value > 0.0 or value < 0.0 else value  # NaN stays, as 0 does
 
 
 class _Change(NamedTuple):
@@ -212,15 +251,16 @@ def _choices_beside(space: Space, candidate: Candidate) -> Iterator[_Change]:
                 yield _Change(name, _short(candidate.labels[name]), _short(label), each)
 
 
-def _inputs(spec: PlanSpec, evaluator: Evaluator, candidate: Candidate) -> Iterator[_Change]:
+def _inputs(question: Question, evaluator: Evaluator, candidate: Candidate) -> Iterator[_Change]:
     """Yield the best candidate with one input lower and higher."""
     changed = candidate.point.changes
     found = vary(document_of(evaluator.base.text, candidate.variant or None), changed, must_fit=False)
     document = (found.variants[candidate.variant] if candidate.variant else found.document).plain()
-    if spec.sensitivity is not None:
-        for path, pair in spec.sensitivity.items():
-            for value in pair:
-                yield _with(candidate, path, _at(document, path), {path: value})
+    if question.spec.sensitivity is not None:
+        for axis in question.inputs:
+            for choice in axis.choices if isinstance(axis, Choices) else ():
+                before = _at(document, axis.name)
+                yield _with(candidate, axis.name, before, choice.label, choice.changes)
         return
     for what, paths in INPUTS.items():
         values = [_at(document, path) for path in paths]
@@ -229,17 +269,23 @@ def _inputs(spec: PlanSpec, evaluator: Evaluator, candidate: Candidate) -> Itera
         if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
             continue
         for factor in (1.0 / SWING, SWING):
-            yield _with(candidate, what, values[0], dict(zip(paths, _scaled(values, factor), strict=True)))
+            scaled = _scaled(values, factor, MOST.get(what, math.inf))
+            if scaled != values:
+                yield _with(candidate, what, values[0], scaled[0], dict(zip(paths, scaled, strict=True)))
 
 
-def _scaled(values: Sequence[Any], factor: float) -> list[float]:
-    return [max(1, round(value * factor)) if isinstance(value, int) else value * factor for value in values]
+def _scaled(values: Sequence[Any], factor: float, most: float) -> list[float]:
+    return [
+        max(1, round(value * factor)) if isinstance(value, int) else min(value * factor, most)
+        for value in values
+    ]
 
 
-def _with(candidate: Candidate, what: str, before: object, changes: Mapping[str, object]) -> _Change:
+def _with(
+    candidate: Candidate, what: str, before: object, after: object, changes: Mapping[str, object]
+) -> _Change:
     point = Point(candidate.point.labels, {**candidate.point.changes, **changes})
-    after = _short(next(iter(changes.values())))
-    return _Change(what, _short(before), after, Candidate(point, candidate.variant))
+    return _Change(what, _short(before), _short(after), Candidate(point, candidate.variant))
 
 
 def _at(document: Any, path: str) -> Any:  # noqa: ANN401 - any value of a document

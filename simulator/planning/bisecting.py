@@ -6,8 +6,8 @@ chance of a limit get more seeds before they count as one or the other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Final, Literal
 
 from simulator.planning.evaluating import Candidate, Evaluated, Evaluator
@@ -27,7 +27,7 @@ class Try:
     value : of the path.
     known : what is known of it.
     holds : whether all limits hold in the mean.
-    clear : whether no limit is within the interval of its figure.
+    clear : whether no limit is within the interval of its figure; no where one seed gives no interval.
     """
 
     value: float
@@ -59,8 +59,6 @@ def bisect(
     *,
     seeds: int,
     confidence: float,
-    variant: str = "",
-    changes: Mapping[str, object] | None = None,
 ) -> Bracket:
     """Return the extreme value and the bracket around it.
 
@@ -71,12 +69,11 @@ def bisect(
     evaluator : simulates values.
     seeds : seeds that a value gets at most.
     confidence : level of the intervals that say whether a value is clear of its limits.
-    variant, changes : what else is chosen.
     """
     tries = list[Try]()
 
     def look(value: float) -> Try:
-        candidate = _candidate(extreme, value, changes or {}, variant)
+        candidate = _candidate(extreme, value)
         found = _tried(value, candidate, evaluator, seeds, confidence)
         tries.append(found)
         return found
@@ -96,9 +93,9 @@ def bisect(
     return Bracket(tuple(tries), good, bad)
 
 
-def _candidate(extreme: Extreme, value: float, changes: Mapping[str, object], variant: str) -> Candidate:
+def _candidate(extreme: Extreme, value: float) -> Candidate:
     linked = {path: _like(value * factor) for path, factor in extreme.with_.items()}
-    return Candidate(Point({extreme.path: value}, {**changes, extreme.path: value, **linked}), variant)
+    return Candidate(Point({extreme.path: value}, {extreme.path: value, **linked}))
 
 
 def _like(value: float) -> float:
@@ -131,6 +128,7 @@ def _tried(value: float, candidate: Candidate, evaluator: Evaluator, seeds: int,
 
 
 def _is_clear(known: Evaluated, bound: Bound, confidence: float) -> bool:
-    """Say whether the interval of a figure lies on one side of its limit."""
-    half = known.half_width(bound.path, confidence)
-    return abs(known.mean(bound.path) - bound.value) > half  # False where either is unknown
+    """Say whether the interval of a figure lies on one side of its limit, or there is no such figure."""
+    mean, half = known.mean(bound.path), known.half_width(bound.path, confidence)
+    beyond = abs(mean - bound.value)
+    return not isfinite(mean) or beyond > half or (half == 0.0 and beyond == 0.0)

@@ -6,14 +6,14 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import inf, isfinite, sqrt
+from math import copysign, inf, isfinite, nan, sqrt
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.metrics.intervals import student_t_quantile
-from simulator.planning.goals import Bound, Goal, Wanted, values_of
+from simulator.planning.goals import LABELS, Bound, Goal, Wanted, values_of
 from simulator.sweeps.design import Point
 from simulator.sweeps.jobs import Base, Job, Outcome
 from simulator.sweeps.running import Jobs, Pool, computed
@@ -21,6 +21,10 @@ from simulator.sweeps.store import Store
 
 NOT_RUN: Final = 1e9
 """Violation of a candidate that cannot run, in the place of parts of limits."""
+
+
+ROUNDING: Final = 1e-12
+"""Relative spread of seeds that is none: equal numbers were added in another order."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +81,21 @@ class Evaluated:
 
     def half_width(self, path: str, confidence: float) -> float:
         """Return half of the interval of the mean (Student's t); NaN with fewer than two seeds."""
-        if self.seeds < 2:  # noqa: PLR2004 - a spread needs two
-            return float("nan")
-        spread = float(self.of(path).std(ddof=1))
-        return float(student_t_quantile(confidence, self.seeds - 1) * spread / sqrt(self.seeds))
+        return _half_width(self.of(path), confidence)
+
+    def beside(self, other: Evaluated, path: str, confidence: float) -> tuple[float, float]:
+        """Return by what part a figure is above that of `other` over the seeds of both, half its interval.
+
+        Both have the same tasks in each seed, so chance that they share cancels.  Infinite where the other's
+        is 0 and this one is not.
+        """
+        count = min(self.seeds, other.seeds)
+        own, its = self.of(path)[:count], other.of(path)[:count]
+        reference = float(its.mean())
+        difference = float((own - its).mean())
+        if not reference:
+            return copysign(inf, difference) if difference else 0.0, nan
+        return difference / abs(reference), _half_width(own - its, confidence) / abs(reference)
 
     def missed(self, bounds: Iterable[Bound]) -> dict[Bound, float]:
         """Return the limits that the mean misses, and by what part of each."""
@@ -89,14 +104,39 @@ class Evaluated:
         found = {bound: bound.missed_by(self.mean(bound.path)) for bound in bounds}
         return {bound: part for bound, part in found.items() if part > 0.0}
 
+    def lacks(self, wanted: Wanted) -> list[str]:
+        """Return the labels of goals and limits whose figure it does not have: no task was solved, say."""
+        if self.reason:
+            return []
+        paths = dict.fromkeys([goal.path for goal in wanted.goals] + [bound.path for bound in wanted.bounds])
+        return [LABELS[path] for path in paths if not isfinite(self.mean(path))]
+
+    def meets(self, wanted: Wanted) -> bool:
+        """Say whether it can run, meets all limits, and has all figures of the goals."""
+        return not self.reason and not self.missed(wanted.bounds) and not self.lacks(wanted)
+
     def violation(self, bounds: Sequence[Bound]) -> float:
         """Return the sum of the parts by which limits are missed; 0 where all are met."""
         return NOT_RUN if self.reason else float(sum(self.missed(bounds).values()))
+
+    def spare(self, bounds: Sequence[Bound]) -> float:
+        """Return the sum of the parts by which limits are met with room to spare, each at most 1."""
+        return sum(min(1.0, max(0.0, -bound.missed_by(self.mean(bound.path)))) for bound in bounds)
 
     def loss(self, goal: Goal) -> float:
         """Return the figure of a goal so that less is better; infinite where there is none."""
         value = -goal.sign * self.mean(goal.path)
         return value if isfinite(value) else inf
+
+
+def _half_width(values: NDArray[np.float64], confidence: float) -> float:
+    count = len(values)
+    if count < 2:  # noqa: PLR2004 - a spread needs two
+        return nan
+    spread = float(values.std(ddof=1))
+    if spread <= ROUNDING * float(abs(values).max()):
+        return 0.0
+    return float(student_t_quantile(confidence, count - 1) * spread / sqrt(count))
 
 
 class Evaluator:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, sqrt
 from typing import Any, Final, Literal
@@ -77,37 +77,42 @@ class Wanted:
     bounds: tuple[Bound, ...]
 
 
-def wanted_of(spec: PlanSpec) -> Wanted:
+def wanted_of(spec: PlanSpec, where: Callable[..., str] = lambda *keys: ".".join(("plan", *keys))) -> Wanted:
     """Return the goals and limits of a plan.
+
+    Parameters
+    ----------
+    spec : what is asked.
+    where : says in words where the value at some keys of `spec` was written.
 
     Raises
     ------
     ScenarioError
         If a figure is unknown, or a limit can be met by no run: before anything is simulated.
     """
-    faults, goals, bounds = list[str](), list[Goal](), list[Bound]()
+    faults, goals, bounds = list[str](), list[Goal](), dict[Bound, str]()
     for name, sign in spec.goals:
         try:
             goals.append(Goal(figure_path(name, KNOWN), sign))
         except ValueError as error:
-            faults.append(f"plan: {error}")
+            faults.append(f"{where('maximise' if sign > 0 else 'minimise')}: {error}")
     for name, limit in spec.constraints.items():
+        place = where("constraints", name)
         try:
             path = figure_path(name, KNOWN)
         except ValueError as error:
-            faults.append(f"plan.constraints: {error}")
+            faults.append(f"{place}: {error}")
             continue
         if limit.at_least is not None:
-            bounds.append(Bound(path, limit.at_least, 1))
+            bounds[Bound(path, limit.at_least, 1)] = place
         if limit.at_most is not None:
-            bounds.append(Bound(path, limit.at_most, -1))
-    faults += [f"plan.constraints: {told}" for bound in bounds if (told := _impossible(bound))]
-    faults += [f"plan.constraints: {told}" for told in _contradictions(bounds)]
+            bounds[Bound(path, limit.at_most, -1)] = place
+    faults += [f"{place}: {told}" for bound, place in bounds.items() if (told := _impossible(bound))]
+    faults += [f"{bounds[one]}: {told}" for one, told in _contradictions(list(bounds))]
     if faults:
         raise ScenarioError(faults)
-    if spec.keeps_up:
-        bounds.append(Bound(LAG, 1.0, -1))
-    return Wanted(tuple(goals), tuple(bounds))
+    load = (Bound(LAG, 1.0, -1),) if spec.keeps_up else ()
+    return Wanted(tuple(goals), (*bounds, *load))
 
 
 def _impossible(bound: Bound) -> str:
@@ -120,19 +125,23 @@ def _impossible(bound: Bound) -> str:
     return ""
 
 
-def _contradictions(bounds: Sequence[Bound]) -> list[str]:
-    """Return pairs of limits that exclude each other, also of percentiles of one time."""
+def _contradictions(bounds: Sequence[Bound]) -> list[tuple[Bound, str]]:
+    """Return pairs of limits that exclude each other, by the first, also of percentiles of one time."""
     return [
-        f"{one} and {other} exclude each other"
+        (one, f"{one} and {other} exclude each other")
         for one in bounds
         for other in bounds
         if one.sign > 0 > other.sign and one.value > other.value and _never_above(one.path, other.path)
     ]
 
 
+PARTS: Final = ("throughput.solved_tasks_per_s", "goodput.tasks_per_s")
+"""Rates of some of the tasks that ``throughput.tasks_per_s`` counts."""
+
+
 def _never_above(one: str, other: str) -> bool:
     """Say whether the figure `one` is at most the figure `other` in every run."""
-    if one == other:
+    if one == other or (one in PARTS and other == "throughput.tasks_per_s"):
         return True
     points = ("p50", "p90", "p95", "p99", "max")
     (head, _, low), (same, _, high) = one.rpartition("."), other.rpartition(".")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 from simulator.planning.answering import Answer
 from simulator.planning.evaluating import Evaluated
-from simulator.planning.goals import LABELS, UNITS
+from simulator.planning.goals import LABELS, UNITS, Goal
 from simulator.planning.text import MOST_EFFECTS, NEGLIGIBLE
 from simulator.report.chart import Axis, Chart, Panel, Series, Style
 from simulator.report.quantities import scale_of
@@ -46,9 +47,22 @@ def tornado(answer: Answer) -> Chart:
 
 
 def trade(answer: Answer) -> Chart:
-    """Return the candidates that meet the limits by two goals, those that no other beats on a line."""
-    one, other = answer.wanted.goals[:2]
-    met = [each for each in answer.ledger if not each.reason and not each.missed(answer.wanted.bounds)]
+    """Return the candidates that meet the limits by two goals, a panel for each pair.
+
+    Those that no other beats are on a line where there are two goals; with more they are dots: in two goals
+    alone others may seem to beat them.
+    """
+    met = [each for each in answer.ledger if each.meets(answer.wanted)]
+    pairs = list(combinations(answer.wanted.goals, 2))
+    panels = tuple(_panel(answer, met, one, other) for one, other in pairs)
+    both = "both" if len(pairs) == 1 else "all"
+    caption = (
+        f"{len(met)} candidates that meet all limits; {len(answer.pareto)} are beaten by none in {both}."
+    )
+    return Chart("pareto", "What the goals cost each other", caption, panels, shared_y=False)
+
+
+def _panel(answer: Answer, met: Sequence[Evaluated], one: Goal, other: Goal) -> Panel:
     front = sorted(answer.pareto, key=lambda each: each.mean(one.path))
     scales = [scale_of([each.mean(goal.path) for each in met], UNITS[goal.path]) for goal in (one, other)]
 
@@ -63,10 +77,9 @@ def trade(answer: Answer) -> Chart:
         f"{LABELS[goal.path]}, {scale.unit}" if scale.unit else LABELS[goal.path]
         for goal, scale in zip((one, other), scales, strict=True)
     ]
-    panel = Panel(
-        (series("meets the limits", met, 1, "dots"), series("not beaten", front, 0, "dotted_line")),
+    style: Style = "dotted_line" if len(answer.wanted.goals) == 2 else "dots"  # noqa: PLR2004 - a pair
+    return Panel(
+        (series("meets the limits", met, 1, "dots"), series("not beaten", front, 0, style)),
         Axis(titles[0]),
         Axis(titles[1]),
     )
-    caption = f"{len(met)} candidates that meet all limits; {len(front)} of them are beaten by none in both."
-    return Chart("pareto", "What the goals cost each other", caption, (panel,))

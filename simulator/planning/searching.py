@@ -6,47 +6,26 @@ called the best.
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import count, product
 from math import inf, prod
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
-from simulator.errors import SimulatorError
+from simulator.errors import ScenarioError
 from simulator.planning.evaluating import Candidate, Evaluated, Evaluator
 from simulator.planning.goals import Goal
 from simulator.scenario.plans import PlanSpec
 from simulator.scenario.sweeps import Axis, Choice, Choices, Interval
 from simulator.sweeps.design import Point
 
-if TYPE_CHECKING:
-    import optuna
-
-LOCAL_RATIO: Final = 0.3
-"""Part of the runs that is kept for the neighbours of the best candidate found."""
-
-AT_ONCE: Final = 4
-"""Candidates asked of the sampler at a time: more keep more workers busy and learn less from each other.
-
-The number does not depend on the workers, so the answer does not either.
-"""
+MOST_CANDIDATES: Final = 100_000
+"""Candidates that are all tried: at ten a second three hours."""
 
 FRONT: Final = 4
 """Times as many candidates that get all seeds where there are several goals."""
-
-LIMITS: Final = "limits"
-"""Name of the constraint that samplers see: the parts by which limits are missed, 0 where they are met."""
-
-WORST: Final = 1e300
-"""Stands for an infinite loss, which samplers do not take."""
-
-
-class StorageError(SimulatorError):
-    """A storage of a study that cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +123,6 @@ def search(
     evaluator: Evaluator,
     *,
     storage: Any = None,  # noqa: ANN401 - Optuna's storages, by URL or object
-    name: str = "plan",
 ) -> str:
     """Evaluate candidates until the runs of the plan are used up, or all are known; return how.
 
@@ -154,25 +132,34 @@ def search(
     spec : how many runs, which sampler.
     evaluator : simulates and remembers them.
     storage : of an Optuna study, so that it can be continued or shared; None keeps it in memory.
-    name : of the study.
 
     Raises
     ------
     SimulatorError
-        If Optuna is needed and not installed, or its storage cannot be used.
+        If Optuna is needed and not installed, its storage cannot be used, or there are too many candidates to
+        try all.
     """
     if spec.sampler == "exhaustive" or (spec.sampler == "auto" and space.size <= spec.runs):
-        if space.size == inf:
-            message = "plan.sampler: exhaustive needs lists of values, not intervals"
-            raise SimulatorError(message)
+        _refuse_endless(space)
         evaluator.evaluate(space.all())
         return f"all {space.size:,.0f} candidates"
-    sampler = spec.sampler
-    if sampler == "auto":
-        sampler = "nsga2" if len(spec.goals) > 1 else "tpe"
-    told = _by_optuna(space, spec, evaluator, _Shared(sampler, storage, name))
+    from simulator.planning.studying import by_optuna  # noqa: PLC0415 - it knows spaces, which are here
+
+    told = by_optuna(space, spec, evaluator, storage)
     _around_best(space, spec, evaluator)
     return f"{len(evaluator.ledger):,} of {space.size:,.0f} candidates, {told}, then neighbours of the best"
+
+
+def _refuse_endless(space: Space) -> None:
+    if space.size == inf:
+        message = "plan.sampler: exhaustive needs lists of values, not intervals"
+        raise ScenarioError(message)
+    if space.size > MOST_CANDIDATES:
+        message = (
+            f"plan: all {space.size:,.0f} candidates are more than {MOST_CANDIDATES:,}; let a sampler look "
+            "for the best of them (sampler: tpe, runs: 500), or give fewer choices"
+        )
+        raise ScenarioError(message)
 
 
 def ranked(evaluator: Evaluator, *, fewest_seeds: int = 1) -> list[Evaluated]:
@@ -214,118 +201,37 @@ def _fronts(candidates: Sequence[Evaluated], goals: Sequence[Goal]) -> Iterator[
 
 
 def _around_best(space: Space, spec: PlanSpec, evaluator: Evaluator) -> None:
-    """Evaluate the neighbours of the best candidate until none is better, or the runs are used up."""
+    """Evaluate neighbours of the best candidates until all of these are looked at, or the runs are used up.
+
+    Neighbours of the best that meet the limits take turns with those of candidates that would be better still
+    and miss a limit by little: where a goal has few values, as GPUs have, the way to a better plan leads
+    through these, or through equally good ones that have more to spare.
+    """
     looked = set[tuple[str, str]]()
-    while evaluator.runs < spec.runs:
-        best = next(
-            (each for each in ranked(evaluator)[: spec.finalists] if each.candidate.key not in looked), None
-        )
-        if best is None:
+    for turn in count():
+        ranks = _ranks(spec, evaluator)
+        left = [[each for each in rank if each.candidate.key not in looked] for rank in ranks]
+        chosen = left[turn % 2] or left[1 - turn % 2]
+        if not chosen or evaluator.runs >= spec.runs:
             return
-        looked.add(best.candidate.key)
-        new = [each for each in space.neighbours(best.candidate) if each.key not in evaluator.ledger]
+        looked.add(chosen[0].candidate.key)
+        new = [each for each in space.neighbours(chosen[0].candidate) if each.key not in evaluator.ledger]
         evaluator.evaluate(new[: spec.runs - evaluator.runs])
 
 
-@dataclass(frozen=True)
-class _Shared:
-    """Which study is searched: its sampler, storage and name."""
-
-    sampler: str
-    storage: Any
-    name: str
-
-
-def _by_optuna(space: Space, spec: PlanSpec, evaluator: Evaluator, shared: _Shared) -> str:
-    try:
-        import optuna  # noqa: PLC0415 - an extra, and slow to load
-    except ImportError as error:
-        message = (
-            f'plan: {space.size:,.0f} candidates are searched with Optuna: pip install "kinesim[plan]"; or '
-            f"let plan.runs reach all of them (it is {spec.runs})"
-        )
-        raise SimulatorError(message) from error
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = _study(optuna, spec, shared)
-    budget = max(AT_ONCE, int(spec.runs * (1.0 - LOCAL_RATIO)))
-    fruitless = 0
-    while _spent(study, evaluator, shared=shared.storage is not None) < budget and fruitless < budget:
-        trials = [study.ask() for _ in range(AT_ONCE)]
-        asked = [_suggested(space, trial) for trial in trials]
-        before = evaluator.runs
-        for trial, each in zip(trials, evaluator.evaluate(asked), strict=True):
-            trial.set_constraint(LIMITS, each.violation(evaluator.wanted.bounds))
-            study.tell(trial, [min(each.loss(goal), WORST) for goal in evaluator.wanted.goals])
-        fruitless = fruitless + AT_ONCE if evaluator.runs == before else 0
-    if shared.storage is not None:
-        evaluator.evaluate(_best_of_all(optuna, space, spec, study))
-    return f"Optuna's {'NSGA-II' if shared.sampler == 'nsga2' else 'TPE'}"
-
-
-def _spent(study: optuna.Study, evaluator: Evaluator, *, shared: bool) -> int:
-    """Return the runs made so far, by all processes where they share a study."""
-    return len(study.get_trials(deepcopy=False)) if shared else evaluator.runs
-
-
-def _best_of_all(module: Any, space: Space, spec: PlanSpec, study: optuna.Study) -> list[Candidate]:  # noqa: ANN401 - the module
-    """Return the best candidates that any process has found."""
-    done = study.get_trials(deepcopy=False, states=(module.trial.TrialState.COMPLETE,))
-    best = sorted(done, key=lambda trial: (trial.constraints.get(LIMITS, 0.0), trial.values))
-    found = [_suggested(space, module.trial.FixedTrial(trial.params)) for trial in best]
-    return list({each.key: each for each in found}.values())[: spec.finalists]
-
-
-def _study(module: Any, spec: PlanSpec, shared: _Shared) -> optuna.Study:  # noqa: ANN401 - the module
-    if shared.sampler == "nsga2":
-        chosen: Any = module.samplers.NSGAIISampler(seed=spec.search_seed)
-    else:
-        startup = max(10, spec.runs // 8)
-        with warnings.catch_warnings():  # both options are called experimental
-            warnings.simplefilter("ignore", module.exceptions.ExperimentalWarning)
-            chosen = module.samplers.TPESampler(
-                seed=spec.search_seed, multivariate=True, constant_liar=True, n_startup_trials=startup
-            )
-    try:
-        study: optuna.Study = module.create_study(
-            study_name=shared.name,
-            storage=_opened(module, shared.storage),
-            sampler=chosen,
-            directions=["minimize"] * len(spec.goals),
-            load_if_exists=True,
-        )
-    except Exception as error:
-        logging.getLogger("kinesim").debug("storage", exc_info=True)
-        message = f"--storage {shared.storage}: cannot be used for a study: {error}"
-        raise StorageError(message) from error
-    return study
-
-
-def _opened(module: Any, storage: object) -> Any:  # noqa: ANN401 - Optuna's storages have no common type
-    """Return a storage: a URL as it is, the path of a ``.log`` file as a journal."""
-    if isinstance(storage, str) and storage.endswith(".log"):
-        return module.storages.JournalStorage(module.storages.journal.JournalFileBackend(storage))
-    return storage
-
-
-def _suggested(space: Space, trial: optuna.Trial) -> Candidate:
-    choices = []
-    for axis in space.axes:
-        if isinstance(axis, Choices):
-            count = len(axis.choices)
-            if is_ordered(axis):
-                choices.append(axis.choices[trial.suggest_int(axis.name, 0, count - 1)])
-            else:
-                choices.append(axis.choices[trial.suggest_categorical(axis.name, list(range(count)))])
-        elif axis.whole:
-            value = trial.suggest_int(axis.name, int(axis.low), int(axis.high), log=axis.log)
-            choices.append(Choice(value, {axis.name: value}))
-        else:
-            fraction = trial.suggest_float(axis.name, float(axis.low), float(axis.high), log=axis.log)
-            choices.append(Choice(fraction, {axis.name: fraction}))
-    variant = space.variants[0]
-    if len(space.variants) > 1:
-        variant = trial.suggest_categorical("variant", list(space.variants))
-    return space.candidate(choices, variant)
+def _ranks(spec: PlanSpec, evaluator: Evaluator) -> tuple[list[Evaluated], list[Evaluated]]:
+    """Return the best candidates, and those that are better but for a limit, the least amiss first."""
+    goals, bounds = evaluator.wanted.goals, evaluator.wanted.bounds
+    order = ranked(evaluator)
+    if len(goals) == 1:  # equally good ones by what they have to spare
+        order.sort(key=lambda each: (each.violation(bounds), each.loss(goals[0]), -each.spare(bounds)))
+    best = order[: spec.finalists]
+    hopeful = [
+        each
+        for each in order
+        if not each.reason and each.violation(bounds) and each.loss(goals[0]) < best[0].loss(goals[0])
+    ]
+    return best, hopeful[: spec.finalists]
 
 
 def confirm(spec: PlanSpec, evaluator: Evaluator) -> list[Evaluated]:

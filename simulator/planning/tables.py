@@ -21,12 +21,13 @@ def ledger_table(answer: Answer) -> pd.DataFrame:
     rows = []
     for each in answer.ledger:
         missed = each.missed(answer.wanted.bounds)
+        lacking = [f"has no {label}" for label in each.lacks(answer.wanted)]
         row: dict[str, Any] = {
             **each.candidate.labels,
             "seeds": each.seeds,
-            "meets": not each.reason and not missed,
+            "meets": each.meets(answer.wanted),
             "violation": None if each.reason else each.violation(answer.wanted.bounds),
-            "reason": each.reason or "; ".join(map(str, missed)),
+            "reason": each.reason or "; ".join([*map(str, missed), *lacking]),
         }
         rows.append(row | {path: each.mean(path) for path in KNOWN})
     return pd.DataFrame(rows)

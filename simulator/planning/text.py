@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import Final
 
-from simulator.planning.answering import Answer, Effect
+from simulator.planning.answering import Answer, told_labels
 from simulator.planning.bisecting import Bracket, Try
 from simulator.planning.evaluating import Evaluated
-from simulator.planning.goals import LABELS, LAG, UNITS
+from simulator.planning.goals import LABELS, LAG, UNITS, Bound
 from simulator.report.quantities import MISSING, digits, scale_of, written
 from simulator.sweeps.text import short
 
@@ -42,22 +42,29 @@ def render(answer: Answer) -> str:
 def _of_best(answer: Answer) -> Iterator[str]:
     best = answer.best[0]
     told = ", ".join(_figure(answer, best, goal.path) for goal in answer.wanted.goals)
-    yield from wrap(f"Best: {_named(best)}: {told}.", WIDTH)
+    yield from wrap(f"Best: {told_labels(best)}: {told}.", WIDTH)
     if len(answer.best) > 1:
-        yield from wrap(f"Next: {_named(answer.best[1])}: {_against(answer, answer.best[1])}.", WIDTH)
+        yield from wrap(f"Next: {told_labels(answer.best[1])}: {_against(answer, answer.best[1])}.", WIDTH)
     for bound, gain in answer.binding.items():
-        yield from wrap(f"Binds: {bound}. Without it a candidate {gain:.1%} better is known.", WIDTH)
+        how = f"a candidate {gain:.1%} better" if math.isfinite(gain) else "a better candidate"
+        yield from wrap(f"Binds: {bound}. Without it {how} is known.", WIDTH)
     if answer.wanted.bounds and not answer.binding:
         yield "Binds: no limit; no candidate that misses a single one is better."
+    close = [str(bound) for bound in answer.wanted.bounds if _reaches_across(answer, best, bound)]
+    if close:
+        yield from wrap(
+            f"Within chance: {'; '.join(close)}. More seeds tell whether the best meets it.", WIDTH
+        )
     yield ""
     yield from _table(answer, answer.pareto if len(answer.wanted.goals) > 1 else answer.best)
     yield ""
     yield from _tornado(answer)
 
 
-def _named(known: Evaluated) -> str:
-    names = short(list(known.candidate.labels))
-    return ", ".join(f"{names[name]} {_label(label)}" for name, label in known.candidate.labels.items())
+def _reaches_across(answer: Answer, known: Evaluated, bound: Bound) -> bool:
+    """Say whether the interval of a figure reaches beyond its limit; no where one seed gives none."""
+    beyond = abs(known.mean(bound.path) - bound.value)
+    return beyond < known.half_width(bound.path, answer.confidence_ratio)
 
 
 def _label(value: object) -> str:
@@ -74,8 +81,11 @@ def _figure(answer: Answer, known: Evaluated, path: str) -> str:
 def _against(answer: Answer, other: Evaluated) -> str:
     """Return how a candidate compares with the best in the first goal, seed by seed."""
     goal = answer.wanted.goals[0]
-    ratio = other.mean(goal.path) / answer.best[0].mean(goal.path) - 1.0
-    return f"{LABELS[goal.path]} {ratio:+.1%}"
+    ratio, half = other.beside(answer.best[0], goal.path, answer.confidence_ratio)
+    if math.isinf(ratio) or not answer.best[0].mean(goal.path):
+        return _figure(answer, other, goal.path)
+    spread = "" if math.isnan(half) else f" ±{half:.1%}"
+    return f"{LABELS[goal.path]} {ratio:+.1%}{spread}"
 
 
 def _table(answer: Answer, plans: Sequence[Evaluated]) -> Iterator[str]:
@@ -131,15 +141,20 @@ def _tornado(answer: Answer) -> Iterator[str]:
             missed = f"  misses {'; '.join(each.missed)}" if each.missed else ""
             yield f"  {name.ljust(width)}  {each.change:+8.1%}  {bar}{missed}"
     weak = list(dict.fromkeys(each.what for each in told if abs(each.change) < NEGLIGIBLE))
-    if weak:
-        yield from wrap(f"Under {NEGLIGIBLE:.1%}: {', '.join(weak)}.", WIDTH, initial_indent="  ")
-    cannot = [f"{each.what} {each.after}" for each in answer.effects if _cannot_run(each)]
-    if cannot:
-        yield from wrap(f"Cannot run: {', '.join(cannot)}.", WIDTH, initial_indent="  ")
-
-
-def _cannot_run(effect: Effect) -> bool:
-    return not math.isfinite(effect.change)
+    rest = {
+        f"Under {NEGLIGIBLE:.1%}": weak,
+        f"No longer 0 {LABELS[goal.path]}": [
+            f"{each.what} {each.after}" for each in answer.effects if math.isinf(each.change)
+        ],
+        "Cannot run, or no figure": [
+            f"{each.what} {each.after}" for each in answer.effects if math.isnan(each.change)
+        ],
+    }
+    for title, names in rest.items():
+        if names:
+            yield from wrap(
+                f"{title}: {', '.join(names)}.", WIDTH, initial_indent="  ", subsequent_indent="  "
+            )
 
 
 def _of_bracket(answer: Answer, bracket: Bracket) -> Iterator[str]:
@@ -163,8 +178,14 @@ def _of_bracket(answer: Answer, bracket: Bracket) -> Iterator[str]:
         )
     yield ""
     yield from _tries(answer, path, sorted(bracket.tries, key=lambda each: each.value))
-    if any(not each.clear for each in bracket.tries):
+    if any(each.known.seeds == 1 for each in bracket.tries):
+        yield "one seed: nothing tells what is chance; --seeds 3 would"
+    if any(_by_chance(each) for each in bracket.tries):
         yield "within chance: the interval of a figure reaches across its limit even with all seeds"
+
+
+def _by_chance(one: Try) -> bool:
+    return not one.clear and one.known.seeds > 1
 
 
 def _missed(answer: Answer, one: Try) -> str:
@@ -179,7 +200,7 @@ def _missed(answer: Answer, one: Try) -> str:
 def _tries(answer: Answer, path: str, tries: Sequence[Try]) -> Iterator[str]:
     columns: dict[str, list[str]] = {path: [_label(each.value) for each in tries]}
     columns["meets"] = [
-        ("yes" if each.holds else "no") + ("" if each.clear else ", within chance") for each in tries
+        ("yes" if each.holds else "no") + (", within chance" if _by_chance(each) else "") for each in tries
     ]
     texts = len(columns)
     columns["seeds"] = [str(each.known.seeds) for each in tries]

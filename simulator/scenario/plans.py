@@ -6,13 +6,15 @@ Nothing here searches: `simulator.planning` does.
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, Self
+import math
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from simulator.errors import suggest
 from simulator.frozen import Count, FrozenModel
-from simulator.scenario.sweeps import PATH, Axes
+from simulator.scenario.sweeps import PATH, Axes, Interval, axis_of
 
 SHORT: Final = {
     "cost": "cost.usd_per_solved_task",
@@ -64,6 +66,33 @@ def _check_path(path: str) -> str:
 Path = Annotated[str, AfterValidator(_check_path)]
 
 
+def _check_inputs(inputs: dict[str, Any]) -> dict[str, Any]:
+    faults = []
+    for name, value in inputs.items():
+        try:
+            if isinstance(axis_of(name, value), Interval):
+                faults.append(f"{name}: expected values, such as [lower, upper], got an interval")
+        except ValueError as error:
+            faults.append(f"{name}: {error}")
+    if faults:
+        raise ValueError("; ".join(faults))
+    return inputs
+
+
+Inputs = Annotated[dict[str, Any], AfterValidator(_check_inputs)]
+
+
+def _check_number(value: object) -> object:
+    """Refuse what is no positive number in one sentence: a union would say one for each of its types."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        message = f"expected a finite number above 0, got {value!r}"
+        raise ValueError(message)
+    return value
+
+
+Positive = Annotated[float | int, BeforeValidator(_check_number)]
+
+
 class Extreme(FrozenModel):
     """The highest or lowest value of one number under which all limits hold.
 
@@ -71,19 +100,22 @@ class Extreme(FrozenModel):
     """
 
     path: Path = Field(description="[-] number of the scenario, by dotted path")
-    low: float | int = Field(description="[as the path] lower end of what is looked at")
-    high: float | int = Field(description="[as the path] upper end of it")
+    low: Positive = Field(description="[as the path] lower end of what is looked at")
+    high: Positive = Field(description="[as the path] upper end of it")
     tolerance_ratio: float = Field(
         default=0.02, gt=0.0, lt=1.0, description="[-] width of the last bracket over its upper end"
     )
-    with_: dict[str, float | int] = Field(
+    with_: dict[Path, Positive] = Field(
         default={}, alias="with", description="[-] other numbers that are this one times a factor, by path"
     )
 
     @model_validator(mode="after")
     def _ends_in_order(self) -> Self:
-        if not 0 < self.low < self.high:
-            message = f"needs 0 < low < high, got {self.low:g} and {self.high:g}"
+        if self.low >= self.high:
+            message = f"needs low < high, got {self.low:g} and {self.high:g}"
+            raise ValueError(message)
+        if self.path in self.with_:
+            message = f"with: {self.path} is the number that is looked for"
             raise ValueError(message)
         return self
 
@@ -126,7 +158,7 @@ class PlanSpec(FrozenModel):
         description="[-] auto: all candidates where runs allow it, else tpe, or nsga2 for several goals",
     )
     search_seed: int = Field(default=0, ge=0, le=2**32 - 1, description="[-] seed of the sampler")
-    sensitivity: dict[Path, Figures | tuple[Number, Number]] | None = Field(
+    sensitivity: Inputs | None = Field(
         default=None, description="[-] inputs to vary around the best plan, by path: [lower, upper]"
     )
 
@@ -149,11 +181,40 @@ class PlanSpec(FrozenModel):
         if extremes and not self.constraints and not self.keeps_up:
             message = f"constraints: without a limit there is no {extremes[0]} value"
             raise ValueError(message)
-        twice = [name for name in self.maximise or () if name in (self.minimise or ())]
-        if twice:
-            message = f"{twice[0]} is to be both small and large"
+        if extremes and self.choices is not None:
+            message = f"choices: go with minimise and maximise; {extremes[0]} takes the scenario as it is"
             raise ValueError(message)
+        large = {path_of(name) for name in self.maximise or ()}
+        for name in self.minimise or ():
+            if path_of(name) in large:
+                message = f"{name} is to be both small and large"
+                raise ValueError(message)
+        for names in (self.minimise or (), self.maximise or (), tuple(self.constraints)):
+            _refuse_same(names)
         return self
+
+
+def path_of(name: str) -> str:
+    """Return the path of a figure that may have a short name.
+
+    Examples
+    --------
+    >>> path_of("cost"), path_of("latency.task_s.max")
+    ('cost.usd_per_solved_task', 'latency.task_s.max')
+    """
+    return SHORT.get(name, name)
+
+
+def _refuse_same(names: Sequence[str]) -> None:
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(path_of(name), name)
+        if other != name:
+            message = f"{other} and {name} are the same figure"
+            raise ValueError(message)
+    if len(seen) < len(names):
+        message = f"{next(name for name in names if names.count(name) > 1)} is given twice"
+        raise ValueError(message)
 
 
 def figure_path(name: str, known: tuple[str, ...]) -> str:
@@ -164,7 +225,7 @@ def figure_path(name: str, known: tuple[str, ...]) -> str:
     ValueError
         If there is none; says the nearest.
     """
-    path = SHORT.get(name, name)
+    path = path_of(name)
     if path not in known:
         near = suggest(name, [*SHORT, *known]).partition(" (allowed")[0].removeprefix("allowed: ")
         guess = f"{near} " if near.startswith("did you mean") else ""

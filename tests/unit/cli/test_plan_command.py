@@ -105,6 +105,9 @@ def test_the_extreme_is_printed_with_its_bracket(kinesim: Kinesim, small: str) -
         (["--limit", "task_p95<600"], "--limit task_p95<600: expected FIGURE>=NUMBER or FIGURE<=NUMBER"),
         (["--limit", "task_p95<=soon"], "expected FIGURE>=NUMBER"),
         (["--limit", "task_p95<=nan"], "expected FIGURE>=NUMBER"),
+        (["--limit", "task_p95<=1e999"], "expected FIGURE>=NUMBER"),
+        (["--limit", "gpus>=9"], "GPUs >= 9: no candidate has more than 8 GPUs"),
+        (["--lowest", "parallelism.d=1..8"], "--lowest parallelism.d: unknown key; did you mean dp?"),
         (["--limit", "gpus<=1", "--limit", "gpus<=2"], "gpus<= is given twice"),
         (["--highest", "parallelism.dp"], "--highest parallelism.dp: expected PATH=LOW..HIGH"),
         (["--choice", "parallelism.d=1,2"], "--choice parallelism.d: unknown key; did you mean dp?"),
@@ -132,6 +135,23 @@ def test_faults_of_the_section_have_their_lines(kinesim: Kinesim, small: str) ->
     assert said.code == 2
     assert "plan.constraints" in said.err
     assert said.err.startswith("small.yaml:")
+
+
+def test_faults_of_figures_and_inputs_have_their_lines(kinesim: Kinesim, small: str) -> None:
+    text = Path(small).read_text(encoding="utf-8")
+    text = text.replace("minimise: [gpus]", "minimise: [gpu]").replace(
+        "latency.task_s.max", "latency.task.max"
+    )
+    inputs = "  seeds: 1\n  sensitivity: {workload.lengths.tokns: [1, 2]}\n"
+    Path(small).write_text(text.replace("  seeds: 1\n", inputs), encoding="utf-8")
+    said = ask(kinesim, "plan", small)
+    assert said.code == 2
+    places = [line.split(": ")[1] for line in said.err.splitlines() if line.startswith("small.yaml:")]
+    assert places == [
+        "plan.minimise",
+        "plan.constraints.latency.task.max",
+        "plan.sensitivity.workload.lengths.tokns",
+    ]
 
 
 def test_a_run_does_without_the_section(kinesim: Kinesim, small: str) -> None:
