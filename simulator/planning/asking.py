@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -21,7 +20,7 @@ from simulator.scenario.sweeps import Axis, axis_of
 from simulator.sweeps.checking import refuse_wrong_values
 from simulator.sweeps.design import overlaps
 from simulator.sweeps.files import anchored
-from simulator.sweeps.jobs import MADE_FOR, Base, document_of
+from simulator.sweeps.jobs import Base, document_of
 
 MOST_TRIED: Final = 20
 """Candidates beside whose values a wrong one is tried."""
@@ -46,15 +45,6 @@ class Question:
     wanted: Wanted
     axes: tuple[Axis, ...]
     inputs: tuple[Axis, ...]
-
-
-def without_questions(base: Base) -> Base:
-    """Return a base whose variants leave out what is asked of the scenario: it is no part of a run."""
-    document = json.loads(base.text)
-    for variant in document.get("variants", {}).values():
-        for section in MADE_FOR:
-            variant.pop(section, None)
-    return Base(json.dumps(document, separators=(",", ":"), allow_nan=False), base.variants)
 
 
 def question_of(base: Base, resolved: Resolved, asked: Mapping[str, object]) -> Question:

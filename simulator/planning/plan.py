@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from simulator.errors import ScenarioError
 from simulator.planning.answering import Answer, Effect, binding_limits, effects_of, nearest_miss
-from simulator.planning.asking import Question, question_of, without_questions
+from simulator.planning.asking import Question, question_of
 from simulator.planning.bisecting import Bracket, bisect
 from simulator.planning.evaluating import Evaluator
 from simulator.planning.goals import Bound
@@ -68,7 +68,6 @@ def plan(
     ('all 2 candidates', {'workload.strategy.trials': 4})
     """
     base, resolved = base_of(source, overrides)
-    base = without_questions(base)
     question = question_of(base, resolved, asked or {})
     spec, wanted = question.spec, question.wanted
     confidence = resolved.scenario.report.confidence_ratio

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from simulator.api import simulate
-from simulator.errors import InfeasiblePlanError, InvariantViolation, ScenarioError, SimulatorError
+from simulator.errors import InfeasiblePlanError, InvariantViolation, SimulatorError
 from simulator.frozen import FrozenModel
 from simulator.output import package_versions, scenario_sha256
 from simulator.scenario.catalog import folder_of
@@ -144,19 +144,20 @@ def base_of(
         As `load_scenario`.
     """
     found = resolve(source, overrides=overrides, must_fit=False)
-    document = found.document.plain()
-    if not isinstance(document, dict):
-        message = f"{source}: is no table"
-        raise ScenarioError(message)
-    for section in MADE_FOR:
-        document.pop(section, None)
-    variants = {name: node.plain() for name, node in found.variants.items()}
+    document = _run_of(found.document)
+    variants = {name: _run_of(node) for name, node in found.variants.items()}
     if variants:
         document = {**document, "variants": variants}
     text = json.dumps(document, separators=(",", ":"), allow_nan=False)
     own = tuple(sorted((components or {}).items()))
     refuse_wrong(found.scenario, dict(own))
     return Base(text, tuple(variants), own, _own_sha256(own)), found
+
+
+def _run_of(document: Located) -> dict[str, Any]:
+    """Return a document as plain values, without the sections that ask something of it."""
+    plain: Any = document.plain()  # a scenario is a table
+    return {key: value for key, value in plain.items() if key not in MADE_FOR}
 
 
 def _own_sha256(own: tuple[tuple[str, FrozenModel], ...]) -> str:

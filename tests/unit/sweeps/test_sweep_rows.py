@@ -312,3 +312,10 @@ def test_of_many_wrong_values_the_first_are_told_and_others_are_not_tried(
 def test_axes_that_are_no_mapping_are_told() -> None:
     with pytest.raises(ScenarioError, match="axes: expected a mapping such as"):
         sweep(small(), ["workload.strategy.trials=1,2"])  # type: ignore[arg-type] # the mistake
+
+
+def test_a_section_of_a_scenario_with_variants_is_swept() -> None:
+    source = small(sweep={"axes": {TRIALS: [1, 2]}}, variants={"a": {}, "b": {"parallelism.dp": 2}})
+    table = sweep(source).runs
+    assert table["status"].tolist() == ["ok"] * 4
+    assert table["variant"].tolist() == ["a", "b", "a", "b"]
