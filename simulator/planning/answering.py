@@ -35,6 +35,9 @@ INPUTS: Final = {
     "HBM capacity": ("hardware.gpu.hbm_bytes.value", "hardware.gpu.hbm_usable_bytes.value"),
     "link bandwidth": ("hardware.gpu.link_bandwidth_bytes_per_s.value",),
     "price of a GPU": ("hardware.gpu.price_usd_per_hour.value",),
+    "price of a verdict": ("workload.verifier.usd_per_trial",),
+    "price of judged tokens": ("workload.verifier.usd_per_million_tokens",),
+    "time of a verdict": ("workload.verifier.seconds_per_trial",),
 }
 """Numbers that a plan rests on and that are no choices, by name; those that a scenario has are varied."""
 
@@ -43,9 +46,6 @@ MOST: Final = {"chance of a trial": 1.0}
 
 LONG: Final = 1_000_000
 """Whole numbers from here on are shortened."""
-
-SWING: Final = 1.25
-"""Factor by which inputs are varied, both ways."""
 
 
 @dataclass(frozen=True)
@@ -268,7 +268,7 @@ def _inputs(question: Question, evaluator: Evaluator, candidate: Candidate) -> I
             continue  # it is a choice
         if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
             continue
-        for factor in (1.0 / SWING, SWING):
+        for factor in (1.0 / question.spec.swing, question.spec.swing):
             scaled = _scaled(values, factor, MOST.get(what, math.inf))
             if scaled != values:
                 yield _with(candidate, what, values[0], scaled[0], dict(zip(paths, scaled, strict=True)))

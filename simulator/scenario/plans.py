@@ -162,6 +162,10 @@ class PlanSpec(FrozenModel):
         default=None, description="[-] inputs to vary around the best plan, by path: [lower, upper]"
     )
 
+    swing: float = Field(
+        default=1.25, gt=1.0, le=100.0, strict=False, description="[-] factor of the usual inputs, both ways"
+    )
+
     @property
     def goals(self) -> tuple[tuple[str, Literal[-1, 1]], ...]:
         """Figures with 1 to be made large, -1 to be made small."""

@@ -203,6 +203,21 @@ def test_inputs_are_varied_as_asked() -> None:
     assert {each.what for each in ask(sensitivity={}).effects} == {"parallelism.dp"}
 
 
+def test_the_usual_inputs_are_varied_by_the_swing() -> None:
+    load = document()
+    load["workload"]["verifier"] = {"usd_per_trial": 0.02, "usd_per_million_tokens": 0.0}
+    effects = ask(load, minimise=["cost"], swing=2).effects
+    verdict, rent = (
+        sorted((float(each.after) / float(each.before), each.change) for each in effects if each.what == what)
+        for what in ("price of a verdict", "price of a GPU")
+    )
+    assert [factor for factor, _ in verdict] == [factor for factor, _ in rent] == [0.5, 2.0]
+    # Cost is rent and verdicts: what twice the one and twice the other add is the whole.
+    assert verdict[1][1] + rent[1][1] == pytest.approx(1.0)
+    assert verdict[0][1] == pytest.approx(-verdict[1][1] / 2.0)
+    assert not {"price of judged tokens", "time of a verdict"} & {each.what for each in effects}  # are 0
+
+
 def test_a_chance_is_not_varied_beyond_one() -> None:
     assert [each.after for each in ask().effects if each.what == "chance of a trial"] == ["0.8"]
 
