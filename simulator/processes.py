@@ -66,7 +66,26 @@ class WorkerLostError(ExecutorError):
 
 
 class Processes(ProcessPoolExecutor):
-    """A pool that says at once what it cannot send: its own way can wait for ever (CPython issue 94777)."""
+    """A pool that says at once what it cannot send: its own way can wait for ever (CPython issue 94777).
+
+    Parameters
+    ----------
+    workers : processes.  They start when the pool is made.
+
+    Attributes
+    ----------
+    started : a future that is done when the first of them runs.
+    """
+
+    def __init__(self, workers: int) -> None:
+        super().__init__(workers, mp_context=process_context(), initializer=_attend_to_parent)
+        with without_interrupts():  # each call starts one, and the first the server
+            self.started, *_ = [super(Processes, self).submit(int) for _ in range(workers)]
+
+    @property
+    def has_started(self) -> bool:
+        """Whether a process has run."""
+        return self.started.done() and not self.started.cancelled() and self.started.exception() is None
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Return the future of a call in one of the processes.
@@ -99,7 +118,7 @@ def _called(call: bytes) -> Any:  # noqa: ANN401 - whatever the call returns
 
 @contextmanager
 def process_pool(workers: int) -> Iterator[Processes]:
-    """Yield a pool whose processes run already; it is closed at the end.
+    """Yield a pool whose processes are about to run; it is closed at the end.
 
     An interrupt ends the workers at once, and what was handed out with them; any other error lets the runs
     in progress end.
@@ -112,29 +131,20 @@ def process_pool(workers: int) -> Iterator[Processes]:
         If processes end as they start: they load the script that asks for them.
     """
     refuse_in_workers()
-    pool = Processes(workers, mp_context=process_context(), initializer=_attend_to_parent)
-    with without_interrupts():
-        first, *_ = [pool.submit(int) for _ in range(workers)]  # each starts one, and the first the server
+    pool = Processes(workers)
     try:
-        _await(first)
         yield pool
     except (KeyboardInterrupt, SystemExit):
         for process in multiprocessing.active_children():
             process.terminate()  # what they compute is computed again, and may take minutes
         raise
     except BrokenExecutor as error:
+        if not pool.has_started:
+            message = f"worker processes ended as they started. {UNGUARDED}"
+            raise ExecutorError(message) from error
         raise WorkerLostError(workers) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _await(first: Future[int]) -> None:
-    """Wait until a worker has started."""
-    try:
-        first.result()
-    except BrokenExecutor as error:
-        message = f"worker processes ended as they started. {UNGUARDED}"
-        raise ExecutorError(message) from error
 
 
 def refuse_in_workers() -> None:

@@ -21,7 +21,14 @@ from concurrent.futures import (
 from contextlib import contextmanager, suppress
 from typing import Any, Final, ParamSpec, TypeVar
 
-from simulator.processes import UNGUARDED, ExecutorError, process_pool, refuse_in_workers, without_interrupts
+from simulator.processes import (
+    UNGUARDED,
+    ExecutorError,
+    Processes,
+    process_pool,
+    refuse_in_workers,
+    without_interrupts,
+)
 
 LOG = logging.getLogger(__name__)
 
@@ -151,6 +158,11 @@ def recognised(executor: Executor) -> Executor:
     if client is None or type(executor).__module__.partition(".")[0] != "distributed":
         return executor
     return Cluster(client, executor)
+
+
+def is_starting(executor: Executor) -> bool:
+    """Say whether an executor is known to have no worker yet, but some to come."""
+    return isinstance(executor, Processes) and not executor.started.done()
 
 
 def workers_of(executor: Executor, otherwise: int) -> int:

@@ -17,9 +17,16 @@ MOST_ALONE: Final = 3
 
 
 class Losses:
-    """What has died so far."""
+    """What has died so far.
+
+    Attributes
+    ----------
+    happened : whether anything has.
+    suspects : runs at the front that are to be run one by one.
+    """
 
     def __init__(self) -> None:
+        self.happened = False
         self.suspects = 0
         self._in_a_row = 0
         self._alone = Counter[str]()
@@ -39,6 +46,7 @@ class Losses:
         ExecutorError
             If that has not helped: names a run that was there.
         """
+        self.happened = True
         self._in_a_row += 1
         if len(running) == 1:
             waiting.append(running[0])

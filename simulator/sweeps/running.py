@@ -27,7 +27,14 @@ from simulator.scenario.sweeps import SweepSpec, axis_of
 from simulator.sweeps.checking import refuse_own, refuse_wrong_values, unreached
 from simulator.sweeps.columns import Columns, frame_of
 from simulator.sweeps.design import Point, design
-from simulator.sweeps.executors import first_of, is_loss, open_executor, recognised, workers_of
+from simulator.sweeps.executors import (
+    first_of,
+    is_loss,
+    is_starting,
+    open_executor,
+    recognised,
+    workers_of,
+)
 from simulator.sweeps.figures import Row, row_of
 from simulator.sweeps.files import Fingerprints, anchored
 from simulator.sweeps.jobs import Base, Job, Outcome, base_of, code_sha256, document_of, run_job
@@ -382,6 +389,9 @@ def computed(jobs: Sequence[Job], pool: Pool) -> Iterator[tuple[Job, Outcome]]:
                     while waiting and len(running) < most:
                         running[executor.submit(run_job, waiting[0])] = waiting[0]
                         waiting.popleft()  # not before: a pool that breaks takes nothing
+                    while waiting and not losses.happened and is_starting(executor):
+                        job = waiting.popleft()  # starting takes a second or two: not idle meanwhile
+                        yield job, run_job(job)
                     for future in sorted(first_of(running, executor), key=_is_wrong):
                         outcome = _outcome(future, running[future])
                         losses.survived()

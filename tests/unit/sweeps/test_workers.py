@@ -20,6 +20,7 @@ from simulator.sweeps.executors import (
     GIVE_UP_S,
     TELL_S,
     Cluster,
+    Serial,
     open_executor,
     recognised,
 )
@@ -323,3 +324,21 @@ def test_workers_that_die_of_everything_are_given_up_soon() -> None:
     with pytest.raises(ExecutorError, match=r"died 21 times in a row"):
         list(computed(jobs, Pool(reopen, 2, own=True)))
     assert len(opened) == 21
+
+
+def test_runs_are_made_here_while_processes_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    base, _ = base_of(small())
+    jobs = [Job(base, "{}", "", repetition, code_sha256()) for repetition in range(20)]
+    starting = iter([True, True, True])
+    handed = list[int]()
+
+    class Late(Serial):
+        def submit(self, _: object, job: Job) -> Future[Outcome]:  # type: ignore[override] # is given jobs alone
+            handed.append(job.repetition)
+            return super().submit(run_job, job)
+
+    monkeypatch.setattr("simulator.sweeps.running.is_starting", lambda _executor: next(starting, False))
+    found = [job.repetition for job, _ in computed(jobs, Pool(lambda: nullcontext(Late()), 1, own=True))]
+    assert sorted(found) == list(range(20))
+    assert set(range(20)) - set(handed) == {WINDOW, WINDOW + 1, WINDOW + 2}
+    assert found[:3] == [WINDOW, WINDOW + 1, WINDOW + 2]
