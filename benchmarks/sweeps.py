@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from processes import MIB, ChildError, calibration_s, machine, run_process
+from processes import MIB, ChildError, adopt_orphans, calibration_s, machine, run_process
 
 HERE: Final = Path(__file__).resolve().parent
 POINT: Final = str(HERE / "scenarios" / "point.yaml")
@@ -114,6 +114,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Time sweeps and print the table.")
     parser.add_argument("--quick", action="store_true", help="leave out what takes minutes")
     options = parser.parse_args()
+    adopt_orphans()
     print(f"{'sweep':36s} {'runs':>6s} {'workers':>7s} {'wall s':>8s} {'CPU s':>8s} {'runs/min':>9s}", end="")
     print(f" {'MiB':>6s} {'loop s':>7s}")
     rows = []
