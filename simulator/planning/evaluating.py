@@ -149,6 +149,12 @@ class Evaluator:
     pool : where runs are made.
     store : keeps what came of them; None keeps it in memory alone.
     progress : called with the number of runs made so far.
+
+    Attributes
+    ----------
+    ledger : candidates by key, in the order in which they were asked for first.
+    told : figures of each run by its key, or why it cannot be made.
+    runs, kept : runs, and those of them that were in the store.
     """
 
     def __init__(
@@ -168,6 +174,13 @@ class Evaluator:
         self._jobs = Jobs(base)
         self._store = store
         self._progress = progress
+        self.told: dict[str, Mapping[str, float] | str] = {}
+
+    def beside(self, progress: Callable[[int], None] | None) -> Evaluator:
+        """Return one with a ledger of its own, which neither makes nor counts again what is told."""
+        other = Evaluator(self.base, self.wanted, self.pool, self._store, progress)
+        other.told = self.told
+        return other
 
     def evaluate(self, candidates: Iterable[Candidate], seeds: int = 1) -> list[Evaluated]:
         """Return candidates with at least `seeds` seeds run, in their order."""
@@ -178,37 +191,36 @@ class Evaluator:
             for repetition in range(known.seeds, seeds if not known.reason else 0):
                 job = self._jobs.of(candidate.point.changes, candidate.variant, repetition)
                 jobs.setdefault(job.key, (job, known))
-        outcomes = self._outcomes([job for job, _ in jobs.values()])
+        self._run([job for job, _ in jobs.values() if job.key not in self.told])
         for key, (_, known) in jobs.items():  # in the order of seeds, whatever came first
-            self._add(known, outcomes[key])
+            told = self.told[key]
+            if isinstance(told, str):
+                known.reason = known.reason or told
+            else:
+                known.values.append(told)
         return [self._known(candidate) for candidate in wanted]
 
     def _known(self, candidate: Candidate) -> Evaluated:
         return self.ledger.setdefault(candidate.key, Evaluated(candidate))
 
-    def _outcomes(self, jobs: Sequence[Job]) -> dict[str, Outcome]:
-        found = dict[str, Outcome]()
+    def _run(self, jobs: Sequence[Job]) -> None:
+        """Take from the store what is there, and simulate the rest."""
+        missing = []
         for job in jobs:
             kept = None if self._store is None else self._store.get(job.key)
-            if kept is not None:
-                found[job.key] = kept
-                self._count(kept=True)
-        for job, outcome in computed([job for job in jobs if job.key not in found], self.pool):
+            if kept is None:
+                missing.append(job)
+            else:
+                self._note(job, kept, kept=True)
+        for job, outcome in computed(missing, self.pool):
             if self._store is not None:
                 self._store.put(job, outcome)
-            found[job.key] = outcome
-            self._count(kept=False)
-        return found
+            self._note(job, outcome, kept=False)
 
-    def _count(self, *, kept: bool) -> None:
+    def _note(self, job: Job, outcome: Outcome, *, kept: bool) -> None:
+        ran = outcome.status == "ok"
+        self.told[job.key] = values_of(outcome.summary) if ran else f"{outcome.status}: {outcome.reason}"
         self.runs += 1
         self.kept += kept
         if self._progress is not None:
             self._progress(self.runs)
-
-    @staticmethod
-    def _add(known: Evaluated, outcome: Outcome) -> None:
-        if outcome.status != "ok":
-            known.reason = known.reason or f"{outcome.status}: {outcome.reason}"
-        else:
-            known.values.append(values_of(outcome.summary))

@@ -78,7 +78,7 @@ def plan(
             return _monotone(spec, evaluator, confidence)
         space = Space(question.axes, base.variants or ("",))
         how = search(space, spec, evaluator, storage=storage)
-        more = Evaluator(base, wanted, pool, kept, _after(progress, evaluator))
+        more = evaluator.beside(_after(progress, evaluator))
         return _best(space, question, how, (evaluator, more), confidence)
 
 

@@ -18,7 +18,7 @@ WIDTH: Final = 110
 MOST_PLANS: Final = 10
 """Plans that are printed."""
 
-MOST_EFFECTS: Final = 14
+MOST_EFFECTS: Final = 30
 """Changes that are printed."""
 
 BAR: Final = 24
