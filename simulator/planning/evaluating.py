@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from simulator.metrics.intervals import student_t_quantile
 from simulator.planning.goals import LABELS, Bound, Goal, Wanted, values_of
 from simulator.sweeps.design import Point
+from simulator.sweeps.handing_out import Pool, computed
 from simulator.sweeps.jobs import Base, Job, Outcome
-from simulator.sweeps.running import Jobs, Pool, computed
+from simulator.sweeps.running import Jobs
 from simulator.sweeps.store import Store
 
 NOT_RUN: Final = 1e9

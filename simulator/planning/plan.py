@@ -16,8 +16,8 @@ from simulator.planning.goals import Bound
 from simulator.planning.searching import Space, confirm, search
 from simulator.scenario.overrides import Overrides
 from simulator.scenario.plans import PlanSpec
+from simulator.sweeps.handing_out import open_pool
 from simulator.sweeps.jobs import base_of
-from simulator.sweeps.running import open_pool
 from simulator.sweeps.store import Store
 
 

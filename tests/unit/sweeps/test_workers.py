@@ -24,8 +24,8 @@ from simulator.sweeps.executors import (
     open_executor,
     recognised,
 )
+from simulator.sweeps.handing_out import WINDOW, Pool, computed
 from simulator.sweeps.jobs import Job, OtherCodeError, Outcome, base_of, code_sha256, run_job
-from simulator.sweeps.running import WINDOW, Pool, computed
 
 
 def test_a_worker_with_another_program_refuses_to_run() -> None:
@@ -337,7 +337,7 @@ def test_runs_are_made_here_while_processes_start(monkeypatch: pytest.MonkeyPatc
             handed.append(job.repetition)
             return super().submit(run_job, job)
 
-    monkeypatch.setattr("simulator.sweeps.running.is_starting", lambda _executor: next(starting, False))
+    monkeypatch.setattr("simulator.sweeps.handing_out.is_starting", lambda _executor: next(starting, False))
     found = [job.repetition for job, _ in computed(jobs, Pool(lambda: nullcontext(Late()), 1, own=True))]
     assert sorted(found) == list(range(20))
     assert set(range(20)) - set(handed) == {WINDOW, WINDOW + 1, WINDOW + 2}
