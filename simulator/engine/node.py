@@ -26,6 +26,7 @@ from simulator.units import to_ns
 from workloads.strategies.protocol import CONTINUE
 from workloads.task import SharedPrefix, Task
 from workloads.tree import NodeRequest, NodeState, RequestTree
+from workloads.verifier import Verifier
 
 ARRIVING = -1
 """Value of `ServingNode.turn` while arrivals are handled: every boundary of this time is still to come."""
@@ -270,42 +271,55 @@ class ServingNode:
             )
             raise InfeasiblePlanError(message)
 
-    def finished(self, sequences: Iterable[Sequence]) -> None:
-        """Take account of sequences that reached their end at a boundary, each in turn."""
-        now = int(self.env.now)
-        for sequence in sequences:
-            node, outcome = sequence.node, sequence.outcome
-            node.generated_tokens = sequence.view.generated_tokens
-            node.truncated, node.correct = outcome.truncated, outcome.correct
-            node.answer, node.score = outcome.answer, outcome.score
-            self.recorder.trial(sequence, now)
+    def finished(self, sequences: list[Sequence], *, judged: bool = False) -> None:
+        """Record sequences that reached their end at a boundary, and act on each in turn when it is judged.
+
+        Parameters
+        ----------
+        sequences : that have ended.
+        judged : they are recorded already, and their verdicts are there now.
+        """
+        if not judged:
+            now = int(self.env.now)
+            for sequence in sequences:
+                node, outcome = sequence.node, sequence.outcome
+                node.generated_tokens = sequence.view.generated_tokens
+                node.truncated, node.correct = outcome.truncated, outcome.correct
+                node.answer, node.score = outcome.answer, outcome.score
+                self.recorder.trial(sequence, now)
             if self._verifier is not None:
-                delay_ns = to_ns(self._verifier.verdict_s(node.prompt_tokens + node.generated_tokens))
-                if delay_ns:
-                    self._judging.add(sequence.view.number)
-                    verdict = self.env.timeout(delay_ns)
-                    verdict.callbacks.append(partial(self._after_verdict, sequence))
-                    continue
-            self._judged(sequence)
+                sequences = self._judged_at_once(sequences, self._verifier)
+        for sequence in sequences:
+            node, run = sequence.node, sequence.run
+            run.tree.close(node, NodeState.FINISHED)
+            decision = self._on_finish(run.tree, node)
+            if decision is not CONTINUE:
+                for index in decision.cancel:
+                    self._cancel(run.sequences[index])
+                self._request(run, decision.requests)
+            if not run.tree.open_nodes:
+                self._end_if_done(run)
+
+    def _judged_at_once(self, sequences: Iterable[Sequence], verifier: Verifier) -> list[Sequence]:
+        """Ask for verdicts; return the sequences whose verdict takes no time."""
+        at_once = []
+        for sequence in sequences:
+            node = sequence.node
+            delay_ns = to_ns(verifier.verdict_s(node.prompt_tokens + node.generated_tokens))
+            if delay_ns:
+                self._judging.add(sequence.view.number)
+                verdict = self.env.timeout(delay_ns)
+                verdict.callbacks.append(partial(self._after_verdict, sequence))
+            else:
+                at_once.append(sequence)
+        return at_once
 
     def _after_verdict(self, sequence: Sequence, _event: Event) -> None:
         """Act on a trial that was judged; as for arrivals, all boundaries of this time are to come."""
         if sequence.view.number in self._judging:  # else it was given up meanwhile
             self._judging.remove(sequence.view.number)
             self.turn = ARRIVING
-            self._judged(sequence)
-
-    def _judged(self, sequence: Sequence) -> None:
-        """Close the node of a finished sequence, ask the strategy, and do what it wants."""
-        node, run = sequence.node, sequence.run
-        run.tree.close(node, NodeState.FINISHED)
-        decision = self._on_finish(run.tree, node)
-        if decision is not CONTINUE:
-            for index in decision.cancel:
-                self._cancel(run.sequences[index])
-            self._request(run, decision.requests)
-        if not run.tree.open_nodes:
-            self._end_if_done(run)
+            self.finished([sequence], judged=True)
 
     def _cancel(self, sequence: Sequence) -> None:
         if sequence.view.number in self._judging:

@@ -41,6 +41,7 @@ def on_hardware_twice_as_fast(document: Document) -> Document:
             "parallelism.dp": 1,
             "engine.latency": ROOFLINE,
             "workload.arrivals": TOGETHER,
+            "workload.verifier": None,  # its verdicts fall between steps: rounding would change their order
             "report.horizon_s": None,
         }
     )
@@ -64,6 +65,7 @@ def on_a_coarse_clock(draw: st.DrawFn) -> tuple[Document, Document, int]:
     arrivals_us = sorted(draw(st.lists(st.integers(0, 5000), min_size=count, max_size=count)))
     step_us, token_us = draw(st.sampled_from([(100, 0), (350, 3), (7, 1)]))
     horizon_us = draw(st.sampled_from([None, None, 2000, 7350]))
+    verdict_us = draw(st.sampled_from([None, (0, 0), (100, 0), (1234, 3)]))
 
     def clocked(seconds: float) -> dict[str, Any]:
         return {
@@ -75,6 +77,8 @@ def on_a_coarse_clock(draw: st.DrawFn) -> tuple[Document, Document, int]:
             },
             "workload.tasks.count": count,
             "workload.arrivals": {"kind": "trace", "arrivals_s": [us * seconds for us in arrivals_us]},
+            "workload.verifier": verdict_us
+            and {"seconds_per_trial": verdict_us[0] * seconds, "seconds_per_token": verdict_us[1] * seconds},
             "report.horizon_s": None if horizon_us is None else horizon_us * seconds,
         }
 
