@@ -10,9 +10,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import get_all_start_methods, get_context, parent_process, resource_tracker
 from multiprocessing.context import ForkServerContext, SpawnContext
+from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 from simulator.errors import SimulatorError
@@ -23,6 +24,9 @@ T = TypeVar("T")
 
 LOADED: Final = ("simulator.api", "simulator.sweeps.jobs")
 """What workers need: loaded once, by the process that they are forked from."""
+
+MOST_ON_WINDOWS: Final = 61
+"""Processes that Windows can wait for at once (`concurrent.futures`)."""
 
 UNGUARDED: Final = (
     "Workers load the script that asks for them: put what it does below `if __name__ == '__main__':`"
@@ -43,7 +47,30 @@ def process_context() -> ForkServerContext | SpawnContext:
         return get_context("spawn")
     context = get_context("forkserver")
     context.set_forkserver_preload([*LOADED, *([COMMAND] if COMMAND in sys.modules else [])])
+    from multiprocessing import forkserver  # noqa: PLC0415 - not on every system
+
+    with without_interrupts(), _same_packages():
+        forkserver.ensure_running()
     return context
+
+
+@contextmanager
+def _same_packages() -> Iterator[None]:
+    """Let a server load what this process has, and not a package of the same name in the working directory."""
+    ours = {
+        "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path),
+        "PYTHONSAFEPATH": "1",
+    }
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 class ExecutorError(SimulatorError):
@@ -78,14 +105,23 @@ class Processes(ProcessPoolExecutor):
     """
 
     def __init__(self, workers: int) -> None:
+        workers = min(workers, MOST_ON_WINDOWS) if sys.platform == "win32" else workers
         super().__init__(workers, mp_context=process_context(), initializer=_attend_to_parent)
-        with without_interrupts():  # each call starts one, and the first the server
-            self.started, *_ = [super(Processes, self).submit(int) for _ in range(workers)]
+        with without_interrupts():
+            self.started = super().submit(int)  # each call starts one
+            with suppress(BrokenExecutor):  # who hands out the first run is told
+                for _ in range(workers - 1):
+                    super().submit(int)
 
     @property
     def has_started(self) -> bool:
         """Whether a process has run."""
         return self.started.done() and not self.started.cancelled() and self.started.exception() is None
+
+    def end(self) -> None:
+        """End the processes at once, and with them what they compute."""
+        for process in list((self._processes or {}).values()):
+            process.terminate()
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Return the future of a call in one of the processes.
@@ -120,8 +156,8 @@ def _called(call: bytes) -> Any:  # noqa: ANN401 - whatever the call returns
 def process_pool(workers: int) -> Iterator[Processes]:
     """Yield a pool whose processes are about to run; it is closed at the end.
 
-    An interrupt ends the workers at once, and what was handed out with them; any other error lets the runs
-    in progress end.
+    An interrupt, and an end of whoever takes the results, end the workers at once and with them what was
+    handed out: it may take minutes.  Any other error lets the runs in progress end.
 
     Raises
     ------
@@ -134,9 +170,8 @@ def process_pool(workers: int) -> Iterator[Processes]:
     pool = Processes(workers)
     try:
         yield pool
-    except (KeyboardInterrupt, SystemExit):
-        for process in multiprocessing.active_children():
-            process.terminate()  # what they compute is computed again, and may take minutes
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        pool.end()
         raise
     except BrokenExecutor as error:
         if not pool.has_started:

@@ -16,6 +16,7 @@ class Interrupts:
 
     def attend(self) -> None:
         """Listen from now on; does nothing in a thread, or where Ctrl-C is ignored or somebody else's."""
+        self._heard = False
         main = threading.current_thread() is threading.main_thread()
         if main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, self._hear)

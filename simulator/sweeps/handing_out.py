@@ -11,6 +11,7 @@ from typing import Final
 
 from simulator.processes import ExecutorError, WorkerLostError
 from simulator.sweeps.executors import (
+    Serial,
     first_of,
     is_loss,
     is_starting,
@@ -97,7 +98,8 @@ def computed(jobs: Sequence[Job], pool: Pool) -> Iterator[tuple[Job, Outcome]]:
         try:
             with pool.reopen() as executor:
                 while waiting or running:
-                    most = 1 if losses.suspects else WINDOW * workers_of(executor, pool.workers)
+                    one = losses.suspects or isinstance(executor, Serial)  # what is done here is kept at once
+                    most = 1 if one else WINDOW * workers_of(executor, pool.workers)
                     while waiting and len(running) < most:
                         running[executor.submit(run_job, waiting[0])] = waiting[0]
                         waiting.popleft()  # not before: a pool that breaks takes nothing

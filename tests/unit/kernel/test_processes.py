@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import subprocess
 import sys
+import time
 from math import factorial
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from simulator.errors import SimulatorError
-from simulator.processes import LOADED, process_pool
+from simulator.processes import LOADED, process_pool, run_all
 
 
 def test_workers_compute_in_other_processes() -> None:
@@ -44,3 +47,60 @@ def test_what_is_not_understood_is_said_and_breaks_no_worker(monkeypatch: pytest
         with pytest.raises(SimulatorError, match=r"only_here.*components of your own must stand"):
             pool.submit(module.called).result()
         assert pool.submit(factorial, 3).result() == 6
+
+
+SCRIPT = """
+import simulator
+from simulator.processes import process_pool
+
+if __name__ == "__main__":
+    with process_pool(2) as pool:
+        print(pool.submit(eval, "__import__('simulator').__file__").result() == simulator.__file__)
+"""
+
+
+def test_a_package_of_the_same_name_in_the_working_directory_is_not_loaded(
+    tmp_path: Path, root: Path
+) -> None:
+    (tmp_path / "cwd" / "simulator").mkdir(parents=True)
+    (tmp_path / "cwd" / "simulator" / "__init__.py").write_text("print('the wrong one')", encoding="utf-8")
+    (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, str(tmp_path / "script.py")],
+        cwd=tmp_path / "cwd",
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+def test_the_environment_is_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", "somewhere")
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    with process_pool(1) as pool:
+        pool.submit(int).result()
+    assert os.environ["PYTHONPATH"] == "somewhere"
+    assert "PYTHONSAFEPATH" not in os.environ
+
+
+def test_who_stops_taking_results_does_not_wait_for_the_rest() -> None:
+    begun = time.monotonic()
+    results = run_all(time.sleep, [0.0, *[60.0] * 5], 2)
+    next(results)
+    results.close()  # type: ignore[attr-defined] # it is a generator
+    assert time.monotonic() - begun < 30.0
+
+
+def test_an_interrupt_ends_the_pool_alone() -> None:
+    bystander = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60.0,))
+    bystander.start()
+    try:
+        with pytest.raises(KeyboardInterrupt), process_pool(2) as pool:
+            pool.submit(time.sleep, 60.0)
+            raise KeyboardInterrupt
+        assert bystander.is_alive()
+    finally:
+        bystander.kill()
+        bystander.join()

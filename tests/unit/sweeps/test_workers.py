@@ -24,7 +24,7 @@ from simulator.sweeps.executors import (
     open_executor,
     recognised,
 )
-from simulator.sweeps.handing_out import WINDOW, Pool, computed
+from simulator.sweeps.handing_out import WINDOW, Pool, computed, open_pool
 from simulator.sweeps.jobs import Job, OtherCodeError, Outcome, base_of, code_sha256, run_job
 
 
@@ -342,3 +342,18 @@ def test_runs_are_made_here_while_processes_start(monkeypatch: pytest.MonkeyPatc
     assert sorted(found) == list(range(20))
     assert set(range(20)) - set(handed) == {WINDOW, WINDOW + 1, WINDOW + 2}
     assert found[:3] == [WINDOW, WINDOW + 1, WINDOW + 2]
+
+
+def test_what_is_made_here_is_told_before_the_next_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    base, _ = base_of(small())
+    jobs = [Job(base, "{}", "", repetition, code_sha256()) for repetition in range(6)]
+    made = list[int]()
+
+    def run_here(job: Job) -> Outcome:
+        made.append(job.repetition)
+        return run_job(job)
+
+    monkeypatch.setattr("simulator.sweeps.handing_out.run_job", run_here)
+    with open_pool(1) as pool:
+        for told, _ in enumerate(computed(jobs, pool), 1):
+            assert len(made) == told
