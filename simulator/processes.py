@@ -56,7 +56,7 @@ def process_context() -> ForkServerContext | SpawnContext:
 
 @contextmanager
 def _same_packages() -> Iterator[None]:
-    """Let a server load what this process has, and not a package of the same name in the working directory."""
+    """Let a server load what this process has, and no package of that name in the working directory."""
     ours = {
         "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path),
         "PYTHONSAFEPATH": "1",

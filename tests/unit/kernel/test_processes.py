@@ -93,13 +93,18 @@ def test_who_stops_taking_results_does_not_wait_for_the_rest() -> None:
     assert time.monotonic() - begun < 30.0
 
 
+def interrupted() -> None:
+    with process_pool(2) as pool:
+        pool.submit(time.sleep, 60.0)
+        raise KeyboardInterrupt
+
+
 def test_an_interrupt_ends_the_pool_alone() -> None:
     bystander = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60.0,))
     bystander.start()
     try:
-        with pytest.raises(KeyboardInterrupt), process_pool(2) as pool:
-            pool.submit(time.sleep, 60.0)
-            raise KeyboardInterrupt
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
         assert bystander.is_alive()
     finally:
         bystander.kill()
