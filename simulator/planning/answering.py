@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from simulator.errors import InfeasiblePlanError
 from simulator.planning.asking import Question
 from simulator.planning.bisecting import Bracket
-from simulator.planning.evaluating import Candidate, Evaluated, Evaluator
+from simulator.planning.evaluating import Candidate, Evaluated, Evaluator, scenario_of
 from simulator.planning.goals import LABELS, Bound, Wanted
 from simulator.planning.searching import Space, beats, ranked
-from simulator.scenario.loader import vary
+from simulator.scenario.overrides import split
 from simulator.scenario.plans import PlanSpec
 from simulator.scenario.sweeps import Choices
 from simulator.sweeps.design import Point
-from simulator.sweeps.jobs import document_of
 from simulator.sweeps.text import short
 
 if TYPE_CHECKING:
@@ -43,6 +42,9 @@ INPUTS: Final = {
 
 MOST: Final = {"chance of a trial": 1.0}
 """Largest values of inputs that have one."""
+
+WHOLE: Final = ("tasks in progress", "output", "cap on outputs")
+"""Inputs that are whole numbers."""
 
 LONG: Final = 1_000_000
 """Whole numbers from here on are shortened."""
@@ -254,8 +256,7 @@ def _choices_beside(space: Space, candidate: Candidate) -> Iterator[_Change]:
 def _inputs(question: Question, evaluator: Evaluator, candidate: Candidate) -> Iterator[_Change]:
     """Yield the best candidate with one input lower and higher."""
     changed = candidate.point.changes
-    found = vary(document_of(evaluator.base.text, candidate.variant or None), changed, must_fit=False)
-    document = (found.variants[candidate.variant] if candidate.variant else found.document).plain()
+    _, document = scenario_of(evaluator.base, candidate)
     if question.spec.sensitivity is not None:
         for axis in question.inputs:
             for choice in axis.choices if isinstance(axis, Choices) else ():
@@ -264,28 +265,32 @@ def _inputs(question: Question, evaluator: Evaluator, candidate: Candidate) -> I
         return
     for what, paths in INPUTS.items():
         values = [_at(document, path) for path in paths]
-        if any(path in changed for path in paths):
+        if any(one in changed for path in paths for one in (path, _of_variant(path, candidate.variant))):
             continue  # it is a choice
         if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
             continue
         for factor in (1.0 / question.spec.swing, question.spec.swing):
-            scaled = _scaled(values, factor, MOST.get(what, math.inf))
+            scaled = [_scaled(what, value, factor) for value in values]
             if scaled != values:
                 yield _with(candidate, what, values[0], scaled[0], dict(zip(paths, scaled, strict=True)))
 
 
-def _scaled(values: Sequence[Any], factor: float, most: float) -> list[float]:
-    return [
-        max(1, round(value * factor)) if isinstance(value, int) else min(value * factor, most)
-        for value in values
-    ]
+def _scaled(what: str, value: float, factor: float) -> float:
+    scaled = min(value * factor, MOST.get(what, math.inf))
+    return max(1, round(scaled)) if what in WHOLE else scaled
 
 
 def _with(
     candidate: Candidate, what: str, before: object, after: object, changes: Mapping[str, object]
 ) -> _Change:
-    point = Point(candidate.point.labels, {**candidate.point.changes, **changes})
+    own = {_of_variant(path, candidate.variant): value for path, value in changes.items()}
+    point = Point(candidate.point.labels, {**candidate.point.changes, **own})
     return _Change(what, _short(before), _short(after), Candidate(point, candidate.variant))
+
+
+def _of_variant(path: str, variant: str) -> str:
+    """Return the path that changes a value whether the variant has one of its own there or not."""
+    return path if not variant or split(path)[0] == "variants" else f"variants.{variant}.{path}"
 
 
 def _at(document: Any, path: str) -> Any:  # noqa: ANN401 - any value of a document

@@ -7,16 +7,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import copysign, inf, isfinite, nan, sqrt
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.metrics.intervals import student_t_quantile
 from simulator.planning.goals import LABELS, Bound, Goal, Wanted, values_of
+from simulator.scenario.loader import vary
+from simulator.scenario.schema import Scenario
 from simulator.sweeps.design import Point
 from simulator.sweeps.handing_out import Pool, computed
-from simulator.sweeps.jobs import Base, Job, Outcome
+from simulator.sweeps.jobs import Base, Job, Outcome, changes_of, document_of
 from simulator.sweeps.running import Jobs
 from simulator.sweeps.store import Store
 
@@ -43,13 +45,29 @@ class Candidate:
 
     @cached_property
     def key(self) -> tuple[str, str]:
-        """What tells it from others: its changes as text, and its variant."""
-        return json.dumps(self.point.changes, sort_keys=True), self.variant
+        """What tells it from others: the changes that concern it as text, and its variant."""
+        return json.dumps(changes_of(self.point.changes, self.variant), sort_keys=True), self.variant
 
     @property
     def labels(self) -> dict[str, str | int | float | bool]:
         """What a table shows of it."""
         return {**self.point.labels, **({"variant": self.variant} if self.variant else {})}
+
+
+def scenario_of(base: Base, candidate: Candidate) -> tuple[Scenario, Any]:
+    """Return the scenario of a candidate as it is run, and the same as plain values of a document.
+
+    Raises
+    ------
+    ScenarioError, UnknownNameError
+        If its values do not go together.
+    """
+    variant = candidate.variant
+    changes = changes_of(candidate.point.changes, variant)
+    found = vary(document_of(base.text, variant or None), changes, must_fit=False)
+    if variant:
+        return found.scenario.variants[variant], found.variants[variant].plain()
+    return found.scenario, found.document.plain()
 
 
 @dataclass

@@ -14,10 +14,11 @@ from typing import Any, Final
 from simulator.errors import SimulatorError
 from simulator.output import package_versions, write_files
 from simulator.planning.answering import Answer, Effect
-from simulator.planning.evaluating import Candidate, Evaluated
+from simulator.planning.evaluating import Candidate, Evaluated, scenario_of
 from simulator.scenario.loader import resolve
 from simulator.scenario.overrides import Overrides
 from simulator.scenario.schema import Scenario
+from simulator.sweeps.jobs import base_of
 
 MOST_PLANS: Final = 5
 """Plans that are written as scenarios."""
@@ -100,20 +101,11 @@ def scenario_text(
     SimulatorError
         If what was written would not be read back as the same scenario.
     """
-    found = resolve(source, overrides=overrides, must_fit=False)
-    document = found.document.plain()
-    if candidate.variant:
-        document = found.variants[candidate.variant].plain()
-    if not isinstance(document, dict):
-        message = f"{source}: is no table"
-        raise SimulatorError(message)
-    bare = {key: value for key, value in document.items() if key not in ("sweep", "plan", "variants")}
-    planned = resolve(bare, overrides=candidate.point.changes)
-    made = planned.document.plain()
+    planned, made = scenario_of(base_of(source, overrides)[0], candidate)
     for keys in NAMED:
-        made = _by_name(made, keys, planned.scenario)
+        made = _by_name(made, keys, planned)
     text = _yaml(made, about)
-    if resolve(_read_back(text)).scenario != planned.scenario:
+    if resolve(_read_back(text)).scenario != planned:
         message = f"{about}: the scenario written is not the one that was run: please report this"
         raise SimulatorError(message)
     return text

@@ -16,6 +16,7 @@ from simulator.planning.goals import Bound
 from simulator.planning.searching import Space, confirm, search
 from simulator.scenario.overrides import Overrides
 from simulator.scenario.plans import PlanSpec
+from simulator.sweeps.checking import unreached
 from simulator.sweeps.handing_out import open_pool
 from simulator.sweeps.jobs import base_of
 from simulator.sweeps.store import Store
@@ -69,6 +70,8 @@ def plan(
     """
     base, resolved = base_of(source, overrides)
     question = question_of(base, resolved, asked or {})
+    if idle := list(unreached(base, question.axes)):
+        raise ScenarioError([f"a choice without effect: {each}" for each in idle])
     spec, wanted = question.spec, question.wanted
     confidence = resolved.scenario.report.confidence_ratio
     kept = None if store is None else Store(Path(store))

@@ -18,7 +18,7 @@ from simulator.scenario.catalog import folder_of
 from simulator.scenario.components import name_of, refuse_wrong, source_sha256, with_components
 from simulator.scenario.loader import Resolved, resolve, vary
 from simulator.scenario.located import Located, locate
-from simulator.scenario.overrides import HERE, Overrides
+from simulator.scenario.overrides import HERE, Overrides, split
 from simulator.scenario.schema import Scenario
 
 Status = Literal["ok", "infeasible", "invalid"]
@@ -168,6 +168,12 @@ def _own_sha256(own: tuple[tuple[str, FrozenModel], ...]) -> str:
         [name, name_of(type(one)), source_sha256(type(one)), one.model_dump(mode="json")] for name, one in own
     ]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def changes_of(changes: Mapping[str, object], variant: str) -> dict[str, object]:
+    """Return the changes that concern a variant: not those of its neighbours."""
+    foreign = [path for path in changes if (keys := split(path))[0] == "variants" and keys[1:2] != (variant,)]
+    return {path: value for path, value in changes.items() if path not in foreign}
 
 
 @cache

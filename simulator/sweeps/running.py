@@ -19,7 +19,7 @@ from simulator.scenario.document import shown
 from simulator.scenario.faults import addressed, faults_of
 from simulator.scenario.loader import Resolved
 from simulator.scenario.located import dotted, locate
-from simulator.scenario.overrides import HERE, Overrides, split
+from simulator.scenario.overrides import HERE, Overrides
 from simulator.scenario.schema import Scenario
 from simulator.scenario.sweeps import SweepSpec, axis_of
 from simulator.sweeps.checking import refuse_own, refuse_wrong_values, unreached
@@ -28,7 +28,7 @@ from simulator.sweeps.design import Point, design
 from simulator.sweeps.figures import Row, row_of
 from simulator.sweeps.files import Fingerprints, anchored
 from simulator.sweeps.handing_out import Pool, computed, open_pool
-from simulator.sweeps.jobs import Base, Job, base_of, code_sha256, document_of
+from simulator.sweeps.jobs import Base, Job, base_of, changes_of, code_sha256, document_of
 from simulator.sweeps.store import Others, Store
 from simulator.sweeps.table import point_columns, run_columns
 
@@ -204,15 +204,9 @@ class Jobs:
 
     def of(self, changes: Mapping[str, object], variant: str, repetition: int) -> Job:
         """Return the run of a point, a variant and a seed."""
-        own = _of_variant(changes, variant)
+        own = changes_of(changes, variant)
         text = json.dumps(own, sort_keys=True)
         return Job(self._base, text, variant, repetition, self._code, self._files.of(own))
-
-
-def _of_variant(changes: Mapping[str, object], variant: str) -> dict[str, object]:
-    """Return the changes that concern a variant: not those of its neighbours."""
-    foreign = [path for path in changes if (keys := split(path))[0] == "variants" and keys[1:2] != (variant,)]
-    return {path: value for path, value in changes.items() if path not in foreign}
 
 
 def spec_of(own: SweepSpec | None, axes: Mapping[str, object], given: Mapping[str, object]) -> SweepSpec:
