@@ -122,6 +122,9 @@ class Processes(ProcessPoolExecutor):
         """End the processes at once, and with them what they compute."""
         for process in list((self._processes or {}).values()):
             process.terminate()
+        # One may have been sending: whoever waits for the rest of that sees the end once nobody can write.
+        with suppress(AttributeError, OSError):
+            self._result_queue._writer.close()  # type: ignore[attr-defined] # noqa: SLF001 - no other way
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Return the future of a call in one of the processes.

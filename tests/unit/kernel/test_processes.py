@@ -109,3 +109,20 @@ def test_an_interrupt_ends_the_pool_alone() -> None:
     finally:
         bystander.kill()
         bystander.join()
+
+
+def interrupted_while_sending(after_s: float) -> None:
+    with process_pool(2) as pool:
+        for _ in range(4):
+            pool.submit(bytes, 150_000_000)
+        pool.started.result()
+        time.sleep(after_s)
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_while_results_are_sent_waits_for_none() -> None:
+    begun = time.monotonic()
+    for tenths in range(6):  # some of them fall into a result that is under way
+        with pytest.raises(KeyboardInterrupt):
+            interrupted_while_sending(tenths / 10.0)
+    assert time.monotonic() - begun < 60.0
