@@ -35,12 +35,12 @@ class Pool:
 
     Parameters
     ----------
-    reopen : returns a context that yields an executor.
+    reopen : returns a context that yields an executor for so many runs.
     workers : jobs that it runs at once, as far as is known.
     own : whether it may be opened again.
     """
 
-    reopen: Callable[[], AbstractContextManager[Executor]]
+    reopen: Callable[[int], AbstractContextManager[Executor]]
     workers: int
     own: bool
 
@@ -50,12 +50,13 @@ def open_pool(workers: int = 1, dask: str | None = None, executor: Executor | No
     """Yield a pool of processes, of a Dask cluster, or of an executor of somebody else, as for `sweep`."""
     if executor is not None:
         given = recognised(executor)
-        yield Pool(lambda: nullcontext(given), MOST_AT_ONCE, own=False)
+        yield Pool(lambda _runs: nullcontext(given), MOST_AT_ONCE, own=False)
     elif dask is not None:
         with open_executor(workers, dask) as cluster:
-            yield Pool(lambda: nullcontext(cluster), workers, own=False)
+            yield Pool(lambda _runs: nullcontext(cluster), workers, own=False)
     else:
-        yield Pool(lambda: open_executor(workers), workers, own=True)
+        # No more than runs, but never this process where others are asked for: a run may end its own.
+        yield Pool(lambda runs: open_executor(min(workers, max(2, runs))), workers, own=True)
 
 
 def _is_wrong(future: Future[Outcome]) -> bool:
@@ -96,7 +97,7 @@ def computed(jobs: Sequence[Job], pool: Pool) -> Iterator[tuple[Job, Outcome]]:
     while waiting:
         running = dict[Future[Outcome], Job]()
         try:
-            with pool.reopen() as executor:
+            with pool.reopen(len(waiting)) as executor:
                 while waiting or running:
                     one = losses.suspects or isinstance(executor, Serial)  # what is done here is kept at once
                     most = 1 if one else WINDOW * workers_of(executor, pool.workers)

@@ -42,7 +42,7 @@ def test_a_choice_of_one_variant_is_none_of_another(tmp_path: Path, goal: str) -
     for path, known in zip(sorted(folder.glob("0*.yaml")), answer.best, strict=False):
         written = load_scenario(path)
         fast = known.candidate.variant == "fast"
-        assert written.engine.latency.step_s == (5e-3 if fast else 1e-2)  # type: ignore[union-attr] # constant
+        assert written.engine.latency.step_s == (5e-3 if fast else 1e-2)  # type: ignore[union-attr] # of kind constant
         assert written.engine.max_sequences == (known.candidate.labels[SEQUENCES] if fast else 1)
 
 

@@ -20,6 +20,7 @@ from simulator.sweeps.executors import (
     GIVE_UP_S,
     TELL_S,
     Cluster,
+    Serial,
     open_executor,
     recognised,
 )
@@ -96,7 +97,7 @@ def test_a_cluster_is_handed_as_much_as_it_has_workers_for(monkeypatch: pytest.M
         return type("Done", (), {"done": [future]})
 
     monkeypatch.setattr("simulator.sweeps.executors.wait", done_first)
-    pool = Pool(lambda: nullcontext(executor), 1, own=False)
+    pool = Pool(lambda _runs: nullcontext(executor), 1, own=False)
     assert [job for job, _ in computed(jobs, pool)] == jobs
     assert client.most == WINDOW * 3
 
@@ -135,7 +136,7 @@ def test_runs_that_nobody_does_are_waited_for_with_an_eye_on_the_workers(
     monkeypatch.setattr("simulator.sweeps.executors.ASK_S", 0.01)
     monkeypatch.setattr("simulator.sweeps.executors.GIVE_UP_S", 0.1)
     base, _ = base_of(small())
-    pool = Pool(lambda: nullcontext(Cluster(Client())), 1, own=False)
+    pool = Pool(lambda _runs: nullcontext(Cluster(Client())), 1, own=False)
     with pytest.raises(ExecutorError, match="has had no worker"):
         list(computed([Job(base, "{}", "", 0, code_sha256())], pool))
 
@@ -237,7 +238,7 @@ def _of_scheduler() -> Exception:
 @pytest.mark.parametrize("error", [ModuleNotFoundError("No module named 'simulator'"), _of_scheduler()])
 def test_a_machine_without_the_program_is_said(error: Exception) -> None:
     base, _ = base_of(small())
-    pool = Pool(lambda: nullcontext(Unable(error)), 1, own=False)
+    pool = Pool(lambda _runs: nullcontext(Unable(error)), 1, own=False)
     with pytest.raises(ExecutorError, match=r"cannot load kinesim \(No module named 'simulator'\): install"):
         list(computed([Job(base, "{}", "", 0, code_sha256())], pool))
 
@@ -276,7 +277,7 @@ def test_a_run_that_kills_its_worker_is_left_to_the_last_and_others_are_done() -
     deadly, given = {3, 17, 18, 19, 30, 41, 42}, set[int]()
     opened = []
 
-    def reopen() -> nullcontext[Executor]:
+    def reopen(_runs: int) -> nullcontext[Executor]:
         opened.append(1)
         return nullcontext(Breaking(deadly))
 
@@ -303,7 +304,7 @@ def test_runs_that_are_handed_to_a_pool_as_it_breaks_are_not_lost() -> None:
                 raise BrokenExecutor
             return super().submit(call, job)
 
-    def reopen() -> nullcontext[Executor]:
+    def reopen(_runs: int) -> nullcontext[Executor]:
         pools.append(1)
         return nullcontext(Closing(set()))
 
@@ -316,7 +317,7 @@ def test_workers_that_die_of_everything_are_given_up_soon() -> None:
     jobs = [Job(base, "{}", "", repetition, code_sha256()) for repetition in range(1000)]
     opened = []
 
-    def reopen() -> nullcontext[Executor]:
+    def reopen(_runs: int) -> nullcontext[Executor]:
         opened.append(1)
         return nullcontext(Breaking(set(range(1000))))
 
@@ -339,7 +340,9 @@ def test_runs_are_made_here_while_processes_start(monkeypatch: pytest.MonkeyPatc
             return future
 
     monkeypatch.setattr("simulator.sweeps.handing_out.is_starting", lambda _executor: next(starting, False))
-    found = [job.repetition for job, _ in computed(jobs, Pool(lambda: nullcontext(Late()), 1, own=True))]
+    found = [
+        job.repetition for job, _ in computed(jobs, Pool(lambda _runs: nullcontext(Late()), 1, own=True))
+    ]
     assert sorted(found) == list(range(20))
     assert set(range(20)) - set(handed) == {WINDOW, WINDOW + 1, WINDOW + 2}
     assert found[:3] == [WINDOW, WINDOW + 1, WINDOW + 2]
@@ -358,3 +361,21 @@ def test_what_is_made_here_is_told_before_the_next_is_made(monkeypatch: pytest.M
     with open_pool(1) as pool:
         for told, _ in enumerate(computed(jobs, pool), 1):
             assert len(made) == told
+
+
+@pytest.mark.parametrize(("workers", "runs", "opened"), [(8, 3, 3), (8, 1, 2), (2, 9, 2), (1, 9, 1)])
+def test_no_more_processes_are_started_than_there_are_runs(
+    monkeypatch: pytest.MonkeyPatch, workers: int, runs: int, opened: int
+) -> None:
+    asked = list[int]()
+
+    def count(number: int) -> nullcontext[Executor]:
+        asked.append(number)
+        return nullcontext(Serial())
+
+    monkeypatch.setattr("simulator.sweeps.handing_out.open_executor", count)
+    base, _ = base_of(small())
+    jobs = [Job(base, "{}", "", repetition, code_sha256()) for repetition in range(runs)]
+    with open_pool(workers) as pool:
+        assert len(list(computed(jobs, pool))) == runs
+    assert asked == [opened]
