@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import islice
@@ -281,14 +281,37 @@ def compare(
     variants = scenario.variants or {scenario.name: scenario}
     seeds = [scenario.seed + repetition for repetition in range(scenario.report.seeds)]
     simulated = partial(simulate, engine=engine, check=check, token_times=token_times)
-    jobs = [partial(simulated, variant, seed=seed) for variant in variants.values() for seed in seeds]
-    sizes = [variant.workload.count for variant in variants.values() for _ in seeds]
-    own = any(own_components(variant) for variant in variants.values())
-    results = run_jobs(jobs, sizes, 1 if own else workers, progress)
-    return Comparison(scenario, {name: tuple(islice(results, len(seeds))) for name in variants})
+    return Comparison(scenario, run_seeds(variants, seeds, simulated, workers, progress))
 
 
-def run_jobs(
+def run_seeds(
+    scenarios: Mapping[str, Scenario],
+    seeds: Sequence[int],
+    simulated: Callable[..., Result],
+    workers: int,
+    progress: Progress | None,
+) -> dict[str, tuple[Result, ...]]:
+    """Return the results of scenarios by name, one for each seed.
+
+    Parameters
+    ----------
+    scenarios, seeds : what is run.
+    simulated : `simulate`, or a part of it with options.
+    workers, progress : as in `compare`.
+
+    Raises
+    ------
+    WorkerLostError
+        If one of the processes is killed.
+    """
+    jobs = [partial(simulated, scenario, seed=seed) for scenario in scenarios.values() for seed in seeds]
+    sizes = [scenario.workload.count for scenario in scenarios.values() for _ in seeds]
+    own = any(own_components(scenario) for scenario in scenarios.values())
+    results = _run(jobs, sizes, 1 if own else workers, progress)
+    return {name: tuple(islice(results, len(seeds))) for name in scenarios}
+
+
+def _run(
     jobs: Sequence[partial[Result]], sizes: Sequence[int], workers: int, progress: Progress | None
 ) -> Iterator[Result]:
     """Yield the results of `jobs` in order: the first ones from here, others where it pays from processes.

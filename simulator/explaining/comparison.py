@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
-from itertools import islice
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from simulator.api import Comparison, Progress, run_jobs, simulate
+from simulator.api import Comparison, Progress, run_seeds, simulate
 from simulator.explaining.finished import folder_notes
 from simulator.explaining.inputs import Difference, differences
 from simulator.explaining.mean_time import mean_times
 from simulator.explaining.sides import Side, SideSource, read_sides
-from simulator.scenario.components import own_components
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -214,14 +212,7 @@ def compare_sides(
     ['256', '32']
     """
     sides = read_sides(list(sources), list(overrides))
-    seeds = sides[0].scenario.report.seeds
-    jobs = [
-        partial(simulate, side.scenario, seed=side.scenario.seed + repetition)
-        for side in sides
-        for repetition in range(seeds)
-    ]
-    sizes = [side.scenario.workload.count for side in sides for _ in range(seeds)]
-    own = any(own_components(side.scenario) for side in sides)
-    results = run_jobs(jobs, sizes, 1 if own else workers, progress)
-    runs = {side.name: tuple(islice(results, seeds)) for side in sides}
-    return SideBySide(tuple(sides), Comparison(sides[0].scenario, runs))
+    first = sides[0].scenario
+    seeds = [first.seed + repetition for repetition in range(first.report.seeds)]
+    runs = run_seeds({side.name: side.scenario for side in sides}, seeds, simulate, workers, progress)
+    return SideBySide(tuple(sides), Comparison(first, runs))
