@@ -87,7 +87,16 @@ ROOFLINE = st.sampled_from(
 TOGETHER = st.sampled_from(
     [{"kind": "all_at_once"}, {"kind": "closed_loop", "concurrency": 3, "think_time_s": 0.0}]
 )
-"""Arrivals that the clock does not time: one replica then decides by the order of events alone."""
+"""Arrivals that the clock does not time."""
+
+UNTIMED = {
+    "parallelism.dp": 1,
+    "workload.arrivals": TOGETHER,
+    # A verdict comes between steps: how many are over by then depends on how long they take.
+    "workload.verifier": None,
+    "report.horizon_s": None,
+}
+"""Fixes what the clock times: one replica then decides by the order of its steps alone."""
 
 WITHOUT_CANCELLATION = st.sampled_from(
     [

@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from changed import (
     ROOFLINE,
-    TOGETHER,
     UNLIMITED,
+    UNTIMED,
     WITHOUT_CANCELLATION,
     Document,
     changed,
@@ -95,14 +95,7 @@ def test_trials_with_the_budget_that_the_attention_has_anyway_change_no_step(
 
 @given(
     kind=st.sampled_from(sorted(SPARSE)),
-    document=documents_with(
-        {
-            "parallelism.dp": 1,
-            "engine.latency": ROOFLINE,
-            "workload.arrivals": TOGETHER,
-            "report.horizon_s": None,
-        }
-    ),
+    document=documents_with(UNTIMED | {"engine.latency": ROOFLINE}),
 )
 def test_a_larger_budget_is_never_faster(kind: str, document: Document) -> None:
     """INV-10: more context never makes a step faster."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from changed import ROOFLINE, TOGETHER, Document, changed, documents_with, tables_of
+from changed import ROOFLINE, UNTIMED, Document, changed, documents_with, tables_of
 
 TIMES = ("submitted_ns", "started_ns", "first_token_ns", "ended_ns")
 
@@ -35,17 +35,7 @@ def on_hardware_twice_as_fast(document: Document) -> Document:
     return faster
 
 
-@given(
-    document=documents_with(
-        {
-            "parallelism.dp": 1,
-            "engine.latency": ROOFLINE,
-            "workload.arrivals": TOGETHER,
-            "workload.verifier": None,  # its verdicts fall between steps: rounding would change their order
-            "report.horizon_s": None,
-        }
-    )
-)
+@given(document=documents_with(UNTIMED | {"engine.latency": ROOFLINE}))
 def test_twice_the_hardware_takes_half_the_time(document: Document) -> None:
     slow, fast = tables_of(document), tables_of(on_hardware_twice_as_fast(document))
     for name in set(slow.trials) - set(TIMES):
