@@ -3,7 +3,7 @@
 Trials, GPUs, batch and attention may be chosen; `runs` is how many candidates Optuna may try, and the best
 ones are run again with more seeds.  Needs the extra `plan` (pip install "kinesim[plan]").  Prints:
 
-    10 of 24 candidates, Optuna's TPE, then neighbours of the best; 39 runs in all
+    10 of 24 candidates, Optuna's TPE, then a response surface; 40 runs in all
       workload.strategy.trials: 1
       parallelism.dp: 1
       engine.max_sequences: 256

@@ -13,7 +13,8 @@ from simulator.planning.asking import Question
 from simulator.planning.bisecting import Bracket
 from simulator.planning.evaluating import Candidate, Evaluated, Evaluator, scenario_of
 from simulator.planning.goals import LABELS, Bound, Wanted
-from simulator.planning.searching import Space, beats, ranked
+from simulator.planning.ranking import beats, ranked
+from simulator.planning.space import Space
 from simulator.scenario.overrides import split
 from simulator.scenario.plans import PlanSpec
 from simulator.scenario.sweeps import Choices

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from simulator.errors import ScenarioError, SimulatorError
 from simulator.planning.goals import KNOWN, Bound, Wanted, wanted_of
 from simulator.planning.reaching import refuse_unreachable
-from simulator.planning.searching import Space
+from simulator.planning.space import Space
 from simulator.scenario.loader import Resolved, vary
 from simulator.scenario.located import Located
 from simulator.scenario.plans import Extreme, PlanSpec, path_of

@@ -13,7 +13,8 @@ from simulator.planning.asking import Question, question_of
 from simulator.planning.bisecting import Bracket, bisect
 from simulator.planning.evaluating import Evaluator
 from simulator.planning.goals import Bound
-from simulator.planning.searching import Space, confirm, search
+from simulator.planning.searching import confirm, search
+from simulator.planning.space import Space
 from simulator.scenario.overrides import Overrides
 from simulator.scenario.plans import PlanSpec
 from simulator.sweeps.checking import unreached

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simulator.errors import SimulatorError
 from simulator.planning.evaluating import Candidate, Evaluator
-from simulator.planning.searching import Space, is_ordered
+from simulator.planning.space import Space, is_ordered
 from simulator.scenario.plans import PlanSpec
 from simulator.scenario.sweeps import Choice, Choices
 from simulator.sweeps.jobs import code_sha256
@@ -21,8 +21,8 @@ from simulator.sweeps.jobs import code_sha256
 if TYPE_CHECKING:
     import optuna
 
-LOCAL_RATIO: Final = 0.3
-"""Part of the runs that is kept for the neighbours of the best candidates found."""
+SURFACE_RATIO: Final = 0.5
+"""Part of the runs that is kept for the candidates that a response surface holds most promising."""
 
 AT_ONCE: Final = 4
 """Candidates asked of the sampler at a time: more keep more workers busy and learn less from each other.
@@ -69,17 +69,18 @@ def by_optuna(space: Space, spec: PlanSpec, evaluator: Evaluator, storage: Any) 
     """
     try:
         import optuna  # noqa: PLC0415 - an extra, and slow to load
+        import scipy as _  # noqa: PLC0415, F401 - of the same extra; the search goes on with it
     except ImportError as error:
         message = (
-            f'plan: {space.size:,.0f} candidates are searched with Optuna: pip install "kinesim[plan]"; or '
-            f"let plan.runs reach all of them (it is {spec.runs})"
+            f"plan: {space.size:,.0f} candidates are searched with Optuna and scipy: pip install "
+            f'"kinesim[plan]"; or let plan.runs reach all of them (it is {spec.runs})'
         )
         raise SimulatorError(message) from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = ("nsga2" if len(spec.goals) > 1 else "tpe") if spec.sampler == "auto" else spec.sampler
     with _storage_errors(storage):
         study = _study(optuna, spec, storage, _name(space, evaluator, sampler))
-    budget = min(spec.runs, max(AT_ONCE, int(spec.runs * (1.0 - LOCAL_RATIO))))
+    budget = min(spec.runs, max(AT_ONCE, int(spec.runs * (1.0 - SURFACE_RATIO))))
     _ask(_Asker(optuna, study, spec, sampler, storage), space, evaluator, budget)
     if storage is not None:
         with _storage_errors(storage):
