@@ -7,14 +7,17 @@ import os
 import pickle
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from multiprocessing import get_all_start_methods, get_context, parent_process, resource_tracker
 from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
+from uuid import uuid4
 
 from simulator.errors import SimulatorError
 
@@ -32,6 +35,12 @@ UNGUARDED: Final = (
     "Workers load the script that asks for them: put what it does below `if __name__ == '__main__':`"
 )
 """What to do about a script that would start workers in its workers."""
+
+MOST_SENT_BYTES: Final = 16_384
+"""Size up to which a result goes through the pipe to the parent, in one piece: a pipe of Linux holds 65,536.
+
+Of a larger one who is killed leaves half, and the parent would wait for the rest for ever: these go by files.
+"""
 
 COMMAND: Final = "simulator.cli"
 """The command line, which a worker's main module imports where it runs for a command."""
@@ -93,7 +102,7 @@ class WorkerLostError(ExecutorError):
 
 
 class Processes(ProcessPoolExecutor):
-    """A pool that says at once what it cannot send: its own way can wait for ever (CPython issue 94777).
+    """A pool that does not wait for ever for what it cannot send (CPython issue 94777) or who was killed.
 
     Parameters
     ----------
@@ -107,6 +116,7 @@ class Processes(ProcessPoolExecutor):
     def __init__(self, workers: int) -> None:
         workers = min(workers, MOST_ON_WINDOWS) if sys.platform == "win32" else workers
         super().__init__(workers, mp_context=process_context(), initializer=_attend_to_parent)
+        self._folder = tempfile.TemporaryDirectory(prefix="kinesim-")
         with without_interrupts():
             self.started = super().submit(int)  # each call starts one
             with suppress(BrokenExecutor):  # who hands out the first run is told
@@ -138,7 +148,28 @@ class Processes(ProcessPoolExecutor):
             call = pickle.dumps((fn, args, kwargs))
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise ExecutorError(_UNSENT.format(error)) from error
-        return super().submit(_called, call)
+        told: Future[T] = Future()
+        super().submit(_called, call, self._folder.name).add_done_callback(partial(_open, told))
+        return told
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - as its parent's
+        """Free what the pool holds; see `concurrent.futures.Executor`."""
+        super().shutdown(wait, cancel_futures=cancel_futures)
+        if wait:
+            self._folder.cleanup()
+
+
+def _open(told: Future[T], sent: Future[bytes | Path]) -> None:
+    """Pass on what a call came to."""
+    if sent.cancelled():
+        told.cancel()
+    if not told.set_running_or_notify_cancel():
+        return
+    try:
+        kept = sent.result()
+        told.set_result(pickle.loads(_read(kept)))  # noqa: S301 - our worker's
+    except BaseException as error:  # noqa: BLE001 - whatever the call has raised
+        told.set_exception(error)
 
 
 _UNSENT: Final = (
@@ -147,12 +178,34 @@ _UNSENT: Final = (
 )
 
 
-def _called(call: bytes) -> Any:  # noqa: ANN401 - whatever the call returns
+def _read(kept: bytes | Path) -> bytes:
+    """Return what a worker sent, and remove its file."""
+    if isinstance(kept, bytes):
+        return kept
+    told = kept.read_bytes()
+    kept.unlink()
+    return told
+
+
+def _called(call: bytes, folder: str) -> bytes | Path:
+    """Return what a call returns, or the file that holds it."""
     try:
         fn, args, kwargs = pickle.loads(call)  # noqa: S301 - from our own parent
     except (pickle.UnpicklingError, AttributeError, ImportError) as error:
         raise ExecutorError(_UNSENT.format(error)) from error
-    return fn(*args, **kwargs)
+    told = pickle.dumps(fn(*args, **kwargs))
+    return told if len(told) <= MOST_SENT_BYTES else _kept(told, Path(folder))
+
+
+def _kept(told: bytes, folder: Path) -> bytes | Path:
+    """Return the file that holds `told`; without room for it, `told` itself."""
+    path = folder / uuid4().hex
+    try:
+        path.write_bytes(told)
+    except OSError:
+        path.unlink(missing_ok=True)
+        return told
+    return path
 
 
 @contextmanager

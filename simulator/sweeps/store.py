@@ -78,13 +78,16 @@ class Store:
             if not self.folder.is_dir():
                 message = f"{self.folder} is no folder; a store is one"
                 raise StoreError(message)
-            if any(path.suffix != PART for path in self.folder.iterdir()):
+            # Whoever makes the same store at this moment leaves its mark first.
+            others = [each for each in self.folder.iterdir() if each.suffix != PART and each.name != MARK]
+            if others and not mark.is_file():
                 message = f"{self.folder} is not empty and no store of a sweep ({MARK} is missing)"
                 raise StoreError(message)
-        self._results.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         if not mark.is_file():
             write_whole(mark, json.dumps({"store": VERSION}) + "\n")
         self._check_version(mark)
+        self._results.mkdir(exist_ok=True)
         for left in self._results.glob(f"*/*/??/.*{PART}"):
             try:
                 if time.time() - left.stat().st_mtime > ABANDONED_S:

@@ -14,7 +14,7 @@ from types import ModuleType
 import pytest
 
 from simulator.errors import SimulatorError
-from simulator.processes import LOADED, process_pool, run_all
+from simulator.processes import LOADED, _kept, process_pool, run_all
 
 
 def test_workers_compute_in_other_processes() -> None:
@@ -74,6 +74,56 @@ def test_a_package_of_the_same_name_in_the_working_directory_is_not_loaded(
         check=False,
     )
     assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+KILLED = """
+import os, signal
+from multiprocessing.connection import Connection
+from simulator.processes import ExecutorError, process_pool
+
+SEND = Connection._send
+
+
+def half(self, buffer, write=os.write):
+    if len(buffer) > 65_536:
+        os.write(self.fileno(), buffer[:100])
+        os.kill(os.getpid(), signal.SIGKILL)
+    SEND(self, buffer, write)
+
+
+def large(size):
+    Connection._send = half
+    return bytes(size)
+
+
+if __name__ == "__main__":
+    with process_pool(1) as pool:
+        print(len(pool.submit(large, 10**6).result()))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of this system are others")
+def test_who_is_killed_leaves_no_half_of_a_result_to_wait_for(tmp_path: Path, root: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(KILLED, encoding="utf-8")
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": str(root), "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == ("1000000\n", "")
+    assert list(tmp_path.iterdir()) == [script]
+
+
+def test_without_room_for_files_results_go_through_the_pipe(tmp_path: Path) -> None:
+    told = bytes(10**6)
+    assert _kept(told, tmp_path / "none") is told
+    kept = _kept(told, tmp_path)
+    assert isinstance(kept, Path)
+    assert kept.read_bytes() == told
 
 
 def test_the_environment_is_as_before(monkeypatch: pytest.MonkeyPatch) -> None:

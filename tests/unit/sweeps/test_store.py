@@ -197,3 +197,22 @@ def test_an_outcome_comes_back_as_it_was_put(tmp_path: Path) -> None:
     assert kept.get(job.key) is None
     kept.put(job, outcome)
     assert Store(tmp_path / "s").get(job.key) == outcome
+
+
+@pytest.mark.parametrize("moment", [(store, "write_whole"), (Path, "iterdir")], ids=lambda moment: moment[1])
+def test_a_store_that_two_make_at_once_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: tuple[object, str]
+) -> None:
+    own, name = moment
+    then, made = getattr(own, name), list[Store]()
+
+    def after_another(*args: Any) -> Any:  # noqa: ANN401 - of either function
+        """Go on when another has made its store."""
+        monkeypatch.setattr(own, name, then)
+        made.append(Store(tmp_path))
+        return then(*args)
+
+    monkeypatch.setattr(own, name, after_another)
+    Store(tmp_path)
+    assert len(made) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {MARK, "results"}
