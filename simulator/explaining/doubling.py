@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 from simulator.api import Result, simulate
 from simulator.errors import InfeasiblePlanError
 from simulator.explaining.resources import RESOURCES, Resource
-from simulator.metrics.headline import TASK_TIME
 from simulator.metrics.intervals import Interval, paired_ratio
+from simulator.metrics.keeping_up import TASK_TIME
 from simulator.metrics.measures import HEADLINE, number
 from simulator.scenario.schema import Scenario
 

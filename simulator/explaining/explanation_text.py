@@ -14,8 +14,8 @@ from simulator.explaining.explanation import Explanation
 from simulator.explaining.operations import OperationTime
 from simulator.explaining.sides_text import time_lines
 from simulator.explaining.sources import NumbersSource
-from simulator.metrics.headline import TASK_TIME
 from simulator.metrics.intervals import Interval
+from simulator.metrics.keeping_up import TASK_TIME
 from simulator.metrics.measures import HEADLINE
 from simulator.report.quantities import MISSING, digits, written
 from simulator.report.rows import Row, setting_line

@@ -10,8 +10,9 @@ from simulator.explaining.doubling import BY_TOKENS, FIGURES, NO_CHANGE, Gain, f
 from simulator.explaining.explanation import Explanation
 from simulator.explaining.machine_time import PARTS as MACHINE_PARTS
 from simulator.explaining.targets import is_open, load_sets_rate, rate_under_twice_the_load
-from simulator.metrics.headline import TASK_TIME, times
+from simulator.metrics.headline import times
 from simulator.metrics.intervals import Interval
+from simulator.metrics.keeping_up import TASK_TIME
 from simulator.metrics.measures import HEADLINE
 from simulator.report.quantities import digits, written
 

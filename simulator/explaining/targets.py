@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
 from typing import Final
 
 from simulator.api import Result
 from simulator.explaining.doubling import FIGURES, Gain, figures_of
-from simulator.metrics.headline import KEEPS_UP_RATIO, OPEN_ARRIVALS, TASK_TIME
 from simulator.metrics.intervals import Interval
-from simulator.metrics.tables import RunTables
-from simulator.metrics.window import window_of
-
-SURE: Final = 1.645
-"""Standard deviations below which 95 % of a normal variable lies: quantile 0.95, one-sided."""
+from simulator.metrics.keeping_up import OPEN_ARRIVALS, TASK_TIME, keeps_up
 
 LOAD_SETS_IT: Final = 1.5
 """Rate under twice the load, over the rate as it is, from which the load is said to set it."""
@@ -31,36 +25,12 @@ def is_open(result: Result) -> bool:
     return result.scenario.workload.arrivals.kind in OPEN_ARRIVALS
 
 
-def keeps_up(results: Sequence[Result]) -> bool:
-    """Say whether open arrivals, not the node, set how many tasks end in the steady windows of runs.
-
-    Notes
-    -----
-    Of a node that keeps up about as many tasks end in a window as arrive.  The few that are under way at
-    its two ends differ by luck: where the arrivals are Poisson's and nothing queues, both counts are
-    Poisson's with one mean, so their difference has the variance of their sum.
-    """
-    arrived = ended = under_way = 0
-    for result in results:
-        tables = RunTables.of(result.records)
-        window = window_of(result.scenario, tables)
-        if not is_open(result) or window.kind != "steady":
-            return False
-        arrivals, ends = tables.tasks["arrival_ns"], tables.tasks["ended_ns"]
-        arrived += int(((arrivals > window.start_ns) & (arrivals <= window.end_ns)).sum())
-        ended += int(window.ends_inside(ends).sum())
-        for moment in (window.start_ns, window.end_ns):
-            under_way += int((arrivals <= moment).sum() - ((ends >= 0) & (ends <= moment)).sum())
-    backlog = arrived - ended
-    return backlog <= (1.0 - KEEPS_UP_RATIO) * arrived or backlog <= SURE * sqrt(under_way)
-
-
 def target_of(results: Sequence[Result]) -> Target:
     """Return the figure that counts.
 
     Task time where arrivals set the rate; else the first throughput that is positive for every seed.
     """
-    if keeps_up(results):
+    if keeps_up([result.summary for result in results]):
         return FASTER
     figures = [figures_of(result.summary) for result in results]
     rates = [path for path in FIGURES if path != TASK_TIME]

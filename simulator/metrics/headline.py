@@ -11,20 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import inf, log
 from statistics import fmean
-from typing import Any, Final
+from typing import Any
 
+from simulator.metrics.keeping_up import TASK_TIME, keeps_up
 from simulator.metrics.measures import HEADLINE, look_up, number, text
 
 Summary = Mapping[str, object]
-
-OPEN_ARRIVALS: Final = frozenset({"poisson", "gamma", "trace"})
-"""Arrivals that do not wait for answers."""
-
-KEEPS_UP_RATIO: Final = 0.9
-"""Part of the arrivals of a steady window that a node must answer in it to be said to keep up."""
-
-TASK_TIME: Final = "latency.task_s.mean"
-"""What is compared where the arrivals set the rate."""
 
 PHRASES: Mapping[tuple[str, str], str] = {
     ("attention", "memory"): "reading KV",
@@ -147,17 +139,6 @@ def _batch_reason(before: Sequence[Summary], after: Sequence[Summary], speed: fl
     return f"its mean batch over all replicas is {times(batches[1])} against {times(batches[0])}"
 
 
-def _keeps_up(summaries: Sequence[Summary]) -> bool:
-    """Say whether the arrivals, not the node, set how many tasks end: open, steady and nearly all served."""
-    for summary in summaries:
-        is_open = text(summary, "plan.arrivals") in OPEN_ARRIVALS
-        ended = number(summary, "throughput.tasks_ended") or 0.0
-        arrived = number(summary, "window.tasks_arrived") or 0.0
-        if not is_open or text(summary, "window.kind") != "steady" or ended < KEEPS_UP_RATIO * arrived:
-            return False
-    return True
-
-
 def _reason(
     runs: Mapping[str, Sequence[Summary]], comparison: Mapping[str, object], first: str, second: str
 ) -> str:
@@ -262,7 +243,7 @@ def headline(runs: Mapping[str, Sequence[Summary]], comparison: Mapping[str, obj
     reference, *others = runs
     if not others:
         return _single(reference, runs, comparison)
-    if all(_keeps_up(summaries) for summaries in runs.values()):
+    if all(map(keeps_up, runs.values())):
         return _keeping_up(runs, comparison, reference, others)
     best = max(others, key=lambda name: _mean(runs[name], HEADLINE.path) or 0.0)
     ratio = _ratio_of(best, HEADLINE.path, comparison)

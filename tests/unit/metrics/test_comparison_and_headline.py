@@ -14,6 +14,7 @@ from made_records import capacity, scenario, summary, two_tasks, with_arrivals
 
 from simulator.metrics import compare_runs
 from simulator.metrics.headline import times
+from simulator.metrics.keeping_up import keeps_up
 from simulator.metrics.measures import MEASURES, number
 
 LOADED = scenario(engine={"latency": {"kind": "roofline", "layer_overhead_s": 0.0}})
@@ -176,20 +177,44 @@ def test_different_plans_are_not_said_to_be_one() -> None:
     assert "round" not in answer({"a": rates(0.1), "b": [wide]})
 
 
-def test_open_arrivals_that_all_keep_up_with_are_told_by_task_time() -> None:
-    def served(task_s: float) -> list[dict[str, Any]]:
-        chosen = with_arrivals({"kind": "poisson", "rate_per_s": 1.0})
-        found = copy.deepcopy(summary(chosen, two_tasks().records()))
-        found["window"] |= {"kind": "steady", "tasks_arrived": 100}
-        found["throughput"]["tasks_ended"] = 98
-        found["latency"]["task_s"]["mean"] = task_s
-        return [found]
+def served(task_s: float, *, arrived: int, ended: int, window_s: float = 100.0) -> dict[str, Any]:
+    """Return the summary of a steady window with open arrivals."""
+    chosen = with_arrivals({"kind": "poisson", "rate_per_s": 1.0})
+    found = copy.deepcopy(summary(chosen, two_tasks().records()))
+    found["window"] |= {"kind": "steady", "tasks_arrived": arrived}
+    found["throughput"] |= {"tasks_ended": ended, "tasks_per_s": ended / window_s}
+    found["latency"]["task_s"]["mean"] = task_s
+    return found
 
-    found = answer({"a": served(4.0), "b": served(2.0)})
-    assert found.startswith(
-        "All variants keep up with the arrivals on 2 x round, so their rates say nothing; "
-    )
+
+KEEPING_UP = "All variants keep up with the arrivals on 2 x round, so their rates say nothing; "
+
+
+def test_open_arrivals_that_all_keep_up_with_are_told_by_task_time() -> None:
+    found = answer({name: [served(s, arrived=100, ended=98)] for name, s in (("a", 4.0), ("b", 2.0))})
+    assert found.startswith(KEEPING_UP)
     assert "b answers a task in 0.500 times the time that a takes" in found
+
+
+def test_luck_at_the_ends_of_a_short_window_is_not_falling_behind() -> None:
+    # 24 tasks end in 100 s and take 50 s, so 12 are under way at each end: two counts that differ by luck,
+    # six within 1.645 x sqrt(24) = 8.1.  Of tasks that take 2 s half a one is.
+    assert keeps_up([served(50.0, arrived=30, ended=24)])
+    assert not keeps_up([served(2.0, arrived=30, ended=24)])
+    lucky, unlucky = served(2.0, arrived=27, ended=30), served(2.0, arrived=33, ended=27)
+    assert not keeps_up([unlucky])
+    assert keeps_up([lucky, unlucky])  # the seeds of a plan are judged together
+    slow = {"a": [served(50.0, arrived=30, ended=24)], "b": [served(25.0, arrived=30, ended=29)]}
+    assert answer(slow).startswith(KEEPING_UP)
+
+
+def test_a_closed_loop_or_a_whole_run_never_keeps_up() -> None:
+    closed = served(4.0, arrived=100, ended=100)
+    closed["plan"]["arrivals"] = "closed_loop"
+    whole = served(4.0, arrived=100, ended=100)
+    whole["window"]["kind"] = "whole"
+    assert not keeps_up([closed])
+    assert not keeps_up([served(4.0, arrived=100, ended=100), whole])
 
 
 def test_the_intervals_of_one_run_are_kept() -> None:
