@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import islice
+from math import lcm
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -39,12 +41,14 @@ class Question:
     wanted : its figures.
     axes : its choices.
     inputs : what is varied around the best plan, where that is said.
+    step : difference of whole values of an extreme at which whole numbers linked to it stay whole.
     """
 
     spec: PlanSpec
     wanted: Wanted
     axes: tuple[Axis, ...]
     inputs: tuple[Axis, ...]
+    step: int = 1
 
 
 def question_of(base: Base, resolved: Resolved, asked: Mapping[str, object]) -> Question:
@@ -83,16 +87,20 @@ def question_of(base: Base, resolved: Resolved, asked: Mapping[str, object]) -> 
         raise ScenarioError(faults)
     varied = [path for _, extreme in extremes for path in (extreme.path, *extreme.with_)]
     refuse_unreachable(base, axes, wanted, _limits(spec, wanted, places.of), varied)
+    step = 1
     for name, extreme in extremes:
-        spec = spec.model_copy(update={name: _as_the_path(extreme, base)})
-    return Question(spec, wanted, axes, inputs)
+        fitting = _as_the_path(extreme, base)
+        spec = spec.model_copy(update={name: fitting})
+        step, faults = _step(fitting, base)
+        if faults:
+            raise ScenarioError([f"{places.of(name, 'with')}: {each}" for each in faults])
+    return Question(spec, wanted, axes, inputs, step)
 
 
 def _ends(extreme: Extreme) -> dict[str, list[float]]:
     ends = [extreme.low, extreme.high]
-    return {extreme.path: ends} | {
-        path: [end * factor for end in ends] for path, factor in extreme.with_.items()
-    }
+    linked = [extreme.linked(end) for end in ends]
+    return {extreme.path: ends} | {path: [each[path] for each in linked] for path in extreme.with_}
 
 
 def _limits(spec: PlanSpec, wanted: Wanted, where: Callable[..., str]) -> Callable[[Bound], str]:
@@ -103,14 +111,31 @@ def _limits(spec: PlanSpec, wanted: Wanted, where: Callable[..., str]) -> Callab
 
 def _as_the_path(extreme: Extreme, base: Base) -> Extreme:
     """Return an extreme with ends that are fractions where its path takes any, as 1..8 of a rate does."""
-    if not extreme.whole:
-        return extreme
-    middle = (extreme.low + extreme.high) / 2 + 0.25
-    try:
-        vary(document_of(base.text), {extreme.path: middle}, must_fit=False)
-    except SimulatorError:
+    if not extreme.whole or not _takes_fractions(base, extreme.path, (extreme.low + extreme.high) / 2):
         return extreme
     return extreme.model_copy(update={"low": float(extreme.low), "high": float(extreme.high)})
+
+
+def _takes_fractions(base: Base, path: str, near: float) -> bool:
+    """Say whether the number at `path` need not be whole."""
+    try:
+        vary(document_of(base.text), {path: int(near) + 0.25}, must_fit=False)
+    except SimulatorError:
+        return False
+    return True
+
+
+def _step(extreme: Extreme, base: Base) -> tuple[int, list[str]]:
+    """Return the step of an extreme at which whole numbers linked to it stay whole, and what has none."""
+    whole = {
+        path: factor
+        for path, factor in extreme.with_.items()
+        if not _takes_fractions(base, path, extreme.high * factor)
+    }
+    if extreme.whole:
+        return lcm(*(Fraction(str(factor)).denominator for factor in whole.values())), []
+    told = "takes whole numbers alone, and {} takes fractions: look for it, and link the other to it"
+    return 1, [f"{path} {told.format(extreme.path)}" for path in whole]
 
 
 class _Places:

@@ -57,6 +57,7 @@ def bisect(
     direction: Literal["highest", "lowest"],
     evaluator: Evaluator,
     *,
+    step: int = 1,
     seeds: int,
     confidence: float,
 ) -> Bracket:
@@ -67,6 +68,7 @@ def bisect(
     extreme : path, ends and tolerance.
     direction : which end is hard to meet: the high one for ``highest``.
     evaluator : simulates values.
+    step : whole values differ from the ends by multiples of it.
     seeds : seeds that a value gets at most.
     confidence : level of the intervals that say whether a value is clear of its limits.
     """
@@ -85,7 +87,7 @@ def bisect(
     if bad.holds:
         return Bracket(tuple(tries), bad, None)
     for _ in range(MOST_HALVINGS):
-        middle = _between(extreme, good.value, bad.value)
+        middle = _between(extreme, step, good.value, bad.value)
         if middle is None:
             break
         found = look(middle)
@@ -94,21 +96,15 @@ def bisect(
 
 
 def _candidate(extreme: Extreme, value: float) -> Candidate:
-    linked = {path: _like(value * factor) for path, factor in extreme.with_.items()}
-    return Candidate(Point({extreme.path: value}, {extreme.path: value, **linked}))
+    return Candidate(Point({extreme.path: value}, {extreme.path: value, **extreme.linked(value)}))
 
 
-def _like(value: float) -> float:
-    """Return a product as a whole number where it is one: counts take no fractions."""
-    return int(value) if isinstance(value, int) or value == int(value) else value
-
-
-def _between(extreme: Extreme, one: float, other: float) -> float | None:
+def _between(extreme: Extreme, step: int, one: float, other: float) -> float | None:
     """Return a value between two, by ratio; None where the bracket is as narrow as it is to be."""
     low, high = min(one, other), max(one, other)
     if extreme.whole:
-        middle = round((low * high) ** 0.5)
-        middle = min(max(middle, int(low) + 1), int(high) - 1)
+        steps = round(((low * high) ** 0.5 - low) / step)
+        middle = int(low) + step * min(max(steps, 1), (int(high - low) - 1) // step)
         return middle if low < middle < high else None
     if high - low <= extreme.tolerance_ratio * high:
         return None

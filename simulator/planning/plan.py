@@ -16,7 +16,6 @@ from simulator.planning.goals import Bound
 from simulator.planning.searching import confirm, search
 from simulator.planning.space import Space
 from simulator.scenario.overrides import Overrides
-from simulator.scenario.plans import PlanSpec
 from simulator.sweeps.checking import unreached
 from simulator.sweeps.handing_out import open_pool
 from simulator.sweeps.jobs import base_of
@@ -79,7 +78,7 @@ def plan(
     with open_pool(workers, dask, executor) as pool:
         evaluator = Evaluator(base, wanted, pool, kept, progress)
         if not spec.goals:
-            return _monotone(spec, evaluator, confidence)
+            return _monotone(question, evaluator, confidence)
         space = Space(question.axes, base.variants or ("",))
         how = search(space, spec, evaluator, storage=storage)
         more = evaluator.beside(_after(progress, evaluator))
@@ -121,13 +120,16 @@ def _after(progress: Callable[[int], None] | None, first: Evaluator) -> Callable
     return lambda more: progress(first.runs + more)
 
 
-def _monotone(spec: PlanSpec, evaluator: Evaluator, confidence: float) -> Answer:
+def _monotone(question: Question, evaluator: Evaluator, confidence: float) -> Answer:
+    spec = question.spec
     direction: Literal["highest", "lowest"] = "highest" if spec.highest is not None else "lowest"
     extreme = spec.highest or spec.lowest
     if extreme is None:
         message = "plan: says neither what is to be made small or large, nor highest or lowest"
         raise ScenarioError(message)
-    bracket: Bracket = bisect(extreme, direction, evaluator, seeds=spec.seeds, confidence=confidence)
+    bracket: Bracket = bisect(
+        extreme, direction, evaluator, step=question.step, seeds=spec.seeds, confidence=confidence
+    )
     return Answer(
         spec=spec,
         wanted=evaluator.wanted,

@@ -124,6 +124,11 @@ class Extreme(FrozenModel):
         """Whether its values are whole numbers."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
+    def linked(self, value: float) -> dict[str, float]:
+        """Return the other numbers where this one is `value`, by path: whole ones without a fraction."""
+        products = {path: value * factor for path, factor in self.with_.items()}
+        return {path: int(each) if each == int(each) else each for path, each in products.items()}
+
 
 class PlanSpec(FrozenModel):
     """What a plan asks for.

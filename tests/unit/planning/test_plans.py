@@ -117,6 +117,19 @@ def test_fewest_replicas_for_a_rate_are_whole_and_linked_numbers_follow() -> Non
     assert changes == {"parallelism.dp": 5, "hardware.gpus": 5}
 
 
+@pytest.mark.parametrize("ends", [(2, 16), (2, 14), (6, 16)])
+def test_values_whose_linked_numbers_are_no_whole_ones_are_passed_over(ends: tuple[int, int]) -> None:
+    # 20 tasks of 0.1 s, one after the other, take 0.5 s on four replicas and 0.7 s on three.
+    extreme = {"path": "hardware.gpus", "low": ends[0], "high": ends[1], "with": {"parallelism.dp": 0.5}}
+    limit = {"latency.task_s.max": {"at_most": 0.6}}
+    bracket = plan(document(), asked={"lowest": extreme, "constraints": limit, "seeds": 1}).bracket
+    assert bracket is not None
+    assert bracket.good is not None
+    assert bracket.bad is not None
+    assert (bracket.bad.value, bracket.good.value) == (6, 8)
+    assert not any(one.known.reason for one in bracket.tries)
+
+
 def test_ends_that_hold_both_or_neither_say_so() -> None:
     extreme = {"path": "workload.arrivals.rate_per_s", "low": 1.0, "high": 2.0}
     both = plan(open_loop(), asked={"highest": extreme, "seeds": 1})

@@ -129,6 +129,17 @@ def test_ends_and_factors_are_positive_numbers(extreme: dict[str, Any], told: st
     assert told in "\n".join(refused(open_loop(), **parts))
 
 
+def test_whole_numbers_are_linked_to_whole_numbers() -> None:
+    extreme = {"path": RATE, "low": 1.0, "high": 2.0, "with": {"hardware.gpus": 4}}
+    (told,) = refused(open_loop(), minimise=None, choices=None, highest=extreme)
+    assert told.startswith(
+        "plan.highest.with: hardware.gpus takes whole numbers alone, and workload.arrivals"
+    )
+    uneven = {"path": "hardware.gpus", "low": 3, "high": 8, "with": {"parallelism.dp": 0.5}}
+    (told,) = refused(open_loop(), minimise=None, choices=None, lowest=uneven)
+    assert "1.5" in told
+
+
 def test_an_extreme_is_asked_of_one_plan() -> None:
     extreme = {"path": RATE, "low": 1.0, "high": 2.0}
     told = refused(open_loop(), minimise=None, highest=extreme)
