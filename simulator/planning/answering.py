@@ -15,10 +15,10 @@ from simulator.planning.evaluating import Candidate, Evaluated, Evaluator, scena
 from simulator.planning.goals import LABELS, Bound, Wanted
 from simulator.planning.ranking import beats, ranked
 from simulator.planning.space import Space
-from simulator.scenario.overrides import split
 from simulator.scenario.plans import PlanSpec
 from simulator.scenario.sweeps import Choices
 from simulator.sweeps.design import Point
+from simulator.sweeps.jobs import path_in
 from simulator.sweeps.text import short
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ def _inputs(question: Question, evaluator: Evaluator, candidate: Candidate) -> I
         return
     for what, paths in INPUTS.items():
         values = [_at(document, path) for path in paths]
-        if any(one in changed for path in paths for one in (path, _of_variant(path, candidate.variant))):
+        if any(one in changed for path in paths for one in (path, path_in(path, candidate.variant))):
             continue  # it is a choice
         if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
             continue
@@ -284,14 +284,9 @@ def _scaled(what: str, value: float, factor: float) -> float:
 def _with(
     candidate: Candidate, what: str, before: object, after: object, changes: Mapping[str, object]
 ) -> _Change:
-    own = {_of_variant(path, candidate.variant): value for path, value in changes.items()}
+    own = {path_in(path, candidate.variant): value for path, value in changes.items()}
     point = Point(candidate.point.labels, {**candidate.point.changes, **own})
     return _Change(what, _short(before), _short(after), Candidate(point, candidate.variant))
-
-
-def _of_variant(path: str, variant: str) -> str:
-    """Return the path that changes a value whether the variant has one of its own there or not."""
-    return path if not variant or split(path)[0] == "variants" else f"variants.{variant}.{path}"
 
 
 def _at(document: Any, path: str) -> Any:  # noqa: ANN401 - any value of a document

@@ -176,6 +176,11 @@ def changes_of(changes: Mapping[str, object], variant: str) -> dict[str, object]
     return {path: value for path, value in changes.items() if path not in foreign}
 
 
+def path_in(path: str, variant: str) -> str:
+    """Return the path that changes a value whether the variant has one of its own there or not."""
+    return path if not variant or split(path)[0] == "variants" else f"variants.{variant}.{path}"
+
+
 @cache
 def code_sha256() -> str:
     """Return a hash of the program, its catalogs, and the packages that its results can depend on."""
