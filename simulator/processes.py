@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import shutil
 import signal
 import sys
 import tempfile
@@ -115,8 +116,13 @@ class Processes(ProcessPoolExecutor):
 
     def __init__(self, workers: int) -> None:
         workers = min(workers, MOST_ON_WINDOWS) if sys.platform == "win32" else workers
-        super().__init__(workers, mp_context=process_context(), initializer=_attend_to_parent)
         self._folder = tempfile.TemporaryDirectory(prefix="kinesim-")
+        super().__init__(
+            workers,
+            mp_context=process_context(),
+            initializer=_attend_to_parent,
+            initargs=(self._folder.name,),
+        )
         with without_interrupts():
             self.started = super().submit(int)  # each call starts one
             with suppress(BrokenExecutor):  # who hands out the first run is told
@@ -137,7 +143,7 @@ class Processes(ProcessPoolExecutor):
             self._result_queue._writer.close()  # type: ignore[attr-defined] # noqa: SLF001 - no other way
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Return the future of a call in one of the processes.
+        """Return the future of a call in one of the processes; it never says that it is running.
 
         Raises
         ------
@@ -149,27 +155,33 @@ class Processes(ProcessPoolExecutor):
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise ExecutorError(_UNSENT.format(error)) from error
         told: Future[T] = Future()
-        super().submit(_called, call, self._folder.name).add_done_callback(partial(_open, told))
+        sent = super().submit(_called, call, self._folder.name)
+        sent.add_done_callback(partial(_open, told))
+        told.add_done_callback(lambda each: each.cancelled() and sent.cancel())
         return told
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - as its parent's
-        """Free what the pool holds; see `concurrent.futures.Executor`."""
+        """Free what the pool holds; see `concurrent.futures.Executor`.
+
+        Results that are still to come after `wait` was False are lost with the pool, if they are large.
+        """
         super().shutdown(wait, cancel_futures=cancel_futures)
         if wait:
             self._folder.cleanup()
 
 
 def _open(told: Future[T], sent: Future[bytes | Path]) -> None:
-    """Pass on what a call came to."""
+    """Pass on what a call came to; where nobody wants it any more, its file is removed."""
     if sent.cancelled():
         told.cancel()
-    if not told.set_running_or_notify_cancel():
-        return
+    wanted = told.set_running_or_notify_cancel()
     try:
-        kept = sent.result()
-        told.set_result(pickle.loads(_read(kept)))  # noqa: S301 - our worker's
+        result = b"" if sent.cancelled() else _read(sent.result())
+        if wanted:
+            told.set_result(pickle.loads(result))  # noqa: S301 - our worker's
     except BaseException as error:  # noqa: BLE001 - whatever the call has raised
-        told.set_exception(error)
+        if wanted:
+            told.set_exception(error)
 
 
 _UNSENT: Final = (
@@ -282,8 +294,8 @@ def without_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _attend_to_parent() -> None:
-    """Leave Ctrl-C to the parent, and end with it: a parent that is killed cannot say so."""
+def _attend_to_parent(folder: str) -> None:
+    """Leave Ctrl-C to the parent, and end with it: a parent that is killed cannot say so, nor tidy up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
     if parent is None:
@@ -291,6 +303,7 @@ def _attend_to_parent() -> None:
 
     def follow() -> None:
         parent.join()
+        shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()

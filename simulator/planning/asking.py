@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from itertools import islice
-from math import lcm
+from math import ceil, floor, lcm
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -111,29 +110,31 @@ def _limits(spec: PlanSpec, wanted: Wanted, where: Callable[..., str]) -> Callab
 
 def _as_the_path(extreme: Extreme, base: Base) -> Extreme:
     """Return an extreme with ends that are fractions where its path takes any, as 1..8 of a rate does."""
-    if not extreme.whole or not _takes_fractions(base, extreme.path, (extreme.low + extreme.high) / 2):
+    if not extreme.whole or not _takes_fractions(base, extreme.path, extreme.low, extreme.high):
         return extreme
     return extreme.model_copy(update={"low": float(extreme.low), "high": float(extreme.high)})
 
 
-def _takes_fractions(base: Base, path: str, near: float) -> bool:
-    """Say whether the number at `path` need not be whole."""
-    try:
-        vary(document_of(base.text), {path: int(near) + 0.25}, must_fit=False)
-    except SimulatorError:
-        return False
-    return True
+def _takes_fractions(base: Base, path: str, low: float, high: float) -> bool:
+    """Say whether the number at `path` need not be whole: one of two fractions between is taken."""
+    for fraction in (floor(low) + 0.25, ceil(high) - 0.25):
+        try:
+            vary(document_of(base.text), {path: fraction}, must_fit=False)
+        except SimulatorError:
+            continue
+        return True
+    return False
 
 
 def _step(extreme: Extreme, base: Base) -> tuple[int, list[str]]:
     """Return the step of an extreme at which whole numbers linked to it stay whole, and what has none."""
     whole = {
         path: factor
-        for path, factor in extreme.with_.items()
-        if not _takes_fractions(base, path, extreme.high * factor)
+        for path, factor in extreme.factors.items()
+        if not _takes_fractions(base, path, float(extreme.low * factor), float(extreme.high * factor))
     }
     if extreme.whole:
-        return lcm(*(Fraction(str(factor)).denominator for factor in whole.values())), []
+        return lcm(*(factor.denominator for factor in whole.values())), []
     told = "takes whole numbers alone, and {} takes fractions: look for it, and link the other to it"
     return 1, [f"{path} {told.format(extreme.path)}" for path in whole]
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Sequence
 
 from simulator.planning.evaluating import Evaluated, Evaluator
 from simulator.planning.goals import Goal
+
+Losses = tuple[float, ...]
 
 
 def ranked(evaluator: Evaluator, *, fewest_seeds: int = 1) -> list[Evaluated]:
@@ -15,32 +18,42 @@ def ranked(evaluator: Evaluator, *, fewest_seeds: int = 1) -> list[Evaluated]:
     """
     bounds, goals = evaluator.wanted.bounds, evaluator.wanted.goals
     found = [each for each in evaluator.ledger.values() if each.reason or each.seeds >= fewest_seeds]
+    violations = [each.violation(bounds) for each in found]
+    losses = [losses_of(each, goals) for each in found]
+    fronts = [0] * len(found)
     if len(goals) > 1:
-        met = [each for each in found if not each.violation(bounds)]
-        fronts = {id(each): place for place, front in enumerate(_fronts(met, goals)) for each in front}
-    else:
-        fronts = {}
-    return sorted(
-        found,
-        key=lambda each: (
-            each.violation(bounds),
-            fronts.get(id(each), 0),
-            *(each.loss(goal) for goal in goals),
-        ),
-    )
+        met = [place for place, violation in enumerate(violations) if not violation]
+        for place, front in zip(met, fronts_of([losses[place] for place in met]), strict=True):
+            fronts[place] = front
+    order = sorted(range(len(found)), key=lambda place: (violations[place], fronts[place], losses[place]))
+    return [found[place] for place in order]
 
 
-def beats(one: Evaluated, other: Evaluated, goals: Sequence[Goal]) -> bool:
-    """Say whether a candidate is no worse in any goal and better in one."""
-    pairs = [(one.loss(goal), other.loss(goal)) for goal in goals]
-    return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
+def losses_of(one: Evaluated, goals: Sequence[Goal]) -> Losses:
+    """Return the figures of the goals, so that less is better."""
+    return tuple(one.loss(goal) for goal in goals)
 
 
-def _fronts(candidates: Sequence[Evaluated], goals: Sequence[Goal]) -> Iterator[list[Evaluated]]:
-    """Yield those that none beats, then those that none of the rest beats, and so on."""
-    left = list(candidates)
-    while left:
-        front = [each for each in left if not any(beats(other, each, goals) for other in left)]
-        yield front
-        kept = {id(each) for each in front}
-        left = [each for each in left if id(each) not in kept]
+def beats(one: Losses, other: Losses) -> bool:
+    """Say whether losses are no worse in any goal and better in one."""
+    return one != other and all(a <= b for a, b in zip(one, other, strict=True))
+
+
+def fronts_of(losses: Sequence[Losses]) -> list[int]:
+    """Return in which front each is: none beats those of 0, only those of 0 beat those of 1, and so on.
+
+    In lexicographic order only earlier ones beat one, and who is beaten in a front is beaten in all before
+    it: the first front in which nobody beats it is bisected for (ENS-BS: Zhang et al., 2015).
+    """
+    fronts = list[list[Losses]]()
+    found = [0] * len(losses)
+    for place in sorted(range(len(losses)), key=losses.__getitem__):
+        own = losses[place]
+        number = bisect_left(
+            fronts, 1, key=lambda front: not any(beats(each, own) for each in reversed(front))
+        )
+        if number == len(fronts):
+            fronts.append([])
+        fronts[number].append(own)
+        found[place] = number
+    return found

@@ -6,14 +6,14 @@ called the best.
 
 from __future__ import annotations
 
-from math import inf
+from math import ceil, inf
 from typing import Any, Final
 
 from simulator.errors import ScenarioError
 from simulator.planning.evaluating import Evaluated, Evaluator
 from simulator.planning.ranking import ranked
 from simulator.planning.space import Space
-from simulator.planning.studying import AT_ONCE, by_optuna
+from simulator.planning.studying import AT_ONCE, SURFACE_RATIO, by_optuna
 from simulator.scenario.plans import PlanSpec
 
 MOST_CANDIDATES: Final = 100_000
@@ -50,8 +50,15 @@ def search(
         evaluator.evaluate(space.all())
         return f"all {space.size:,.0f} candidates"
     told = by_optuna(space, spec, evaluator, storage)
-    _by_surface(space, spec, evaluator)
-    return f"{len(evaluator.ledger):,} of {space.size:,.0f} candidates, {told}, then a response surface"
+    before = evaluator.runs
+    most = spec.runs
+    if (
+        storage is not None
+    ):  # who joins a study late has few runs of its own by now: the surface's part is left
+        most = min(most, before + ceil(spec.runs * SURFACE_RATIO))
+    _by_surface(space, spec, evaluator, most)
+    then = ", then a response surface" if evaluator.runs > before else ""
+    return f"{len(evaluator.ledger):,} of {space.size:,.0f} candidates, {told}{then}"
 
 
 def _refuse_endless(space: Space) -> None:
@@ -66,12 +73,25 @@ def _refuse_endless(space: Space) -> None:
         raise ScenarioError(message)
 
 
-def _by_surface(space: Space, spec: PlanSpec, evaluator: Evaluator) -> None:
-    """Evaluate the candidates that promise most until all are known, or the runs are used up."""
+def _by_surface(space: Space, spec: PlanSpec, evaluator: Evaluator, most: int) -> None:
+    """Evaluate the candidates that promise most until runs or candidates that are looked at are used up.
+
+    Parameters
+    ----------
+    space, spec, evaluator : as for `search`.
+    most : runs, those made before among them.
+    """
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415 - of the same extra
+
     from simulator.planning.surface import Surface  # noqa: PLC0415 - scipy is an extra, and slow to load
 
-    surface = Surface(space, evaluator)
-    while new := surface.most_promising(min(AT_ONCE, spec.runs - evaluator.runs)):
+    surface = Surface(space, evaluator, spec.search_seed)
+    while True:
+        # Threads of the linear algebra spin as they wait: beside workers that takes ten times as long.
+        with threadpool_limits(limits=1, user_api="blas"):
+            new = surface.most_promising(min(AT_ONCE, most - evaluator.runs))
+        if not new:
+            return
         evaluator.evaluate(new)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -38,9 +39,9 @@ class Space:
             for variant in self.variants:
                 yield self.candidate(choices, variant)
 
-    def sampled(self) -> Iterator[Candidate]:
-        """Yield candidates drawn from all over the space, the same each time, without end."""
-        generator = np.random.default_rng(0)
+    def sampled(self, seed: int = 0) -> Iterator[Candidate]:
+        """Yield candidates drawn from all over the space, the same for a seed each time, without end."""
+        generator = np.random.default_rng(seed)
         while True:
             choices = [axis.at(float(generator.random())) for axis in self.axes]
             variant = generator.integers(len(self.variants)) if len(self.variants) > 1 else 0
@@ -67,7 +68,17 @@ class Space:
         label = candidate.point.labels[axis.name]
         if isinstance(axis, Interval):
             return Choice(label, {axis.name: label})
-        return next(choice for choice in axis.choices if choice.label == label)
+        return axis.choices[place_of(axis)[told(label)]]
+
+
+def told(label: str | float) -> str:
+    """Return a label as text, in which 1 is not True."""
+    return json.dumps(label)
+
+
+def place_of(axis: Choices) -> dict[str, int]:
+    """Return the place of each value of an axis, by its label as `told`."""
+    return {told(choice.label): place for place, choice in enumerate(axis.choices)}
 
 
 def _size(axis: Axis) -> float:
@@ -98,7 +109,7 @@ def _beside(axis: Axis, current: Choice) -> list[Choice]:
             steps = [float(current.label) - 1, float(current.label) + 1]
         kept = [round(step) if axis.whole else step for step in steps if axis.low <= step <= axis.high]
         return [Choice(value, {axis.name: value}) for value in kept]
-    place = next(at for at, choice in enumerate(axis.choices) if choice.label == current.label)
+    place = place_of(axis)[told(current.label)]
     if is_ordered(axis):
         return [axis.choices[at] for at in (place - 1, place + 1) if 0 <= at < len(axis.choices)]
-    return [choice for choice in axis.choices if choice.label != current.label]
+    return [choice for at, choice in enumerate(axis.choices) if at != place]

@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator.errors import SimulatorError
@@ -35,6 +36,9 @@ LIMITS: Final = "limits"
 
 WORST: Final = 1e300
 """Stands for an infinite loss, which samplers do not take."""
+
+PACKAGES: Final = ("optuna", "scipy", "threadpoolctl")
+"""What the search needs, here and where it goes on."""
 
 TRIES: Final = 8
 """Times that a study is opened: processes that make the tables of a new one together trip over each other."""
@@ -67,15 +71,14 @@ def by_optuna(space: Space, spec: PlanSpec, evaluator: Evaluator, storage: Any) 
     StorageError
         If the storage cannot be used, at the beginning or later on.
     """
-    try:
-        import optuna  # noqa: PLC0415 - an extra, and slow to load
-        import scipy as _  # noqa: PLC0415, F401 - of the same extra; the search goes on with it
-    except ImportError as error:
+    if lacking := [name for name in PACKAGES if find_spec(name) is None]:
         message = (
-            f"plan: {space.size:,.0f} candidates are searched with Optuna and scipy: pip install "
+            f"plan: to search {space.size:,.0f} candidates takes {', '.join(lacking)}: pip install "
             f'"kinesim[plan]"; or let plan.runs reach all of them (it is {spec.runs})'
         )
-        raise SimulatorError(message) from error
+        raise SimulatorError(message)
+    import optuna  # noqa: PLC0415 - an extra, and slow to load
+
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = ("nsga2" if len(spec.goals) > 1 else "tpe") if spec.sampler == "auto" else spec.sampler
     with _storage_errors(storage):

@@ -18,17 +18,17 @@ import numpy as np
 from scipy.special import log_ndtr
 
 from simulator.planning.evaluating import Candidate, Evaluated, Evaluator
-from simulator.planning.gaussian import Matrix, Process, Vector
+from simulator.planning.gaussian import FLAT, Matrix, Process, Vector
 from simulator.planning.goals import Goal
-from simulator.planning.ranking import ranked
-from simulator.planning.space import Space, is_ordered
+from simulator.planning.ranking import fronts_of, losses_of, ranked
+from simulator.planning.space import Space, is_ordered, place_of, told
 from simulator.scenario.sweeps import Axis, Choices
 
 MOST_LOOKED_AT: Final = 8192
 """Candidates among which the most promising are chosen: all of a space, else some from all over it."""
 
 MOST_LEARNED_FROM: Final = 400
-"""Candidates that are learned from, the best ones: time grows with their cube."""
+"""Candidates that are learned from, half of them the best: time grows with their cube."""
 
 LOOKED_AROUND: Final = 5
 """Best candidates whose neighbours are looked at where not all of a space is."""
@@ -42,6 +42,9 @@ LEAST_GAIN: Final = 1e-3
 FRONT_STEP: Final = 0.1
 """Part of the spread of a goal by which a candidate must be ahead of the front."""
 
+FAINT: Final = 1e-3
+"""Weight of steps smaller than that beside its chance."""
+
 DRAWS: Final = 64
 """Draws of figures by which the chance to be ahead of the front is told."""
 
@@ -53,29 +56,32 @@ class Surface:
     ----------
     space : all candidates.
     evaluator : those that were run; read anew each time.
+    seed : of what is looked at where not all of a space is.
     """
 
-    def __init__(self, space: Space, evaluator: Evaluator) -> None:
+    def __init__(self, space: Space, evaluator: Evaluator, seed: int = 0) -> None:
         self._space = space
         self._evaluator = evaluator
         self._is_whole = space.size <= MOST_LOOKED_AT
-        self._pool = list(space.all() if self._is_whole else islice(space.sampled(), MOST_LOOKED_AT))
+        self._pool = list(space.all() if self._is_whole else islice(space.sampled(seed), MOST_LOOKED_AT))
         self._process = Process([*map(is_ordered, space.axes), *([False] if len(space.variants) > 1 else [])])
 
     def most_promising(self, most: int) -> list[Candidate]:
-        """Return at most `most` candidates without runs, the most promising first; none if all have runs."""
-        ledger = self._evaluator.ledger
-        unknown = [each for each in self._looked_at() if each.key not in ledger]
+        """Return at most `most` candidates without runs, the most promising first.
+
+        None is left where all that are looked at have runs.
+        """
+        order, ledger = ranked(self._evaluator), self._evaluator.ledger
+        unknown = [each for each in self._looked_at(order) if each.key not in ledger]
         if most <= 0 or not unknown:
             return []
-        score = self._score(self._places(unknown))
+        score = self._score(order, self._places(unknown))
         return [unknown[place] for place in np.argsort(-score, kind="stable")[:most]]
 
-    def _looked_at(self) -> Sequence[Candidate]:
+    def _looked_at(self, order: Sequence[Evaluated]) -> Sequence[Candidate]:
         if self._is_whole:
             return self._pool
-        best = ranked(self._evaluator)[:LOOKED_AROUND]
-        around = [one for each in best for one in self._space.neighbours(each.candidate)]
+        around = [one for each in order[:LOOKED_AROUND] for one in self._space.neighbours(each.candidate)]
         return list({each.key: each for each in (*around, *self._pool)}.values())
 
     def _places(self, candidates: Sequence[Candidate]) -> Matrix:
@@ -86,10 +92,10 @@ class Surface:
             columns.append(np.array([float(space.variants.index(each.variant)) for each in candidates]))
         return np.column_stack(columns)
 
-    def _score(self, places: Matrix) -> Vector:
+    def _score(self, order: Sequence[Evaluated], places: Matrix) -> Vector:
         """Return the log-probability that candidates are what is looked for, shape (candidates,)."""
         wanted = self._evaluator.wanted
-        learned = ranked(self._evaluator)[:MOST_LEARNED_FROM]
+        learned = _learned_from(order)
         score = self._chance(learned, [not each.reason for each in learned], places)
         ran = [each for each in learned if not each.reason]
         for bound in wanted.bounds:
@@ -98,7 +104,9 @@ class Surface:
         if not best:
             return score
         if len(wanted.goals) > 1:
-            return score + self._chance_to_lead(ran, best, wanted.goals, places)
+            fronts = fronts_of([losses_of(each, wanted.goals) for each in best])
+            leading = [each for each, front in zip(best, fronts, strict=True) if not front]
+            return score + self._chance_to_lead(ran, leading, wanted.goals, places)
         goal = wanted.goals[0]
         least = best[0].mean(goal.path)
         least += goal.sign * LEAST_GAIN * abs(least)
@@ -126,9 +134,9 @@ class Surface:
         return chance
 
     def _chance_to_lead(
-        self, ran: Sequence[Evaluated], best: Sequence[Evaluated], goals: Sequence[Goal], places: Matrix
+        self, ran: Sequence[Evaluated], leading: Sequence[Evaluated], goals: Sequence[Goal], places: Matrix
     ) -> Vector:
-        """Return the log-probability to be ahead of every known candidate in some goal.
+        """Return the log-probability to be ahead of each of those that lead in some goal.
 
         Steps of a tenth of what a goal varies by count; smaller ones decide where no larger one is likely.
         """
@@ -136,15 +144,20 @@ class Surface:
         drawn, reached = [], []
         for goal in goals:
             figures = _Figures.of(ran, goal.path)
+            spread = float(figures.values.std())
+            if spread <= FLAT * max(abs(float(figures.values.mean())), 1.0):
+                continue  # no choice changes it
             mean, deviation = self._told(figures, places)
-            unit = -goal.sign * (float(figures.values.std()) or 1.0)
+            unit = -goal.sign * spread
             drawn.append((mean + deviation * generator.standard_normal((DRAWS, len(mean)))) / unit)
-            reached.append([figures.scaled(each.mean(goal.path)) / unit for each in best])
+            reached.append([figures.scaled(each.mean(goal.path)) / unit for each in leading])
+        if not drawn:
+            return np.zeros(len(places))
         gain = np.full_like(drawn[0], np.inf)
         for its in zip(*reached, strict=True):
             ahead = [theirs - own for own, theirs in zip(drawn, its, strict=True)]
             gain = np.minimum(gain, np.maximum.reduce(ahead))
-        less = LEAST_GAIN * (LEAST_GAIN + np.clip(gain, 0.0, 1.0).mean(axis=0))
+        less = FAINT * (FAINT + np.clip(gain, 0.0, 1.0).mean(axis=0))
         chance: Vector = np.log((gain > FRONT_STEP).mean(axis=0) + less)
         return chance
 
@@ -184,11 +197,20 @@ class _Figures(NamedTuple):
         return log(value) if self.by_log else value
 
 
+def _learned_from(order: Sequence[Evaluated]) -> list[Evaluated]:
+    """Return whom to learn from, of all by rank: the best, and some of the rest, as failures tell, too."""
+    if len(order) <= MOST_LEARNED_FROM:
+        return list(order)
+    best = MOST_LEARNED_FROM // 2
+    others = np.linspace(best, len(order) - 1, MOST_LEARNED_FROM - best).round().astype(int)
+    return [*order[:best], *(order[place] for place in others.tolist())]
+
+
 def _along(axis: Axis, labels: Sequence[Any]) -> Vector:
     """Return where labels lie on an axis, from 0 to 1."""
     if isinstance(axis, Choices):
-        places = {choice.label: at / max(len(axis.choices) - 1, 1) for at, choice in enumerate(axis.choices)}
-        return np.array([places[label] for label in labels], dtype=np.float64)
+        places = place_of(axis)
+        return np.array([places[told(label)] for label in labels], dtype=np.float64) / max(len(places) - 1, 1)
     values: Vector = np.array([axis.low, axis.high, *labels], dtype=np.float64)
     if axis.log:
         values = np.log(values)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -93,6 +94,17 @@ def _check_number(value: object) -> object:
 Positive = Annotated[float | int, BeforeValidator(_check_number)]
 
 
+def _ratio(number: float) -> Fraction:
+    """Return the ratio of small whole numbers that a number stands for, else all of its decimals."""
+    exact = Fraction(str(number))
+    near = exact.limit_denominator(LARGEST_DENOMINATOR)
+    return near if abs(near - exact) <= Fraction(1, 10**9) * exact else exact
+
+
+LARGEST_DENOMINATOR: Final = 1000
+"""Of a factor that is meant as a ratio of whole numbers."""
+
+
 class Extreme(FrozenModel):
     """The highest or lowest value of one number under which all limits hold.
 
@@ -126,8 +138,13 @@ class Extreme(FrozenModel):
 
     def linked(self, value: float) -> dict[str, float]:
         """Return the other numbers where this one is `value`, by path: whole ones without a fraction."""
-        products = {path: value * factor for path, factor in self.with_.items()}
-        return {path: int(each) if each == int(each) else each for path, each in products.items()}
+        products = {path: Fraction(value) * factor for path, factor in self.factors.items()}
+        return {path: int(each) if each.denominator == 1 else float(each) for path, each in products.items()}
+
+    @property
+    def factors(self) -> dict[str, Fraction]:
+        """The factors of the other numbers as they are meant: 1.1 is 11/10, 0.333333333333 a third."""
+        return {path: _ratio(factor) for path, factor in self.with_.items()}
 
 
 class PlanSpec(FrozenModel):

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 from simulator.errors import SimulatorError
 from simulator.sweeps.jobs import Job, Outcome
@@ -79,7 +79,7 @@ class Store:
                 message = f"{self.folder} is no folder; a store is one"
                 raise StoreError(message)
             # Whoever makes the same store at this moment leaves its mark first.
-            others = [each for each in self.folder.iterdir() if each.suffix != PART and each.name != MARK]
+            others = [each for each in self.folder.iterdir() if not _is_mark(each)]
             if others and not mark.is_file():
                 message = f"{self.folder} is not empty and no store of a sweep ({MARK} is missing)"
                 raise StoreError(message)
@@ -177,12 +177,17 @@ def _sha256(fields: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
 
 
+def _is_mark(path: Path) -> bool:
+    """Say whether a file is the mark of a store, or one in the making."""
+    return path.name == MARK or (path.name.startswith(f".{MARK}.") and path.suffix == PART)
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a file so that it has all of `text` or is as it was, whenever the process is killed.
 
     The disk is not waited for: a file that a power failure left damaged is computed again.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}{PART}")
+    part = path.with_name(f".{path.name}.{uuid4().hex}{PART}")
     try:
         part.write_text(text, encoding="utf-8")
         part.replace(path)

@@ -118,6 +118,41 @@ def test_who_is_killed_leaves_no_half_of_a_result_to_wait_for(tmp_path: Path, ro
     assert list(tmp_path.iterdir()) == [script]
 
 
+def test_who_is_not_wanted_any_more_does_not_run(tmp_path: Path) -> None:
+    with process_pool(1) as pool:
+        running = pool.submit(time.sleep, 1.0)
+        queued = [pool.submit((tmp_path / str(number)).touch) for number in range(4)]
+        assert all(each.cancel() for each in queued)
+        running.result()
+        assert pool.submit(factorial, 3).result() == 6
+    assert len(list(tmp_path.iterdir())) <= 2  # one call is in the pipe already
+
+
+ENDED = """
+import os, signal, time
+from simulator.processes import process_pool
+
+if __name__ == "__main__":
+    with process_pool(1) as pool:
+        pool.submit(bytes, 10**6).result()
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of this system are others")
+def test_workers_remove_what_a_killed_parent_leaves(tmp_path: Path, root: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(ENDED, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(root), "TMPDIR": str(tmp_path)}
+    subprocess.run([sys.executable, str(script)], env=environment, check=False, timeout=60)  # noqa: S603 - our own interpreter
+    for _ in range(100):
+        left = list(tmp_path.glob("kinesim-*"))
+        if not left:
+            break
+        time.sleep(0.1)
+    assert left == []
+
+
 def test_without_room_for_files_results_go_through_the_pipe(tmp_path: Path) -> None:
     told = bytes(10**6)
     assert _kept(told, tmp_path / "none") is told

@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from plans import document, open_loop
+from plans import document, open_loop, tasks, workload
 
 from simulator import load_scenario, plan, simulate
 from simulator.errors import InfeasiblePlanError, ScenarioError, SimulatorError
@@ -117,6 +117,38 @@ def test_fewest_replicas_for_a_rate_are_whole_and_linked_numbers_follow() -> Non
     assert changes == {"parallelism.dp": 5, "hardware.gpus": 5}
 
 
+@pytest.mark.parametrize(
+    ("factor", "ends", "found"), [(0.3333333333333333, (3, 30), (9, 12)), (0.28, (25, 100), (75, 100))]
+)
+def test_factors_are_the_ratios_that_they_stand_for(
+    factor: float, ends: tuple[int, int], found: tuple[int, int]
+) -> None:
+    # Four replicas take 0.5 s, three 0.7 s: twelve GPUs where every third has one. 28 replicas take 0.1 s.
+    extreme = {"path": "hardware.gpus", "low": ends[0], "high": ends[1], "with": {"parallelism.dp": factor}}
+    limit = {"latency.task_s.max": {"at_most": 0.6 if factor > 0.3 else 0.11}}
+    load = document(workload=workload(tasks=tasks(20 if factor > 0.3 else 28)))
+    bracket = plan(load, asked={"lowest": extreme, "constraints": limit, "seeds": 1}).bracket
+    assert bracket is not None
+    assert bracket.good is not None
+    assert bracket.bad is not None
+    assert (bracket.bad.value, bracket.good.value) == found
+
+
+def test_a_linked_ratio_at_its_bound_is_no_whole_number() -> None:
+    # One replica answers ten tasks a second; the probability of solving one follows the rate up to 1.
+    extreme = {
+        "path": "workload.lengths.tokens",
+        "low": 1,
+        "high": 10,
+        "with": {"workload.outcomes.solve_probability": 0.1},
+    }
+    limit = {"latency.task_s.max": {"at_most": 0.9}}
+    bracket = plan(document(), asked={"highest": extreme, "constraints": limit, "seeds": 1}).bracket
+    assert bracket is not None
+    assert bracket.good is not None
+    assert bracket.good.value == 4  # 20 tasks of 4 steps of 10 ms, one after the other, end after 0.8 s
+
+
 @pytest.mark.parametrize("ends", [(2, 16), (2, 14), (6, 16)])
 def test_values_whose_linked_numbers_are_no_whole_ones_are_passed_over(ends: tuple[int, int]) -> None:
     # 20 tasks of 0.1 s, one after the other, take 0.5 s on four replicas and 0.7 s on three.
@@ -217,7 +249,8 @@ def test_a_study_in_a_journal_is_shared(tmp_path: Path) -> None:
     first = plan(document(), asked=what, storage=str(journal))
     asked_for = journal.read_text(encoding="utf-8").count("engine.max_sequences")
     second = plan(document(), asked=what, storage=str(journal))
-    # The study was full: its best were looked at again, and what they promise.
+    # The study was full: its best were looked at again, and half as many runs as a plan of one's own has.
+    assert len(second.ledger) < len(first.ledger)
     assert journal.read_text(encoding="utf-8").count("engine.max_sequences") == asked_for
     assert second.ledger[0].candidate in [each.candidate for each in first.ledger]
     costs = [each.best[0].mean("cost.usd_per_solved_task") for each in (first, second)]

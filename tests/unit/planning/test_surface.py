@@ -21,7 +21,7 @@ from simulator import plan
 from simulator.planning.evaluating import Candidate, Evaluated, Evaluator
 from simulator.planning.gaussian import Process
 from simulator.planning.goals import Bound, Goal, Wanted
-from simulator.planning.ranking import beats, ranked
+from simulator.planning.ranking import beats, fronts_of, losses_of, ranked
 from simulator.planning.space import Space
 from simulator.planning.surface import MOST_LOOKED_AT, Surface
 from simulator.scenario.sweeps import axis_of
@@ -129,11 +129,63 @@ def test_a_front_is_found() -> None:
 
     def front(known: Known) -> set[tuple[str, str]]:
         ran = [each for each in known.ledger.values() if not each.reason]
-        return {each.candidate.key for each in ran if not any(beats(other, each, goals) for other in ran)}
+        fronts = fronts_of([losses_of(each, goals) for each in ran])
+        return {each.candidate.key for each, number in zip(ran, fronts, strict=True) if not number}
 
     known = searched(TABLE, wanted, products, start=14, runs=38)
     assert len(front(every)) == 8  # the best kind, variant and m with each number of GPUs
     assert len(front(known) & front(every)) >= 7
+
+
+def test_misses_and_failures_are_learned_from_where_many_are_better() -> None:
+    space = Space((axis_of("n", "1:40"), axis_of("m", "1:40")), ("",))
+    fits = {COST: 1.0}
+    known = Known(Wanted((Goal(COST, -1),), ()), lambda labels: "too large" if labels["n"] > 25 else fits)
+    known.evaluate([each for each in space.all() if int(each.labels["m"]) <= 30])  # 750 of 1,200 run
+    promised = Surface(space, known).most_promising(100)
+    assert {each.labels["n"] for each in promised} <= set(range(1, 26))
+
+
+def test_labels_of_different_kinds_are_different_places() -> None:
+    space = Space((axis_of("x", {"a": {"y": 1}, "b": {"y": True}}), axis_of("y.z", [True, 1, 0, "x"])), ("",))
+    known = Known(Wanted((Goal(COST, -1),), ()), lambda labels: {COST: 2.0 if labels["y.z"] is True else 1.0})
+    first, other = (next(each for each in space.all() if each.labels["y.z"] is one) for one in (True, 1))
+    known.evaluate([first, other])
+    assert Surface(space, known).most_promising(1)[0].labels["y.z"] is not True
+    beside = [each.labels["y.z"] for each in space.neighbours(other) if each.labels["x"] == other.labels["x"]]
+    assert [type(each) for each in beside] == [bool, int, str]
+
+
+def test_a_choice_of_several_goals_reads_each_figure_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    space = Space((axis_of("n", "1:12"), axis_of("m", "1:12")), ("",))
+    known = Known(
+        Wanted((Goal(COST, -1), Goal(TIME, -1)), ()),
+        lambda labels: {COST: labels["n"] / labels["m"], TIME: float(labels["m"])},
+    )
+    known.evaluate(list(space.all())[:100])
+    reads, loss = list[Goal](), Evaluated.loss
+
+    def counted(one: Evaluated, goal: Goal) -> float:
+        reads.append(goal)
+        return loss(one, goal)
+
+    monkeypatch.setattr(Evaluated, "loss", counted)
+    assert len(Surface(space, known).most_promising(4)) == 4
+    assert len(reads) <= 2 * 2 * 100  # of two goals, for the ranks and for the front
+
+
+@given(losses=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=25))
+def test_fronts_are_those_that_are_left_when_the_ones_before_are_taken_away(
+    losses: list[tuple[int, int]],
+) -> None:
+    left = dict(enumerate(losses))
+    expected, number = {}, 0
+    while left:
+        front = [at for at, own in left.items() if not any(beats(each, own) for each in left.values())]
+        expected.update(dict.fromkeys(front, number))
+        left = {at: own for at, own in left.items() if at not in front}
+        number += 1
+    assert fronts_of(losses) == [expected[at] for at in range(len(losses))]
 
 
 @given(

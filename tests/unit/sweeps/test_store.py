@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -197,6 +199,21 @@ def test_an_outcome_comes_back_as_it_was_put(tmp_path: Path) -> None:
     assert kept.get(job.key) is None
     kept.put(job, outcome)
     assert Store(tmp_path / "s").get(job.key) == outcome
+
+
+def test_threads_that_make_one_store_have_it() -> None:
+    def made(folder: Path) -> bool:
+        return Store(folder).folder.is_dir()
+
+    for _ in range(20):
+        with TemporaryDirectory() as folder, ThreadPoolExecutor(4) as threads:
+            assert all(threads.map(made, [Path(folder) / "s"] * 4))
+
+
+def test_a_folder_of_files_that_others_have_not_finished_is_no_store(tmp_path: Path) -> None:
+    (tmp_path / "film.mkv.part").touch()
+    with pytest.raises(StoreError, match="is not empty and no store"):
+        Store(tmp_path)
 
 
 @pytest.mark.parametrize("moment", [(store, "write_whole"), (Path, "iterdir")], ids=lambda moment: moment[1])
