@@ -51,12 +51,9 @@ def search(
         return f"all {space.size:,.0f} candidates"
     told = by_optuna(space, spec, evaluator, storage)
     before = evaluator.runs
-    most = spec.runs
-    if (
-        storage is not None
-    ):  # who joins a study late has few runs of its own by now: the surface's part is left
-        most = min(most, before + ceil(spec.runs * SURFACE_RATIO))
-    _by_surface(space, spec, evaluator, most)
+    # Who joins a study late has few runs of its own by now: the surface's part is left to it.
+    part = spec.runs if storage is None else ceil(spec.runs * SURFACE_RATIO)
+    _by_surface(space, spec, evaluator, min(spec.runs, before + part))
     then = ", then a response surface" if evaluator.runs > before else ""
     return f"{len(evaluator.ledger):,} of {space.size:,.0f} candidates, {told}{then}"
 
