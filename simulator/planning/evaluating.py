@@ -138,10 +138,6 @@ class Evaluated:
         """Return the sum of the parts by which limits are missed; 0 where all are met."""
         return NOT_RUN if self.reason else float(sum(self.missed(bounds).values()))
 
-    def spare(self, bounds: Sequence[Bound]) -> float:
-        """Return the sum of the parts by which limits are met with room to spare, each at most 1."""
-        return sum(min(1.0, max(0.0, -bound.missed_by(self.mean(bound.path)))) for bound in bounds)
-
     def loss(self, goal: Goal) -> float:
         """Return the figure of a goal so that less is better; infinite where there is none."""
         value = -goal.sign * self.mean(goal.path)

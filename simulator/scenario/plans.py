@@ -94,15 +94,15 @@ def _check_number(value: object) -> object:
 Positive = Annotated[float | int, BeforeValidator(_check_number)]
 
 
+LARGEST_DENOMINATOR: Final = 1000
+"""Of a factor that is meant as a ratio of whole numbers."""
+
+
 def _ratio(number: float) -> Fraction:
     """Return the ratio of small whole numbers that a number stands for, else all of its decimals."""
     exact = Fraction(str(number))
     near = exact.limit_denominator(LARGEST_DENOMINATOR)
     return near if abs(near - exact) <= Fraction(1, 10**9) * exact else exact
-
-
-LARGEST_DENOMINATOR: Final = 1000
-"""Of a factor that is meant as a ratio of whole numbers."""
 
 
 class Extreme(FrozenModel):
