@@ -13,7 +13,7 @@ from simulator.planning.asking import Question
 from simulator.planning.bisecting import Bracket
 from simulator.planning.evaluating import Candidate, Evaluated, Evaluator, scenario_of
 from simulator.planning.goals import LABELS, Bound, Wanted
-from simulator.planning.ranking import fronts_of, losses_of, ranked
+from simulator.planning.ranking import front_of, losses_of, ranked
 from simulator.planning.space import Space
 from simulator.scenario.plans import PlanSpec
 from simulator.scenario.sweeps import Choices
@@ -118,10 +118,9 @@ class Answer:
     def pareto(self) -> tuple[Evaluated, ...]:
         """Confirmed candidates that no other one beats in all goals, equal ones once."""
         goals = self.wanted.goals
-        fronts = fronts_of([losses_of(each, goals) for each in self.best])
-        front = [each for each, number in zip(self.best, fronts, strict=True) if not number]
-        alike = {tuple(each.loss(goal) for goal in goals): each for each in reversed(front)}
-        return tuple(each for each in front if alike[tuple(each.loss(goal) for goal in goals)] is each)
+        front = front_of(self.best, goals)
+        alike = {losses_of(each, goals): each for each in reversed(front)}
+        return tuple(each for each in front if alike[losses_of(each, goals)] is each)
 
     def require_met(self) -> None:
         """Raise if nothing meets the limits.

@@ -39,6 +39,12 @@ def beats(one: Losses, other: Losses) -> bool:
     return one != other and all(a <= b for a, b in zip(one, other, strict=True))
 
 
+def front_of(candidates: Sequence[Evaluated], goals: Sequence[Goal]) -> list[Evaluated]:
+    """Return those that no other one beats."""
+    fronts = fronts_of([losses_of(each, goals) for each in candidates])
+    return [each for each, front in zip(candidates, fronts, strict=True) if not front]
+
+
 def fronts_of(losses: Sequence[Losses]) -> list[int]:
     """Return in which front each is: none beats those of 0, only those of 0 beat those of 1, and so on.
 

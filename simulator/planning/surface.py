@@ -20,7 +20,7 @@ from scipy.special import log_ndtr
 from simulator.planning.evaluating import Candidate, Evaluated, Evaluator
 from simulator.planning.gaussian import FLAT, Matrix, Process, Vector
 from simulator.planning.goals import Goal
-from simulator.planning.ranking import fronts_of, losses_of, ranked
+from simulator.planning.ranking import front_of, ranked
 from simulator.planning.space import Space, is_ordered, place_of, told
 from simulator.scenario.sweeps import Axis, Choices
 
@@ -104,9 +104,7 @@ class Surface:
         if not best:
             return score
         if len(wanted.goals) > 1:
-            fronts = fronts_of([losses_of(each, wanted.goals) for each in best])
-            leading = [each for each, front in zip(best, fronts, strict=True) if not front]
-            return score + self._chance_to_lead(ran, leading, wanted.goals, places)
+            return score + self._chance_to_lead(ran, front_of(best, wanted.goals), wanted.goals, places)
         goal = wanted.goals[0]
         least = best[0].mean(goal.path)
         least += goal.sign * LEAST_GAIN * abs(least)

@@ -21,7 +21,7 @@ from simulator import plan
 from simulator.planning.evaluating import Candidate, Evaluated, Evaluator
 from simulator.planning.gaussian import Process
 from simulator.planning.goals import Bound, Goal, Wanted
-from simulator.planning.ranking import beats, fronts_of, losses_of, ranked
+from simulator.planning.ranking import beats, front_of, fronts_of, ranked
 from simulator.planning.space import Space
 from simulator.planning.surface import MOST_LOOKED_AT, Surface
 from simulator.scenario.sweeps import axis_of
@@ -129,8 +129,7 @@ def test_a_front_is_found() -> None:
 
     def front(known: Known) -> set[tuple[str, str]]:
         ran = [each for each in known.ledger.values() if not each.reason]
-        fronts = fronts_of([losses_of(each, goals) for each in ran])
-        return {each.candidate.key for each, number in zip(ran, fronts, strict=True) if not number}
+        return {each.candidate.key for each in front_of(ran, goals)}
 
     known = searched(TABLE, wanted, products, start=14, runs=38)
     assert len(front(every)) == 8  # the best kind, variant and m with each number of GPUs
