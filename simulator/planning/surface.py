@@ -15,6 +15,7 @@ from math import log
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
 from simulator.planning.evaluating import Candidate, Evaluated, Evaluator
@@ -23,6 +24,8 @@ from simulator.planning.goals import Goal
 from simulator.planning.ranking import front_of, ranked
 from simulator.planning.space import Space, is_ordered, place_of, told
 from simulator.scenario.sweeps import Axis, Choices
+
+Mask = NDArray[np.bool_]
 
 MOST_LOOKED_AT: Final = 8192
 """Candidates among which the most promising are chosen: all of a space, else some from all over it."""
@@ -96,11 +99,13 @@ class Surface:
         """Return the log-probability that candidates are what is looked for, shape (candidates,)."""
         wanted = self._evaluator.wanted
         learned = _learned_from(order)
-        score = self._chance(learned, [not each.reason for each in learned], places)
-        ran = [each for each in learned if not each.reason]
+        known = _Known(learned, self._places([each.candidate for each in learned]))
+        runs = np.array([not each.reason for each in learned])
+        score = self._chance(known, runs, places)
+        ran = known.those(runs)
         for bound in wanted.bounds:
             score += self._chance_of_more(ran, bound.path, bound.value, bound.sign, places)
-        best = [each for each in ran if each.meets(wanted)]
+        best = [each for each in ran.candidates if each.meets(wanted)]
         if not best:
             return score
         if len(wanted.goals) > 1:
@@ -110,29 +115,26 @@ class Surface:
         least += goal.sign * LEAST_GAIN * abs(least)
         return score + self._chance_of_more(ran, goal.path, least, goal.sign, places)
 
-    def _chance(self, learned: Sequence[Evaluated], holds: Sequence[bool], places: Matrix) -> Vector:
-        """Return the log-probability of what holds for some of those learned from."""
-        if all(holds):
+    def _chance(self, known: _Known, holds: Mask, places: Matrix) -> Vector:
+        """Return the log-probability of what holds for some of those that are known."""
+        if holds.all():
             return np.zeros(len(places))
-        known = self._places([each.candidate for each in learned])
-        mean, _ = self._process.told(known, np.array(holds, dtype=np.float64), places)
+        mean, _ = self._process.told(known.places, holds.astype(np.float64), places)
         chance: Vector = np.log(np.clip(mean, LEAST_CHANCE, 1.0))
         return chance
 
-    def _chance_of_more(
-        self, ran: Sequence[Evaluated], path: str, value: float, sign: int, places: Matrix
-    ) -> Vector:
+    def _chance_of_more(self, ran: _Known, path: str, value: float, sign: int, places: Matrix) -> Vector:
         """Return the log-probability that a figure is more than `value`, or less where `sign` is -1."""
         figures = _Figures.of(ran, path, also=value)
         score = self._chance(ran, figures.there, places)
-        if not figures.known:
+        if not len(figures.values):
             return score
-        mean, deviation = self._told(figures, places)
+        mean, deviation = self._process.told(figures.places, figures.values, places)
         chance: Vector = score + log_ndtr(sign * (mean - figures.scaled(value)) / deviation)
         return chance
 
     def _chance_to_lead(
-        self, ran: Sequence[Evaluated], leading: Sequence[Evaluated], goals: Sequence[Goal], places: Matrix
+        self, ran: _Known, leading: Sequence[Evaluated], goals: Sequence[Goal], places: Matrix
     ) -> Vector:
         """Return the log-probability to be ahead of each of those that lead in some goal.
 
@@ -145,7 +147,7 @@ class Surface:
             spread = float(figures.values.std())
             if spread <= FLAT * max(abs(float(figures.values.mean())), 1.0):
                 continue  # no choice changes it
-            mean, deviation = self._told(figures, places)
+            mean, deviation = self._process.told(figures.places, figures.values, places)
             unit = -goal.sign * spread
             drawn.append((mean + deviation * generator.standard_normal((DRAWS, len(mean)))) / unit)
             reached.append([figures.scaled(each.mean(goal.path)) / unit for each in leading])
@@ -159,9 +161,17 @@ class Surface:
         chance: Vector = np.log((gain > FRONT_STEP).mean(axis=0) + less)
         return chance
 
-    def _told(self, figures: _Figures, places: Matrix) -> tuple[Vector, Vector]:
-        known = self._places([each.candidate for each in figures.known])
-        return self._process.told(known, figures.values, places)
+
+class _Known(NamedTuple):
+    """Candidates that are learned from, and where they lie."""
+
+    candidates: list[Evaluated]
+    places: Matrix
+
+    def those(self, mask: Mask) -> _Known:
+        """Return some of them."""
+        kept = [each for each, wanted in zip(self.candidates, mask, strict=True) if wanted]
+        return _Known(kept, self.places[mask])
 
 
 class _Figures(NamedTuple):
@@ -170,25 +180,24 @@ class _Figures(NamedTuple):
     Parameters
     ----------
     there : who has it, of those asked.
-    known : those that have it.
+    places : of those that have it.
     values : of each of these.
     by_log : whether they are logarithms.
     """
 
-    there: list[bool]
-    known: list[Evaluated]
+    there: Mask
+    places: Matrix
     values: Vector
     by_log: bool
 
     @classmethod
-    def of(cls, ran: Sequence[Evaluated], path: str, *, also: float = 1.0) -> _Figures:
+    def of(cls, ran: _Known, path: str, *, also: float = 1.0) -> _Figures:
         """Return the figure at `path`; `also` must have a logarithm, too, for logarithms."""
-        means = np.array([each.mean(path) for each in ran], dtype=np.float64)
+        means = np.array([each.mean(path) for each in ran.candidates], dtype=np.float64)
         there = np.isfinite(means)
         values = means[there]
         by_log = also > 0.0 and bool((values > 0.0).all())
-        known = [each for each, has in zip(ran, there, strict=True) if has]
-        return cls(there.tolist(), known, np.log(values) if by_log else values, by_log)
+        return cls(there, ran.places[there], np.log(values) if by_log else values, by_log)
 
     def scaled(self, value: float) -> float:
         """Return a value of the figure as `values` are."""
